@@ -1,0 +1,1 @@
+//! Ids, money, tokens, the events of an order and its life cycle: pure.

@@ -1,0 +1,1 @@
+//! The event log: append, follow, read history. JetStream and memory.

@@ -1,0 +1,1 @@
+//! Runs the swap machine's effects over venues and the log.

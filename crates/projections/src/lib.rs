@@ -1,0 +1,1 @@
+//! Events to row changes and to socket messages: pure.

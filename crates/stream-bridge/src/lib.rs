@@ -1,0 +1,1 @@
+//! The stream-bridge: backfill, then live, no gap, no duplicate.

@@ -1,0 +1,1 @@
+//! The executor's decisions: recorded events of a swap in, the next effect out. Pure.

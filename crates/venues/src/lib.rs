@@ -1,0 +1,1 @@
+//! The venue contract and the two simulated venues with their ledger.
