@@ -1,1 +1,27 @@
-//! Ids, money, tokens, the events of an order and its life cycle: pure.
+//! What an order is: ids, money as integers with units, the request of a client, the events that tell an
+//! order's life, and the one table of legal life cycles.
+//!
+//! ```text
+//!  request ──validate──▶ Placement ──▶ Placed ─┐
+//!                                              ├──fold──▶ SwapOrder { phase, attempt }
+//!                        RoutingStarted, … ────┘
+//! ```
+//! Nothing here awaits, reads a clock, rolls dice, or knows NATS, SQL or HTTP. Instants and ids arrive.
+
+mod amount;
+mod decimal;
+mod id;
+mod slippage;
+pub mod subject;
+pub mod swap;
+mod timestamp;
+mod token;
+mod venue;
+
+pub use amount::{Amount, Atoms, Price};
+pub use decimal::{DecimalError, parse_exact};
+pub use id::{ClientKey, ClientKeyError, IdError, OrderId, UserId};
+pub use slippage::{Slippage, SlippageError};
+pub use timestamp::Timestamp;
+pub use token::{Pair, Token};
+pub use venue::VenueId;

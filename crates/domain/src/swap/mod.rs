@@ -1,0 +1,14 @@
+//! Swap orders: the request, the events, the life cycle.
+
+mod codec;
+mod event;
+mod order;
+mod request;
+
+pub use codec::{DecodeError, EventType};
+pub use event::{
+    Confirmed, Decider, Failed, MAX_ATTEMPTS, NoQuote, Placed, Prepared, Quote, RetryScheduled, ReviewNeeded,
+    Routed, RoutingStarted, Stage, SwapEvent,
+};
+pub use order::{IllegalEvent, Phase, Status, SwapOrder};
+pub use request::{Field, FieldError, MAX_AMOUNT, Request, Terms};

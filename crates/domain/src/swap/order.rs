@@ -1,0 +1,311 @@
+//! The life of a swap order, folded from its events.
+//!
+//! ```text
+//!  Pending ─▶ Routing ─▶ Building ─▶ Submitted ─▶ Confirmed
+//!               ▲ │          │          │  │
+//!               │ └──────────┴──▶ ┌─────┘  └────▶ Review ─▶ Confirmed | Failed
+//!               └──── Waiting ◀───┘            (an operator decides)
+//!  Routing, Building, Submitted ─▶ Failed
+//! ```
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::event::{Placed, Prepared, Routed, Stage, SwapEvent};
+use crate::Timestamp;
+
+/// What clients see of a phase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the names are the contract's own")]
+pub enum Status {
+    Pending,
+    Routing,
+    Building,
+    Submitted,
+    Confirmed,
+    Failed,
+}
+
+impl Status {
+    /// All of them, in the order of a good life.
+    pub const ALL: [Self; 6] =
+        [Self::Pending, Self::Routing, Self::Building, Self::Submitted, Self::Confirmed, Self::Failed];
+
+    /// The name, as it stands in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Routing => "routing",
+            Self::Building => "building",
+            Self::Submitted => "submitted",
+            Self::Confirmed => "confirmed",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// The status with this name.
+    #[must_use]
+    pub fn from_name(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.name() == text)
+    }
+
+    /// Nothing follows it.
+    #[must_use]
+    pub const fn is_terminal(self) -> bool {
+        match self {
+            Self::Confirmed | Self::Failed => true,
+            Self::Pending | Self::Routing | Self::Building | Self::Submitted => false,
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl From<Stage> for Status {
+    fn from(stage: Stage) -> Self {
+        match stage {
+            Stage::Routing => Self::Routing,
+            Stage::Building => Self::Building,
+            Stage::Submitted => Self::Submitted,
+        }
+    }
+}
+
+/// Where an order stands, with what the next step needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Phase {
+    /// Placed, not taken up yet.
+    Pending,
+    /// Venues are being asked.
+    Routing,
+    /// A quote was taken, the transaction is being built.
+    Building(Routed),
+    /// The transaction is on record and may have been sent.
+    Submitted(Prepared),
+    /// The attempt failed; the next one is due later.
+    Waiting {
+        /// How far the failed attempt had come.
+        stage: Stage,
+        /// When the next one is due.
+        retry_at: Timestamp,
+    },
+    /// Undecidable; an operator is asked.
+    Review(Prepared),
+    /// The swap landed.
+    Confirmed,
+    /// The order ended without a swap.
+    Failed,
+}
+
+/// A swap order as its events tell it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SwapOrder {
+    placed: Placed,
+    phase: Phase,
+    attempt: u8,
+}
+
+/// The event cannot follow in this phase. Only a writer without a fence can cause that.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{event} cannot follow in phase {phase}")]
+pub struct IllegalEvent {
+    phase: &'static str,
+    event: &'static str,
+}
+
+impl SwapOrder {
+    /// An order begins with its placed event.
+    #[must_use]
+    pub const fn new(placed: Placed) -> Self {
+        Self { placed, phase: Phase::Pending, attempt: 0 }
+    }
+
+    /// What was asked for.
+    #[must_use]
+    pub const fn placed(&self) -> &Placed {
+        &self.placed
+    }
+
+    /// Where it stands.
+    #[must_use]
+    pub const fn phase(&self) -> &Phase {
+        &self.phase
+    }
+
+    /// The attempt under way or last made; 0 before the first.
+    #[must_use]
+    pub const fn attempt(&self) -> u8 {
+        self.attempt
+    }
+
+    /// What clients see.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        match &self.phase {
+            Phase::Pending => Status::Pending,
+            Phase::Routing => Status::Routing,
+            Phase::Building(_) => Status::Building,
+            Phase::Submitted(_) | Phase::Review(_) => Status::Submitted,
+            Phase::Waiting { stage, .. } => Status::from(*stage),
+            Phase::Confirmed => Status::Confirmed,
+            Phase::Failed => Status::Failed,
+        }
+    }
+
+    /// Takes the next event in. This is the one table of the life cycle: a line for each legal pair, then the
+    /// illegal ones by event.
+    ///
+    /// # Errors
+    /// When the pair is illegal; the order is unchanged then.
+    pub fn apply(&mut self, event: SwapEvent) -> Result<(), IllegalEvent> {
+        use SwapEvent as E;
+        let next = match (&self.phase, event) {
+            (Phase::Pending | Phase::Waiting { .. }, E::RoutingStarted(event))
+                if event.attempt == self.attempt + 1 =>
+            {
+                self.attempt = event.attempt;
+                Phase::Routing
+            }
+            (Phase::Routing, E::Routed(event)) => Phase::Building(event),
+            (Phase::Building(_), E::Prepared(event)) => Phase::Submitted(event),
+            (Phase::Submitted(_), E::Confirmed(_)) => Phase::Confirmed,
+            (Phase::Routing | Phase::Building(_) | Phase::Submitted(_), E::RetryScheduled(event)) => {
+                Phase::Waiting { stage: event.stage, retry_at: event.retry_at }
+            }
+            (Phase::Routing | Phase::Building(_) | Phase::Submitted(_), E::Failed(_)) => Phase::Failed,
+            (Phase::Submitted(prepared), E::ReviewNeeded(_)) => Phase::Review(prepared.clone()),
+            // An operator's word ends it either way.
+            (Phase::Review(_), E::Confirmed(_)) => Phase::Confirmed,
+            (Phase::Review(_), E::Failed(_)) => Phase::Failed,
+            // An order is placed once, by its first event.
+            (phase, E::Placed(_)) => return Err(illegal(phase, "placed")),
+            // A new attempt needs the former one's proved end, and the next number.
+            (phase, E::RoutingStarted(_)) => return Err(illegal(phase, "routing_started")),
+            (phase, E::Routed(_)) => return Err(illegal(phase, "routed")),
+            // A second signature while the first may land is the double execution this system exists to prevent.
+            (phase, E::Prepared(_)) => return Err(illegal(phase, "prepared")),
+            (phase, E::RetryScheduled(_)) => return Err(illegal(phase, "retry_scheduled")),
+            (phase, E::ReviewNeeded(_)) => return Err(illegal(phase, "review_needed")),
+            // Nothing follows an end, a second end neither.
+            (phase, E::Confirmed(_)) => return Err(illegal(phase, "confirmed")),
+            (phase, E::Failed(_)) => return Err(illegal(phase, "failed")),
+        };
+        self.phase = next;
+        Ok(())
+    }
+}
+
+const fn illegal(phase: &Phase, event: &'static str) -> IllegalEvent {
+    let phase = match phase {
+        Phase::Pending => "pending",
+        Phase::Routing => "routing",
+        Phase::Building(_) => "building",
+        Phase::Submitted(_) => "submitted",
+        Phase::Waiting { .. } => "waiting",
+        Phase::Review(_) => "review",
+        Phase::Confirmed => "confirmed",
+        Phase::Failed => "failed",
+    };
+    IllegalEvent { phase, event }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "0198c0de-7a5e-7c3a-9f00-3f2a1b4c5d6e";
+
+    fn event(kind: &str, attempt: u8) -> SwapEvent {
+        let fields = match kind {
+            "placed" => {
+                r#""token_in":"SOL","token_out":"USDC","amount_in":"1","slippage":"1","fingerprint":"f""#
+            }
+            "routed" => r#""quotes":[],"venue":"raydium","min_amount_out":"1""#,
+            "prepared" => {
+                r#""venue":"raydium","tx_id":"t","payload":"","built_at_height":1,"last_valid_height":2"#
+            }
+            "retry_scheduled" => {
+                r#""stage":"submitted","reason":"r","delay_ms":1,"retry_at":"2026-01-10T07:30:15.123Z""#
+            }
+            "review_needed" => r#""tx_id":"t","reason":"r""#,
+            "confirmed" => {
+                r#""venue":"raydium","tx_id":"t","amount_out":"1","executed_price":"1","decided_by":"executor""#
+            }
+            "failed" => r#""stage":"submitted","reason":"r","decided_by":"operator""#,
+            _ => r#""x":0"#,
+        };
+        let text = format!(
+            r#"{{"type":"swap.{kind}","version":1,"order_id":"{ID}","attempt":{attempt},"max_attempts":3,"at":"2026-01-10T07:30:15.123Z",{fields}}}"#
+        );
+        SwapEvent::decode(text.as_bytes()).unwrap()
+    }
+
+    fn fold(life: &[&str]) -> SwapOrder {
+        let SwapEvent::Placed(placed) = event("placed", 0) else { unreachable!("placed decodes to placed") };
+        let mut order = SwapOrder::new(placed);
+        for kind in life {
+            let attempt = order.attempt() + u8::from(*kind == "routing_started");
+            order.apply(event(kind, attempt)).unwrap();
+        }
+        order
+    }
+
+    #[test]
+    fn every_pair_is_either_legal_or_refused() {
+        const EVENTS: [&str; 8] = [
+            "placed",
+            "routing_started",
+            "routed",
+            "prepared",
+            "retry_scheduled",
+            "review_needed",
+            "confirmed",
+            "failed",
+        ];
+        for (life, legal) in [
+            (&[][..], &["routing_started"][..]),
+            (&["routing_started"], &["routed", "retry_scheduled", "failed"]),
+            (&["routing_started", "routed"], &["prepared", "retry_scheduled", "failed"]),
+            (
+                &["routing_started", "routed", "prepared"],
+                &["retry_scheduled", "review_needed", "confirmed", "failed"],
+            ),
+            (&["routing_started", "retry_scheduled"], &["routing_started"]),
+            (&["routing_started", "routed", "prepared", "review_needed"], &["confirmed", "failed"]),
+            (&["routing_started", "routed", "prepared", "confirmed"], &[]),
+            (&["routing_started", "failed"], &[]),
+        ] {
+            for kind in EVENTS {
+                let mut order = fold(life);
+                let before = order.clone();
+                let attempt = order.attempt() + u8::from(kind == "routing_started");
+                let applied = order.apply(event(kind, attempt)).is_ok();
+                assert_eq!(applied, legal.contains(&kind), "{kind} after {life:?}");
+                assert!(applied || order == before, "a refused event changes nothing");
+            }
+        }
+    }
+
+    #[test]
+    fn attempts_are_numbered_without_gap() {
+        let mut order = fold(&["routing_started", "retry_scheduled"]);
+        assert!(order.apply(event("routing_started", 3)).is_err());
+        assert!(order.apply(event("routing_started", 1)).is_err());
+        assert!(order.apply(event("routing_started", 2)).is_ok());
+    }
+
+    #[test]
+    fn a_retry_keeps_the_status_until_the_next_attempt_begins() {
+        let mut order = fold(&["routing_started", "routed", "prepared", "retry_scheduled"]);
+        assert_eq!(order.status(), Status::Submitted);
+        order.apply(event("routing_started", 2)).unwrap();
+        assert_eq!(order.status(), Status::Routing);
+    }
+}
