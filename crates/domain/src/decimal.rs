@@ -8,7 +8,7 @@ pub enum DecimalError {
     /// Not digits with an optional sign, point and exponent.
     #[error("must be a decimal number")]
     NotANumber,
-    /// More than [`MAX_SIGNIFICANT_DIGITS`] digits that matter.
+    /// More than 28 digits that matter.
     #[error("must have at most 28 significant digits")]
     TooManyDigits,
     /// An exponent that moves the number out of the range of ±10^28 or below 10^-28.
@@ -17,7 +17,7 @@ pub enum DecimalError {
 }
 
 /// Digits that matter at most: what a 96-bit coefficient holds of any number.
-pub const MAX_SIGNIFICANT_DIGITS: usize = 28;
+const MAX_SIGNIFICANT_DIGITS: usize = 28;
 /// Digits behind the point at most, as in `rust_decimal`.
 const MAX_SCALE: i64 = 28;
 /// Longest text worth reading; zeros are free, but not without end.

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 /// Namespace of order ids that are derived from a client's key (UUIDv5, RFC 9562 section 5.5). Never changes:
 /// a repetition of an old request must find the old order.
-const DERIVED_ORDER_IDS: Uuid = Uuid::from_u128(0x6f0e_3c1a_52d7_5b6f_9d1e_66696c6c7374);
+const DERIVED_ORDER_IDS: Uuid = Uuid::from_u128(0x6f0e_3c1a_52d7_5b6f_9d1e_6669_6c6c_7374);
 
 /// The text is not a lower-case or upper-case hyphenated UUID of 36 characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

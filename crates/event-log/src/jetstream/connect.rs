@@ -1,0 +1,227 @@
+//! Connecting: the client, the stream as its definition file says, the incarnation.
+
+use std::time::Duration;
+
+use async_nats::{ConnectOptions, Event, StatusCode};
+use serde::Deserialize;
+use serde_json::Value;
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use super::{
+    JetStreamLog, Shared,
+    answer::ServerError,
+    batch::nothing,
+    requests::{LinkKeeper, Requests},
+    writer::Writer,
+};
+use crate::{Durability, Link, LogError};
+
+/// Longest pause between two tries to reconnect: an outage must not outlast the server's by much.
+const RECONNECT_PAUSE_MAX: Duration = Duration::from_millis(500);
+/// Messages that may wait in a subscription: several full pages of history at once.
+const SUBSCRIPTION_CAPACITY: usize = 1 << 17;
+/// "stream not found"
+const STREAM_NOT_FOUND: u64 = 10059;
+/// Namespace of incarnations.
+const INCARNATIONS: Uuid = Uuid::from_u128(0x0f2d_51a8_9c1b_4e0c_8d3e_6f72_6465_7273);
+
+/// The wire JSON of the stream, as `nats stream add --config` reads it.
+#[derive(Debug, Clone)]
+pub struct Definitions {
+    /// `nats/streams/orders.json`
+    pub stream: Value,
+}
+
+/// How to connect.
+#[derive(Debug, Clone)]
+pub struct LogOptions {
+    /// `nats://host:port`, several separated by commas.
+    pub url: String,
+    /// How the connection names itself in the server's lists.
+    pub name: String,
+    /// What the operator says an acknowledgement is worth; a memory stream says `memory` by itself.
+    pub durability: Durability,
+}
+
+/// Why a log could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// No server there, or it refused the connection.
+    #[error("cannot connect to NATS at {url}")]
+    Server {
+        /// The address tried.
+        url: String,
+        /// What the client said.
+        source: async_nats::ConnectError,
+    },
+    /// The stream could not be made or read.
+    #[error("cannot open the stream")]
+    Stream(#[from] LogError),
+    /// A stream of that name exists and lacks what the system rests on.
+    #[error("stream {stream} exists with {setting} = {found}, but must have {wanted}: see nats/streams")]
+    Settings {
+        /// The stream.
+        stream: String,
+        /// The setting that is wrong.
+        setting: &'static str,
+        /// Its value.
+        found: String,
+        /// What it must be.
+        wanted: String,
+    },
+    /// The definition has no name.
+    #[error("the stream's definition has no name")]
+    Definition,
+}
+
+impl JetStreamLog {
+    /// Connects, and makes the stream when it is not there. An existing stream is checked, never changed.
+    ///
+    /// # Errors
+    /// See [`ConnectError`].
+    pub async fn open(options: &LogOptions, definitions: &Definitions) -> Result<Self, ConnectError> {
+        let requests = connect(options).await?;
+        let name = definitions.stream.get("name").and_then(Value::as_str).ok_or(ConnectError::Definition)?;
+        let found = match stream_info(&requests, name).await {
+            Err(LogError::Server(reason)) if reason.contains("not found") => {
+                create(&requests, name, &definitions.stream).await?
+            }
+            found => found?,
+        };
+        check(name, &found)?;
+        let durability = if found.memory { Durability::Memory } else { options.durability };
+        let writer = Writer::start(requests.clone(), name.to_owned(), durability);
+        let incarnation = found.incarnation;
+        Ok(Self(std::sync::Arc::new(Shared {
+            requests,
+            stream: name.to_owned(),
+            incarnation,
+            durability,
+            writer,
+        })))
+    }
+}
+
+async fn connect(options: &LogOptions) -> Result<Requests, ConnectError> {
+    let keeper = LinkKeeper::new();
+    let told = keeper.clone();
+    let client = ConnectOptions::new()
+        .name(&options.name)
+        .subscription_capacity(SUBSCRIPTION_CAPACITY)
+        .ping_interval(Duration::from_secs(5))
+        .reconnect_delay_callback(|tries| {
+            let pause = Duration::from_millis(5) * u32::try_from(tries.min(100)).unwrap_or(100);
+            pause.min(RECONNECT_PAUSE_MAX)
+        })
+        .event_callback(move |event| {
+            tell(&told, &event);
+            std::future::ready(())
+        })
+        .connect(&options.url)
+        .await
+        .map_err(|source| ConnectError::Server { url: options.url.clone(), source })?;
+    Ok(Requests::start(client, &keeper).await?)
+}
+
+fn tell(keeper: &LinkKeeper, event: &Event) {
+    match event {
+        Event::Connected => {
+            info!("connected to NATS");
+            keeper.changed(Link::Up);
+        }
+        Event::Disconnected | Event::Closed => {
+            warn!("the connection to NATS is lost");
+            keeper.changed(Link::Down);
+        }
+        Event::SlowConsumer(_) | Event::LameDuckMode | Event::Draining => warn!(%event, "NATS"),
+        Event::ServerError(_) | Event::ClientError(_) => warn!(%event, "NATS"),
+    }
+}
+
+/// The stream, as far as the log needs to know it.
+pub(super) struct Found {
+    pub(super) incarnation: u64,
+    pub(super) first_seq: u64,
+    pub(super) last_seq: u64,
+    pub(super) replicated: bool,
+    memory: bool,
+    config: Value,
+}
+
+#[derive(Deserialize)]
+struct InfoAnswer {
+    created: Option<String>,
+    config: Option<Value>,
+    state: Option<StreamState>,
+    error: Option<ServerError>,
+}
+
+#[derive(Deserialize)]
+struct StreamState {
+    first_seq: u64,
+    last_seq: u64,
+}
+
+/// Asks the leader for the stream's state.
+pub(super) async fn stream_info(requests: &Requests, stream: &str) -> Result<Found, LogError> {
+    info_request(requests, stream, format!("$JS.API.STREAM.INFO.{stream}"), nothing()).await
+}
+
+async fn create(requests: &Requests, stream: &str, definition: &Value) -> Result<Found, LogError> {
+    let subject = format!("$JS.API.STREAM.CREATE.{stream}");
+    info_request(requests, stream, subject, definition.to_string().into()).await
+}
+
+async fn info_request(
+    requests: &Requests,
+    stream: &str,
+    subject: String,
+    payload: bytes::Bytes,
+) -> Result<Found, LogError> {
+    let message = requests.ask(subject, payload).await?;
+    if message.status == Some(StatusCode::NO_RESPONDERS) {
+        return Err(LogError::Unreachable("the server has no JetStream".to_owned()));
+    }
+    let answer: InfoAnswer =
+        serde_json::from_slice(&message.payload).map_err(|error| LogError::Server(error.to_string()))?;
+    if let Some(error) = answer.error {
+        let text = if error.err_code == STREAM_NOT_FOUND {
+            "stream not found".to_owned()
+        } else {
+            error.description
+        };
+        return Err(LogError::Server(text));
+    }
+    let (Some(created), Some(config), Some(state)) = (answer.created, answer.config, answer.state) else {
+        return Err(LogError::Server("stream information without its parts".to_owned()));
+    };
+    let incarnation = Uuid::new_v5(&INCARNATIONS, format!("{stream}/{created}").as_bytes()).as_u64_pair().0;
+    Ok(Found {
+        incarnation,
+        first_seq: state.first_seq,
+        last_seq: state.last_seq,
+        replicated: config.get("num_replicas").and_then(Value::as_u64).unwrap_or(1) > 1,
+        memory: config.get("storage").and_then(Value::as_str) == Some("memory"),
+        config,
+    })
+}
+
+/// What the system rests on; everything else is the operator's choice.
+fn check(stream: &str, found: &Found) -> Result<(), ConnectError> {
+    for (setting, wanted) in [("allow_direct", true), ("deny_delete", true), ("deny_purge", true)] {
+        let value = found.config.get(setting).and_then(Value::as_bool).unwrap_or(false);
+        if value != wanted {
+            return Err(ConnectError::Settings {
+                stream: stream.to_owned(),
+                setting,
+                found: value.to_string(),
+                wanted: wanted.to_string(),
+            });
+        }
+    }
+    if !found.config.get("allow_atomic").and_then(Value::as_bool).unwrap_or(false) {
+        warn!(stream, "the stream does not allow atomic batches: group commit falls back to plain publishes");
+    }
+    Ok(())
+}

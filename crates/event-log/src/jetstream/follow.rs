@@ -1,0 +1,174 @@
+//! The tail: an ephemeral consumer without acknowledgements, watched for gaps.
+//!
+//! ```text
+//!  consumer (mem, from N) ──▶ message: consumer sequence = former + 1 ?  yes ─▶ give it
+//!        ▲                                                    │ no, or heartbeat missed, or consumer gone
+//!        └─────────────── again, from last given + 1 ─────────┘
+//! ```
+
+use std::{sync::Arc, time::Duration};
+
+use async_nats::jetstream::{
+    self,
+    consumer::{AckPolicy, DeliverPolicy, PullConsumer, ReplayPolicy, pull},
+};
+use async_trait::async_trait;
+use futures_util::{FutureExt, StreamExt};
+use tracing::{debug, warn};
+
+use super::{Shared, connect::stream_info, read::event_id};
+use crate::{Follow, LogError, Record};
+
+/// Messages that one pull asks for: enough to replay at full speed.
+const PULL_BATCH: usize = 2000;
+/// A server that says nothing for twice this long has lost the consumer.
+const HEARTBEAT: Duration = Duration::from_millis(500);
+/// The server forgets the consumer of a dead process after this.
+const INACTIVE: Duration = Duration::from_secs(10);
+/// Pause before the consumer is made again.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// See the module's first line.
+pub(super) struct Tail {
+    shared: Arc<Shared>,
+    pattern: Option<String>,
+    /// The stream sequence that comes next at the earliest.
+    next: u64,
+    /// The consumer sequence of the last message.
+    consumed: u64,
+    behind: u64,
+    recreated: u64,
+    messages: Option<pull::Stream>,
+}
+
+impl Tail {
+    pub(super) async fn open(
+        shared: Arc<Shared>,
+        from: u64,
+        pattern: Option<&str>,
+    ) -> Result<Self, LogError> {
+        let mut tail = Self {
+            shared,
+            pattern: pattern.map(str::to_owned),
+            next: from.max(1),
+            consumed: 0,
+            behind: 0,
+            recreated: 0,
+            messages: None,
+        };
+        tail.messages = Some(tail.subscribe().await?);
+        Ok(tail)
+    }
+
+    async fn subscribe(&mut self) -> Result<pull::Stream, LogError> {
+        // A stream that was recreated has other events under the same numbers.
+        let found = stream_info(&self.shared.requests, &self.shared.stream).await?;
+        if found.incarnation != self.shared.incarnation {
+            return Err(LogError::Recreated);
+        }
+        let context = jetstream::new(self.shared.requests.client().clone());
+        let unreachable = |error: &dyn std::fmt::Display| LogError::Unreachable(error.to_string());
+        let config = pull::Config {
+            deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: self.next },
+            ack_policy: AckPolicy::None,
+            replay_policy: ReplayPolicy::Instant,
+            filter_subject: self.pattern.clone().unwrap_or_default(),
+            inactive_threshold: INACTIVE,
+            memory_storage: true,
+            num_replicas: 1,
+            ..pull::Config::default()
+        };
+        let consumer: PullConsumer = context
+            .create_consumer_on_stream(config, self.shared.stream.as_str())
+            .await
+            .map_err(|error| unreachable(&error))?;
+        self.consumed = 0;
+        consumer
+            .stream()
+            .max_messages_per_batch(PULL_BATCH)
+            .heartbeat(HEARTBEAT)
+            .expires(HEARTBEAT * 10)
+            .messages()
+            .await
+            .map_err(|error| unreachable(&error))
+    }
+
+    /// Sets the consumer up again until it works; only another incarnation ends this.
+    async fn recover(&mut self) -> Result<(), LogError> {
+        self.recreated += 1;
+        loop {
+            match self.subscribe().await {
+                Ok(messages) => {
+                    self.messages = Some(messages);
+                    return Ok(());
+                }
+                Err(LogError::Recreated) => return Err(LogError::Recreated),
+                Err(error) => {
+                    debug!(%error, "the tail waits for the stream");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// Takes a message in; nothing when it shows a gap.
+    fn accept(&mut self, message: jetstream::Message) -> Option<Record> {
+        let info = message.info().ok()?;
+        let (seq, pending) = (info.stream_sequence, info.pending);
+        if info.consumer_sequence != self.consumed + 1 || seq < self.next {
+            return None;
+        }
+        self.consumed += 1;
+        self.next = seq + 1;
+        self.behind = pending;
+        let event_id = event_id(message.message.headers.as_ref());
+        let message = message.split().0;
+        Some(Record { seq, subject: message.subject.into_string(), event_id, payload: message.payload })
+    }
+}
+
+#[async_trait]
+impl Follow for Tail {
+    async fn next(&mut self, max: usize) -> Result<Vec<Record>, LogError> {
+        let mut taken = Vec::new();
+        loop {
+            let Some(messages) = &mut self.messages else {
+                self.recover().await?;
+                continue;
+            };
+            let message = if taken.is_empty() {
+                messages.next().await
+            } else {
+                match messages.next().now_or_never() {
+                    Some(message) => message,
+                    None => return Ok(taken),
+                }
+            };
+            match message {
+                Some(Ok(message)) => match self.accept(message) {
+                    Some(record) => taken.push(record),
+                    None => {
+                        warn!(next = self.next, "the tail has a gap and goes back");
+                        self.messages = None;
+                    }
+                },
+                Some(Err(error)) => {
+                    debug!(%error, "the tail is set up again");
+                    self.messages = None;
+                }
+                None => self.messages = None,
+            }
+            if taken.len() >= max || (self.messages.is_none() && !taken.is_empty()) {
+                return Ok(taken);
+            }
+        }
+    }
+
+    fn behind(&self) -> u64 {
+        self.behind
+    }
+
+    fn recreated(&self) -> u64 {
+        self.recreated
+    }
+}

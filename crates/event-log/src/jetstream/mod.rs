@@ -1,0 +1,95 @@
+//! The log over JetStream.
+//!
+//! ```text
+//!  append ──▶ writer (group commit) ──▶ plain publishes | one atomic batch ─┐
+//!  read   ──▶ batched direct get | leader get ──────────────────────────────┤── requests ──▶ nats-server
+//!  follow ──▶ ephemeral consumer, no acknowledgements, gaps seen ───────────┤
+//!  work   ──▶ durable consumer, acknowledged ───────────────────────────────┘
+//! ```
+
+mod answer;
+mod batch;
+mod connect;
+mod follow;
+mod read;
+mod requests;
+mod work;
+mod writer;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+
+pub use connect::{ConnectError, Definitions, LogOptions};
+pub use work::{Work, WorkQueue};
+
+use crate::{
+    AppendError, Consistency, Durability, EventLog, Follow, Link, LogError, NewRecord, Page, Record,
+    StreamInfo,
+};
+
+/// The log of one JetStream stream. Clones share connection and writer.
+#[derive(Clone)]
+pub struct JetStreamLog(Arc<Shared>);
+
+/// What all parts of the log share.
+struct Shared {
+    requests: requests::Requests,
+    stream: String,
+    incarnation: u64,
+    durability: Durability,
+    writer: writer::Writer,
+}
+
+impl JetStreamLog {
+    /// A working queue on the stream, defined by a consumer's wire JSON (`nats/consumers/*.json`).
+    ///
+    /// # Errors
+    /// When the consumer cannot be created.
+    pub async fn work(&self, consumer: &serde_json::Value) -> Result<WorkQueue, LogError> {
+        work::open(Arc::clone(&self.0), consumer).await
+    }
+}
+
+#[async_trait]
+impl EventLog for JetStreamLog {
+    async fn append(&self, record: NewRecord) -> Result<u64, AppendError> {
+        self.0.writer.append(record).await
+    }
+
+    async fn read(&self, subject: &str, from: u64, consistency: Consistency) -> Result<Page, LogError> {
+        read::subject(&self.0.requests, &self.0.stream, subject, from, consistency).await
+    }
+
+    async fn last(&self, subject: &str, consistency: Consistency) -> Result<Option<Record>, LogError> {
+        read::last(&self.0.requests, &self.0.stream, subject, consistency).await
+    }
+
+    async fn last_of_each(&self, pattern: &str) -> Result<Vec<Record>, LogError> {
+        read::last_of_each(&self.0.requests, &self.0.stream, &[pattern]).await
+    }
+
+    async fn follow(&self, from: u64, pattern: Option<&str>) -> Result<Box<dyn Follow>, LogError> {
+        Ok(Box::new(follow::Tail::open(Arc::clone(&self.0), from, pattern).await?))
+    }
+
+    async fn info(&self) -> Result<StreamInfo, LogError> {
+        let found = connect::stream_info(&self.0.requests, &self.0.stream).await?;
+        Ok(StreamInfo {
+            incarnation: found.incarnation,
+            first_seq: found.first_seq,
+            last_seq: found.last_seq,
+            replicated: found.replicated,
+            durability: self.0.durability,
+        })
+    }
+
+    fn incarnation(&self) -> u64 {
+        self.0.incarnation
+    }
+
+    fn link(&self) -> watch::Receiver<Link> {
+        self.0.requests.link()
+    }
+}

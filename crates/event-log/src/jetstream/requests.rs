@@ -1,0 +1,156 @@
+//! Requests with one or many answers over one inbox subscription.
+//!
+//! A broken connection ends every waiting request at once: whoever waits learns that the answer is lost and can
+//! find out by reading, instead of waiting for a time-out.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use async_nats::{Client, HeaderMap, Message};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use parking_lot::Mutex;
+use tokio::{
+    sync::{mpsc, watch},
+    time::timeout,
+};
+
+use crate::{Link, LogError};
+
+/// An answer that takes longer is treated as lost. Servers answer within milliseconds; a disk that syncs slowly
+/// may need a second.
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
+
+type Waiting = Arc<Mutex<HashMap<u64, mpsc::UnboundedSender<Message>>>>;
+
+/// The switchboard: sends requests, routes answers.
+#[derive(Clone)]
+pub(super) struct Requests {
+    client: Client,
+    inbox: Arc<str>,
+    next: Arc<AtomicU64>,
+    waiting: Waiting,
+    link: watch::Receiver<Link>,
+}
+
+/// Tells requests about the connection; made before the connection is.
+#[derive(Clone)]
+pub(super) struct LinkKeeper {
+    waiting: Waiting,
+    link: watch::Sender<Link>,
+}
+
+impl LinkKeeper {
+    pub(super) fn new() -> Self {
+        Self { waiting: Waiting::default(), link: watch::Sender::new(Link::Up) }
+    }
+
+    /// To be called at each change of the connection.
+    pub(super) fn changed(&self, link: Link) {
+        self.waiting.lock().clear();
+        self.link.send_replace(link);
+    }
+}
+
+/// Answers to one request, in order of arrival. Dropping it forgets the request.
+pub(super) struct Answers {
+    id: u64,
+    waiting: Waiting,
+    received: mpsc::UnboundedReceiver<Message>,
+}
+
+impl Requests {
+    pub(super) async fn start(client: Client, keeper: &LinkKeeper) -> Result<Self, LogError> {
+        let inbox = client.new_inbox();
+        let mut answers = client
+            .subscribe(format!("{inbox}.*"))
+            .await
+            .map_err(|error| LogError::Unreachable(error.to_string()))?;
+        let waiting = Arc::clone(&keeper.waiting);
+        let requests = Self {
+            client,
+            inbox: inbox.into(),
+            next: Arc::default(),
+            waiting: Arc::clone(&waiting),
+            link: keeper.link.subscribe(),
+        };
+        tokio::spawn(async move {
+            while let Some(message) = answers.next().await {
+                route(&waiting, message);
+            }
+        });
+        Ok(requests)
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(super) fn link(&self) -> watch::Receiver<Link> {
+        self.link.clone()
+    }
+
+    /// Sends a request; the answers arrive at what is returned.
+    pub(super) async fn send(
+        &self,
+        subject: String,
+        headers: Option<HeaderMap>,
+        payload: Bytes,
+    ) -> Result<Answers, LogError> {
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        let (sender, received) = mpsc::unbounded_channel();
+        self.waiting.lock().insert(id, sender);
+        let answers = Answers { id, waiting: Arc::clone(&self.waiting), received };
+        let reply = format!("{}.{id}", self.inbox);
+        let sent = match headers {
+            Some(headers) => {
+                self.client.publish_with_reply_and_headers(subject, reply, headers, payload).await
+            }
+            None => self.client.publish_with_reply(subject, reply, payload).await,
+        };
+        sent.map_err(|error| LogError::Unreachable(error.to_string()))?;
+        Ok(answers)
+    }
+
+    /// One request, one answer.
+    pub(super) async fn ask(&self, subject: String, payload: Bytes) -> Result<Message, LogError> {
+        let sent = timeout(ANSWER_TIMEOUT, self.send(subject, None, payload)).await;
+        sent.map_err(|_| lost())??.next().await
+    }
+}
+
+impl Answers {
+    /// The next answer.
+    pub(super) async fn next(&mut self) -> Result<Message, LogError> {
+        match timeout(ANSWER_TIMEOUT, self.received.recv()).await {
+            Ok(Some(message)) => Ok(message),
+            Ok(None) | Err(_) => Err(lost()),
+        }
+    }
+}
+
+impl Drop for Answers {
+    fn drop(&mut self) {
+        self.waiting.lock().remove(&self.id);
+    }
+}
+
+fn lost() -> LogError {
+    LogError::Unreachable("the answer is lost".to_owned())
+}
+
+fn route(waiting: &Waiting, message: Message) {
+    let id = message.subject.rsplit('.').next().and_then(|token| token.parse().ok());
+    if let Some(id) = id
+        && let Some(sender) = waiting.lock().get(&id)
+    {
+        // The receiver may have given up meanwhile; then nobody wants this answer.
+        let _ = sender.send(message);
+    }
+}

@@ -1,0 +1,200 @@
+//! The port: what every log can do.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+/// A record to be appended. Every append is fenced: it says after which record of its subject it comes.
+#[derive(Debug, Clone)]
+pub struct NewRecord {
+    /// Where it goes: a literal subject.
+    pub subject: String,
+    /// The sequence of the subject's last record that the writer knows; 0 when there must be none.
+    pub after: u64,
+    /// Unique to this append: an acknowledgement that was lost is resolved by finding this id.
+    pub event_id: Uuid,
+    /// CloudEvents `type`.
+    pub event_type: String,
+    /// CloudEvents `time`, RFC 3339.
+    pub time: String,
+    /// W3C `traceparent`, when the writer is part of a trace.
+    pub traceparent: Option<String>,
+    /// The payload, JSON.
+    pub payload: Bytes,
+}
+
+/// A record of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Its place in the stream, from 1.
+    pub seq: u64,
+    /// Its subject.
+    pub subject: String,
+    /// The id its writer gave it; none when a foreign writer gave none.
+    pub event_id: Option<Uuid>,
+    /// The payload.
+    pub payload: Bytes,
+}
+
+/// Why a record was not appended, as far as is known.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// Another record came first; nothing was stored.
+    #[error("another writer was first: the subject's last sequence is {last}, not the expected one")]
+    Fenced {
+        /// The subject's record that won, by sequence.
+        last: u64,
+    },
+    /// The log will never take this record; nothing was stored.
+    #[error("the log refuses the record: {0}")]
+    Refused(String),
+    /// The log could not be asked within the writer's patience. The record may be stored or not; whoever retries
+    /// must use the same fence.
+    #[error("the stream cannot be reached; whether the record is stored is not known yet")]
+    Unknown,
+    /// The log was shut down before the record was sent; nothing was stored.
+    #[error("the log is closed")]
+    Closed,
+}
+
+/// Why the log could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LogError {
+    /// No answer, or the connection broke.
+    #[error("the stream cannot be reached: {0}")]
+    Unreachable(String),
+    /// The server answered with an error.
+    #[error("the server answered: {0}")]
+    Server(String),
+    /// The stream is another one than when the log was opened.
+    #[error("the stream was recreated: sequences start anew")]
+    Recreated,
+}
+
+/// Who may answer a read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consistency {
+    /// Any replica: fast, and possibly behind on a replicated stream.
+    Any,
+    /// The leader: what was acknowledged before is there.
+    Leader,
+}
+
+/// What an acknowledgement is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// Synced to disk before it is acknowledged.
+    Fsync,
+    /// Written to the operating system: survives the process, not a power failure.
+    OsBuffer,
+    /// Gone with the server.
+    Memory,
+}
+
+impl Durability {
+    /// The name, as `/health` shows it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fsync => "fsync",
+            Self::OsBuffer => "os-buffer",
+            Self::Memory => "memory",
+        }
+    }
+}
+
+/// Consecutive records of one subject.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Page {
+    /// In order of sequence.
+    pub records: Vec<Record>,
+    /// There are more behind the last one.
+    pub more: bool,
+}
+
+/// The stream as it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StreamInfo {
+    /// Differs whenever the stream was created anew, so that old sequences are recognized as foreign.
+    pub incarnation: u64,
+    /// First sequence still there; 0 or 1 when nothing was ever removed.
+    pub first_seq: u64,
+    /// Last sequence, 0 when empty.
+    pub last_seq: u64,
+    /// Direct reads may be answered by a replica that is behind.
+    pub replicated: bool,
+    /// What an acknowledgement is worth.
+    pub durability: Durability,
+}
+
+/// Whether the stream can be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Link {
+    /// Connected.
+    Up,
+    /// Not connected; reconnecting goes on by itself.
+    Down,
+}
+
+/// An ordered, durable sequence of records.
+#[async_trait]
+pub trait EventLog: Send + Sync + 'static {
+    /// Appends one record; returns its sequence once the stream has acknowledged it.
+    ///
+    /// # Errors
+    /// See [`AppendError`]. A lost acknowledgement is resolved here, by reading, before anything is said.
+    async fn append(&self, record: NewRecord) -> Result<u64, AppendError>;
+
+    /// The records of one literal subject from sequence `from` on, a bounded page of them.
+    ///
+    /// # Errors
+    /// When the log cannot be asked.
+    async fn read(&self, subject: &str, from: u64, consistency: Consistency) -> Result<Page, LogError>;
+
+    /// The last record of one literal subject.
+    ///
+    /// # Errors
+    /// When the log cannot be asked.
+    async fn last(&self, subject: &str, consistency: Consistency) -> Result<Option<Record>, LogError>;
+
+    /// The last record of each subject under a pattern with wildcards, in order of sequence. For small sets.
+    ///
+    /// # Errors
+    /// When the log cannot be asked, or the pattern has too many subjects.
+    async fn last_of_each(&self, pattern: &str) -> Result<Vec<Record>, LogError>;
+
+    /// Follows the stream from sequence `from` on, all of it or one pattern.
+    ///
+    /// # Errors
+    /// When the stream cannot be reached at the start.
+    async fn follow(&self, from: u64, pattern: Option<&str>) -> Result<Box<dyn Follow>, LogError>;
+
+    /// The stream as it stands, asked from the leader.
+    ///
+    /// # Errors
+    /// When the log cannot be asked.
+    async fn info(&self) -> Result<StreamInfo, LogError>;
+
+    /// The incarnation that this log was opened with.
+    fn incarnation(&self) -> u64;
+
+    /// Whether the stream can be reached, and every change of it.
+    fn link(&self) -> watch::Receiver<Link>;
+}
+
+/// A gapless tail of the stream. Outages are waited out inside; afterwards it goes on behind the last record given.
+#[async_trait]
+pub trait Follow: Send {
+    /// Waits for at least one record, then takes what has arrived, `max` at most, in order.
+    ///
+    /// # Errors
+    /// [`LogError::Recreated`] when the stream is another one; nothing else ends a tail.
+    async fn next(&mut self, max: usize) -> Result<Vec<Record>, LogError>;
+
+    /// Records that the stream held behind the last one given, as of its delivery.
+    fn behind(&self) -> u64;
+
+    /// How often the tail had to be set up again (its consumer was lost or had a gap).
+    fn recreated(&self) -> u64;
+}

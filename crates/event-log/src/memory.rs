@@ -1,0 +1,228 @@
+//! A log in memory that keeps the promises of the real one, for tests of everything above it.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+use crate::{
+    AppendError, Consistency, Durability, EventLog, Follow, Link, LogError, NewRecord, Page, Record,
+    StreamInfo,
+};
+
+/// Records of a page, as the real log pages.
+const PAGE: usize = 1000;
+
+/// See the module's first line. Clones share one log.
+#[derive(Clone)]
+pub struct MemoryLog(Arc<Shared>);
+
+struct Shared {
+    state: Mutex<State>,
+    last: watch::Sender<u64>,
+    link: watch::Sender<Link>,
+    incarnation: u64,
+    /// Records that a read with [`Consistency::Any`] does not see yet: a stale replica.
+    replica_lag: AtomicUsize,
+}
+
+#[derive(Default)]
+struct State {
+    records: Vec<Record>,
+    by_subject: HashMap<String, Vec<usize>>,
+}
+
+impl MemoryLog {
+    /// An empty log.
+    #[must_use]
+    pub fn new(incarnation: u64) -> Self {
+        Self(Arc::new(Shared {
+            state: Mutex::default(),
+            last: watch::Sender::new(0),
+            link: watch::Sender::new(Link::Up),
+            incarnation,
+            replica_lag: AtomicUsize::new(0),
+        }))
+    }
+
+    /// Makes reads that any replica may answer miss the newest `records`, as a replica does that is behind.
+    pub fn set_replica_lag(&self, records: usize) {
+        self.0.replica_lag.store(records, Ordering::Relaxed);
+    }
+
+    /// Stores a record without a fence, as a foreign writer could.
+    ///
+    /// # Panics
+    /// Never.
+    pub fn append_now(&self, record: NewRecord) -> u64 {
+        let mut state = self.0.state.lock();
+        let seq = state.push(record);
+        self.0.last.send_replace(seq);
+        seq
+    }
+
+    fn visible(&self, state: &State, consistency: Consistency) -> usize {
+        match consistency {
+            Consistency::Leader => state.records.len(),
+            Consistency::Any => {
+                state.records.len().saturating_sub(self.0.replica_lag.load(Ordering::Relaxed))
+            }
+        }
+    }
+}
+
+impl State {
+    fn push(&mut self, record: NewRecord) -> u64 {
+        let at = self.records.len();
+        let seq = at as u64 + 1;
+        self.by_subject.entry(record.subject.clone()).or_default().push(at);
+        self.records.push(Record {
+            seq,
+            subject: record.subject,
+            event_id: Some(record.event_id),
+            payload: record.payload,
+        });
+        seq
+    }
+
+    fn last_of(&self, subject: &str) -> u64 {
+        self.by_subject.get(subject).and_then(|places| places.last()).map_or(0, |at| *at as u64 + 1)
+    }
+}
+
+#[async_trait]
+impl EventLog for MemoryLog {
+    async fn append(&self, record: NewRecord) -> Result<u64, AppendError> {
+        let mut state = self.0.state.lock();
+        let last = state.last_of(&record.subject);
+        if last != record.after {
+            return Err(AppendError::Fenced { last });
+        }
+        let seq = state.push(record);
+        self.0.last.send_replace(seq);
+        Ok(seq)
+    }
+
+    async fn read(&self, subject: &str, from: u64, consistency: Consistency) -> Result<Page, LogError> {
+        let state = self.0.state.lock();
+        let visible = self.visible(&state, consistency);
+        let places = state.by_subject.get(subject).map_or(&[][..], Vec::as_slice);
+        let mut wanted = places
+            .iter()
+            .filter(|at| **at < visible)
+            .map(|at| &state.records[*at])
+            .filter(|record| record.seq >= from);
+        let records: Vec<_> = wanted.by_ref().take(PAGE).cloned().collect();
+        Ok(Page { records, more: wanted.next().is_some() })
+    }
+
+    async fn last(&self, subject: &str, consistency: Consistency) -> Result<Option<Record>, LogError> {
+        let state = self.0.state.lock();
+        let visible = self.visible(&state, consistency);
+        let places = state.by_subject.get(subject).map_or(&[][..], Vec::as_slice);
+        Ok(places.iter().rev().find(|at| **at < visible).map(|at| state.records[*at].clone()))
+    }
+
+    async fn last_of_each(&self, pattern: &str) -> Result<Vec<Record>, LogError> {
+        let state = self.0.state.lock();
+        let last: BTreeMap<usize, ()> = state
+            .by_subject
+            .iter()
+            .filter(|(subject, _)| matches(pattern, subject))
+            .filter_map(|(_, places)| places.last().map(|at| (*at, ())))
+            .collect();
+        Ok(last.into_keys().map(|at| state.records[at].clone()).collect())
+    }
+
+    async fn follow(&self, from: u64, pattern: Option<&str>) -> Result<Box<dyn Follow>, LogError> {
+        let next = usize::try_from(from.max(1) - 1).unwrap_or(usize::MAX);
+        let last = self.0.last.subscribe();
+        Ok(Box::new(MemoryTail { log: self.clone(), next, pattern: pattern.map(str::to_owned), last }))
+    }
+
+    async fn info(&self) -> Result<StreamInfo, LogError> {
+        let state = self.0.state.lock();
+        Ok(StreamInfo {
+            incarnation: self.0.incarnation,
+            first_seq: 1,
+            last_seq: state.records.len() as u64,
+            replicated: self.0.replica_lag.load(Ordering::Relaxed) > 0,
+            durability: Durability::Memory,
+        })
+    }
+
+    fn incarnation(&self) -> u64 {
+        self.0.incarnation
+    }
+
+    fn link(&self) -> watch::Receiver<Link> {
+        self.0.link.subscribe()
+    }
+}
+
+struct MemoryTail {
+    log: MemoryLog,
+    next: usize,
+    pattern: Option<String>,
+    last: watch::Receiver<u64>,
+}
+
+#[async_trait]
+impl Follow for MemoryTail {
+    async fn next(&mut self, max: usize) -> Result<Vec<Record>, LogError> {
+        loop {
+            self.last.borrow_and_update();
+            let taken = self.take(max);
+            if !taken.is_empty() {
+                return Ok(taken);
+            }
+            if self.last.changed().await.is_err() {
+                return Err(LogError::Unreachable("the log is gone".to_owned()));
+            }
+        }
+    }
+
+    fn behind(&self) -> u64 {
+        (self.log.0.state.lock().records.len() as u64).saturating_sub(self.next as u64)
+    }
+
+    fn recreated(&self) -> u64 {
+        0
+    }
+}
+
+impl MemoryTail {
+    fn take(&mut self, max: usize) -> Vec<Record> {
+        let state = self.log.0.state.lock();
+        let mut taken = Vec::new();
+        while taken.len() < max
+            && let Some(record) = state.records.get(self.next)
+        {
+            self.next += 1;
+            if self.pattern.as_deref().is_none_or(|pattern| matches(pattern, &record.subject)) {
+                taken.push(record.clone());
+            }
+        }
+        taken
+    }
+}
+
+/// NATS subject matching: `*` is one token, `>` the rest.
+fn matches(pattern: &str, subject: &str) -> bool {
+    let (mut pattern, mut subject) = (pattern.split('.'), subject.split('.'));
+    loop {
+        match (pattern.next(), subject.next()) {
+            (Some(">"), Some(_)) | (None, None) => return true,
+            (Some("*"), Some(_)) => {}
+            (Some(wanted), Some(token)) if wanted == token => {}
+            (Some(_) | None, Some(_) | None) => return false,
+        }
+    }
+}

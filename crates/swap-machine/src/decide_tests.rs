@@ -1,0 +1,158 @@
+use std::time::Duration;
+
+use fillstream_domain::{
+    OrderId, UserId,
+    swap::{Field, Request},
+};
+
+use super::*;
+
+const NOW: Timestamp = Timestamp::from_unix_ms(1_768_030_215_123);
+const BACKOFF: Backoff = Backoff { base: Duration::from_secs(1), max: Duration::from_secs(30) };
+
+fn order() -> SwapOrder {
+    let request = Request {
+        token_in: Field::Text("SOL"),
+        token_out: Field::Text("USDC"),
+        amount: Field::Number("10"),
+        slippage: Field::Missing,
+    };
+    let id: OrderId = "0198c0de-7a5e-7c3a-9f00-3f2a1b4c5d6e".parse().unwrap();
+    SwapOrder::new(request.judge().unwrap().place(id, None::<UserId>, None, NOW))
+}
+
+fn offer(venue: VenueId, out: Result<u128, &str>) -> Offer {
+    Offer { venue, amount_out: out.map(Atoms::new).map_err(str::to_owned) }
+}
+
+/// Drives an order through attempts that end as the looks say; returns it with the last event.
+fn drive(looks: &[Look]) -> (SwapOrder, Vec<SwapEvent>) {
+    let mut order = order();
+    let mut events = Vec::new();
+    let mut looks = looks.iter();
+    loop {
+        let event = match next(&order, NOW.after(Duration::from_secs(3600))) {
+            Step::Begin(event) => event,
+            Step::AskQuotes => {
+                let offers =
+                    [offer(VenueId::Raydium, Ok(1_450_000_000)), offer(VenueId::Meteora, Ok(1_449_000_000))];
+                after_quotes(&order, &offers, &BACKOFF, NOW)
+            }
+            Step::Build(routed) => {
+                let built = Built {
+                    tx_id: format!("tx-{}", order.attempt()),
+                    payload: String::new(),
+                    built_at_height: 1,
+                    last_valid_height: 150,
+                };
+                after_build(&order, &routed, Ok(built), &BACKOFF, NOW)
+            }
+            Step::Deliver(prepared) => match looks.next() {
+                Some(look) => match after_look(&order, &prepared, look.clone(), &BACKOFF, NOW) {
+                    Some(event) => event,
+                    None => continue,
+                },
+                None => return (order, events),
+            },
+            Step::Wait(_) | Step::AskOperator(_) | Step::Ended => return (order, events),
+        };
+        order.apply(event.clone()).unwrap();
+        events.push(event);
+    }
+}
+
+fn kinds(events: &[SwapEvent]) -> Vec<&'static str> {
+    events.iter().map(|event| event.event_type().name.trim_start_matches("swap.")).collect()
+}
+
+#[test]
+fn only_a_proved_end_unlocks_the_next_attempt() {
+    const ONE: [&str; 3] = ["routing_started", "routed", "prepared"];
+    let attempts = |count: usize, end: &[&'static str]| {
+        let mut all = ONE.to_vec();
+        for _ in 1..count {
+            all.push("retry_scheduled");
+            all.extend(ONE);
+        }
+        all.extend(end);
+        all
+    };
+    let reverted = || Look::Reverted("slippage exceeded".to_owned());
+    for (looks, expected) in [
+        (vec![Look::Landed(Atoms::new(1_450_000_000))], attempts(1, &["confirmed"])),
+        (vec![Look::Open, Look::Open, Look::Open], attempts(1, &[])),
+        (vec![Look::Open, Look::Dead, Look::Landed(Atoms::new(1))], attempts(2, &["confirmed"])),
+        (vec![reverted(), reverted(), reverted()], attempts(3, &["failed"])),
+        (vec![reverted(), Look::Dead, Look::Open], attempts(3, &[])),
+        (vec![Look::Unknowable("no history".to_owned()), Look::Dead], attempts(1, &["review_needed"])),
+        (vec![Look::Landed(Atoms::new(u128::MAX))], attempts(1, &["review_needed"])),
+    ] {
+        let (_, events) = drive(&looks);
+        assert_eq!(kinds(&events), expected, "{looks:?}");
+    }
+}
+
+#[test]
+fn the_better_quote_wins_and_a_silent_venue_does_not_fail_the_order() {
+    use VenueId::{Meteora, Raydium};
+    let mut order = order();
+    let Step::Begin(begin) = next(&order, NOW) else { unreachable!("a placed order begins") };
+    order.apply(begin).unwrap();
+    for (raydium, meteora, winner) in [
+        (Ok(1450), Ok(1449), Some(Raydium)),
+        (Ok(1449), Ok(1450), Some(Meteora)),
+        (Ok(1450), Ok(1450), Some(Raydium)),
+        (Err("late"), Ok(1), Some(Meteora)),
+        (Ok(1), Err("late"), Some(Raydium)),
+        (Ok(0), Ok(1), Some(Meteora)),
+        (Err("late"), Err("late"), None),
+    ] {
+        let offers = [offer(Raydium, raydium), offer(Meteora, meteora)];
+        match after_quotes(&order, &offers, &BACKOFF, NOW) {
+            SwapEvent::Routed(event) => {
+                assert_eq!(Some(event.venue), winner);
+                assert_eq!(event.quotes.len() + event.no_quotes.len(), 2, "both answers are on record");
+            }
+            SwapEvent::RetryScheduled(event) => {
+                assert_eq!((winner, event.reason.as_str(), event.stage), (None, "late", Stage::Routing));
+            }
+            other => unreachable!("quotes lead to a route or a retry, not {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_retry_waits_for_its_instant_also_after_a_restart() {
+    let (order, events) = drive(&[Look::Dead]);
+    let Some(SwapEvent::RetryScheduled(retry)) = events.get(3) else { unreachable!("{events:?}") };
+    let mut waiting = self::order();
+    for event in &events[..4] {
+        waiting.apply(event.clone()).unwrap();
+    }
+    assert_eq!(retry.retry_at, retry.at.after(Duration::from_millis(retry.delay_ms)));
+    assert_eq!(next(&waiting, retry.at), Step::Wait(retry.retry_at));
+    assert!(
+        matches!(next(&waiting, retry.retry_at), Step::Begin(SwapEvent::RoutingStarted(event)) if event.attempt == 2)
+    );
+    assert_eq!(order.attempt(), 2);
+}
+
+#[test]
+fn an_operator_ends_what_nobody_can_tell() {
+    let unknowable = [Look::Unknowable("no history".to_owned())];
+    let amount = |text: &str| Amount::new(fillstream_domain::parse_exact(text).unwrap());
+    for (landed_with, end) in
+        [(amount("1449.5"), Some("confirmed")), (None, Some("failed")), (amount("0.0000001"), None)]
+    {
+        let (mut order, _) = drive(&unknowable);
+        assert!(matches!(next(&order, NOW), Step::AskOperator(_)));
+        let event = resolve(&order, landed_with, NOW);
+        assert_eq!(event.as_ref().map(|event| kinds(std::slice::from_ref(event))[0]), end);
+        if let Some(event) = event {
+            order.apply(event).unwrap();
+            assert_eq!(next(&order, NOW), Step::Ended);
+        }
+    }
+    let (submitted, _) = drive(&[Look::Open]);
+    assert_eq!(resolve(&submitted, None, NOW), None, "only an order under review is resolved");
+}
