@@ -11,6 +11,7 @@
 mod amount;
 mod decimal;
 mod id;
+pub mod parked;
 mod slippage;
 pub mod subject;
 pub mod swap;

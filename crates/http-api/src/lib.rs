@@ -1,1 +1,54 @@
-//! HTTP of the contract.
+//! HTTP of swap orders.
+//!
+//! ```text
+//!  POST execute ─▶ body ─▶ judge ─▶ order id (from the key, when there is one) ─▶ append, fence 0 ─▶ 201
+//!                                                                          └─ beaten ─▶ read ─▶ 201 replayed | 422
+//!  GET order    ─▶ ended? read store : the log ─▶ fold ─▶ 200
+//! ```
+//! Nothing is answered before the stream has acknowledged it, and an order is read from the log until it has ended:
+//! right after the 201 it is there.
+
+mod address;
+mod body;
+mod orders;
+mod place;
+mod routes;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use fillstream_domain::{OrderId, Timestamp};
+use fillstream_event_log::EventLog;
+
+pub use routes::{method_not_allowed, not_found, read_router, router};
+
+/// Orders as the read store has them.
+#[async_trait]
+pub trait StoredOrders: Send + Sync + 'static {
+    /// The order's events, in order, each with its sequence, and whether the order has ended; nothing when the store
+    /// does not know the order (yet), or cannot be asked.
+    async fn stored(&self, order: OrderId) -> Option<StoredOrder>;
+}
+
+/// An order as the read store has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredOrder {
+    /// Payloads of its events, each with its sequence in the stream.
+    pub events: Vec<(u64, Bytes)>,
+    /// Nothing follows any more.
+    pub ended: bool,
+}
+
+/// What the handlers work with.
+#[derive(Clone)]
+pub struct Api {
+    /// Where orders are appended and read.
+    pub log: Arc<dyn EventLog>,
+    /// Where ended orders are read.
+    pub stored: Arc<dyn StoredOrders>,
+    /// The address that clients are told, when it is not the request's host: `https://api.example`.
+    pub public_url: Option<String>,
+    /// The present instant.
+    pub clock: fn() -> Timestamp,
+}

@@ -297,12 +297,10 @@ impl RowBatch {
 mod flag {
     use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
 
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
     pub(super) fn serialize<S: Serializer>(flag: &bool, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_u8(u8::from(*flag))
     }
 
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
     pub(super) fn serialize_option<S: Serializer>(
         flag: &Option<bool>,
         serializer: S,
@@ -319,5 +317,158 @@ mod flag {
             1 => Ok(true),
             other => Err(D::Error::custom(format!("{other} is neither 0 nor 1"))),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ORDER: &str = "0198c0de-7a5e-7c3a-9f00-3f2a1b4c5d6e";
+    /// Every later event with fields that tell it from the others.
+    const LATER: [&str; 9] = [
+        r#""type":"swap.routing_started","attempt":1"#,
+        r#""type":"swap.routed","attempt":1,"venue":"raydium","min_amount_out":"1","quotes":[{"venue":"raydium","amount_out":"1450","price":"145"},{"venue":"meteora","amount_out":"1440","price":"144"}]"#,
+        r#""type":"swap.routed","attempt":2,"venue":"meteora","min_amount_out":"1","quotes":[{"venue":"meteora","amount_out":"1430","price":"143"}]"#,
+        r#""type":"swap.prepared","attempt":1,"venue":"raydium","tx_id":"sim:1","payload":"","built_at_height":1,"last_valid_height":2"#,
+        r#""type":"swap.prepared","attempt":2,"venue":"meteora","tx_id":"sim:2","payload":"","built_at_height":1,"last_valid_height":2"#,
+        r#""type":"swap.retry_scheduled","attempt":1,"stage":"building","reason":"r","delay_ms":1,"retry_at":"2026-01-10T07:30:15.123Z""#,
+        r#""type":"swap.review_needed","attempt":1,"tx_id":"sim:1","reason":"r""#,
+        r#""type":"swap.confirmed","attempt":1,"venue":"raydium","tx_id":"sim:1","amount_out":"1449.5","executed_price":"144.95","decided_by":"executor""#,
+        r#""type":"swap.failed","attempt":3,"stage":"submitted","reason":"slipped\u0000away","decided_by":"operator""#,
+    ];
+
+    fn payload(fields: &str, at: u64) -> String {
+        format!(
+            r#"{{{fields},"version":1,"order_id":"{ORDER}","max_attempts":3,"at":"2026-01-10T07:30:15.{at:03}Z"}}"#
+        )
+    }
+
+    fn placed(at: u64) -> String {
+        payload(
+            r#""type":"swap.placed","token_in":"SOL","token_out":"USDC","amount_in":"10","slippage":"0.5","fingerprint":"f""#,
+            at,
+        )
+    }
+
+    fn push(batch: &mut RowBatch, seq: u64, payload: &str) {
+        let event = SwapEvent::decode(payload.as_bytes()).unwrap();
+        batch.push(seq, &event, payload.as_bytes());
+    }
+
+    /// The read model in memory, as the statements of a store treat it.
+    fn apply(model: &mut BTreeMap<OrderId, OrderRow>, batch: &RowBatch) {
+        for row in batch.new_orders() {
+            model.entry(row.order_id).or_insert(row);
+        }
+        for patch in batch.all_changes() {
+            if let Some(row) = model.get_mut(&patch.order_id) {
+                row.take(patch.clone());
+            }
+        }
+    }
+
+    /// The row after these payloads, cut into batches after each position whose bit is set.
+    fn row(payloads: &[String], cuts: usize) -> OrderRow {
+        let (mut model, mut batch) = (BTreeMap::new(), RowBatch::default());
+        for (place, payload) in payloads.iter().enumerate() {
+            push(&mut batch, place as u64 + 1, payload);
+            if cuts & (1 << place) != 0 {
+                apply(&mut model, &mem::take(&mut batch));
+            }
+        }
+        apply(&mut model, &batch);
+        model.into_values().next().unwrap()
+    }
+
+    fn check(life: &[usize], expected: &str) {
+        let later = life.iter().zip(1..).map(|(kind, at)| payload(LATER[*kind], at));
+        let row = row(&[placed(0)].into_iter().chain(later).collect::<Vec<_>>(), 0);
+        let Execution { raydium_quote, meteora_quote, selected_dex, tx_id, .. } = &row.execution;
+        let Execution { executed_price, amount_out, dex_used, failure_reason, .. } = &row.execution;
+        let shown = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
+        let found = [
+            row.status.to_string(),
+            row.attempt.to_string(),
+            shown(raydium_quote.map(|price| price.to_string())),
+            shown(meteora_quote.map(|price| price.to_string())),
+            shown(selected_dex.map(|venue| venue.to_string())),
+            shown(tx_id.clone()),
+            shown(executed_price.map(|price| price.to_string())),
+            shown(amount_out.map(|amount| amount.to_string())),
+            shown(dex_used.map(|venue| venue.to_string())),
+            shown(failure_reason.clone()),
+            row.needs_review.to_string(),
+        ];
+        assert_eq!(found.join(" "), expected, "{life:?}");
+        assert_eq!(row.last_seq, life.len() as u64 + 1);
+        assert_eq!((row.placed_seq, row.created_at.to_string().as_str()), (1, "2026-01-10T07:30:15.000Z"));
+        assert_eq!(row.updated_at.unix_ms() - row.created_at.unix_ms(), life.len() as i64);
+    }
+
+    #[test]
+    fn each_event_shows_in_the_row() {
+        check(&[], "pending 0 - - - - - - - - false");
+        check(&[0], "routing 1 - - - - - - - - false");
+        check(&[0, 1], "building 1 145 144 raydium - - - - - false");
+        check(&[0, 1, 2], "building 2 145 143 meteora - - - - - false");
+        check(&[0, 1, 3], "submitted 1 145 144 raydium sim:1 - - - - false");
+        check(&[0, 1, 5], "building 1 145 144 raydium - - - - - false");
+        check(&[0, 1, 3, 6], "submitted 1 145 144 raydium sim:1 - - - - true");
+        check(&[0, 1, 3, 7], "confirmed 1 145 144 raydium sim:1 144.95 1449.5 raydium - false");
+        check(&[0, 1, 3, 6, 7], "confirmed 1 145 144 raydium sim:1 144.95 1449.5 raydium - false");
+        check(&[0, 1, 3, 6, 8], "failed 3 145 144 raydium sim:1 - - - slipped\u{FFFD}away false");
+    }
+
+    #[test]
+    fn a_merged_batch_leaves_the_row_that_single_events_leave() {
+        const LENGTH: u32 = 4;
+        for life in 0..LATER.len().pow(LENGTH) {
+            let kinds = (0..LENGTH).map(|place| life / LATER.len().pow(place) % LATER.len());
+            let later = kinds.zip(1..).map(|(kind, at)| payload(LATER[kind], at));
+            // The order is placed a second time at the end, which must change nothing.
+            let payloads: Vec<_> = [placed(0)].into_iter().chain(later).chain([placed(9)]).collect();
+            let single = row(&payloads, usize::MAX);
+            for cuts in [0, 0b1, 0b10, 0b101, 0b1010, 0b10000] {
+                assert_eq!(row(&payloads, cuts), single, "{payloads:?} cut at {cuts:b}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_event_leaves_its_payload_as_it_was() {
+        let mut batch = RowBatch::default();
+        assert_eq!(batch.span(), None);
+        let payloads = [placed(0), payload(LATER[8], 1), format!(" {} ", payload(LATER[0], 2))];
+        for (payload, seq) in payloads.iter().zip([7, 9, 12]) {
+            push(&mut batch, seq, payload);
+        }
+        let rows = batch.events().iter().map(|row| (row.seq, row.event_type.as_str(), row.event.as_str()));
+        let expected = [(7, "swap.placed"), (9, "swap.failed"), (12, "swap.routing_started")];
+        let expected =
+            expected.into_iter().zip(&payloads).map(|((seq, kind), text)| (seq, kind, text.as_str()));
+        assert!(rows.eq(expected));
+        assert_eq!(batch.span(), Some((7, 12)));
+    }
+
+    #[test]
+    fn an_order_that_the_batch_did_not_place_is_a_change() {
+        let mut batch = RowBatch::default();
+        push(&mut batch, 3, &payload(LATER[0], 1));
+        assert_eq!((batch.new_orders().count(), batch.changes().count()), (0, 1));
+        push(&mut batch, 4, &placed(2));
+        assert_eq!((batch.new_orders().count(), batch.changes().count()), (1, 0));
+    }
+
+    #[test]
+    fn a_row_survives_its_own_json() {
+        let row = row(&[placed(0), payload(LATER[1], 1), payload(LATER[6], 2)], 0);
+        let text = serde_json::to_string(&row).unwrap();
+        assert!(text.contains(r#""needs_review":1"#), "{text}");
+        assert_eq!(serde_json::from_str::<OrderRow>(&text).unwrap(), row);
+        assert!(
+            serde_json::from_str::<OrderRow>(&text.replace(r#""needs_review":1"#, r#""needs_review":2"#))
+                .is_err()
+        );
     }
 }

@@ -1,1 +1,28 @@
 //! The SQL read model: rows and checkpoint in one transaction, SQLite and PostgreSQL.
+//!
+//! ```text
+//!  projector ──apply(from, RowBatch, to)──▶ one transaction: checkpoint from → to, then the rows
+//!                                             │ lost: another projector was first, nothing is written
+//!  GET ──swap_order, swap_events──▶ views ────┤
+//!                                             ▼
+//!            read_model: incarnation, seq, generation ──▶ rows of that generation
+//!                                             ▲
+//!  rebuild ──apply──▶ rows of the next ───────┘ swap: the one row moves on, for all readers at once
+//! ```
+//! The stream is the truth. Everything here can be thrown away and rebuilt from it.
+
+mod connect;
+mod error;
+mod migrations;
+mod read;
+mod rebuild;
+mod sql;
+mod store;
+#[cfg(feature = "test-postgres")]
+pub mod test_postgres;
+mod write;
+
+pub use error::StoreError;
+pub use read::Dump;
+pub use rebuild::{Closing, Rebuild};
+pub use store::{Applied, Checkpoint, ReadStore};

@@ -1,1 +1,28 @@
-//! The stream-bridge: backfill, then live, no gap, no duplicate.
+//! The stream-bridge: a client that watches an order gets its history as one backfill, then the live tail, with
+//! no gap, no duplicate and no silent connection.
+//!
+//! ```text
+//!  stream ──follow──▶ Hub ──▶ Topic (one per watched order: fold, gate, shared frames)
+//!                                │  wake
+//!                     history ──▶┤
+//!                                ▼
+//!                 Socket (cursor = gate for life) ──▶ client
+//! ```
+//! A socket has no queue of its own: it has a place in its topic's frames. A slow client's place falls behind; it is
+//! told so and goes on from there, so what is bounded is the topic, once for all its sockets.
+
+mod counters;
+mod frame;
+mod hub;
+mod settings;
+mod socket;
+mod token;
+mod topic;
+mod upgrade;
+mod wire;
+
+pub use counters::{Count, Counters};
+pub use hub::{Hub, JoinError};
+pub use settings::Settings;
+pub use token::{After, Channel, Family, NotAToken, Position};
+pub use upgrade::{Asked, upgrade};

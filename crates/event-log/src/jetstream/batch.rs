@@ -82,15 +82,15 @@ impl Committer {
     /// One atomic batch. What the server refuses as a whole is taken apart: losers are told, the rest goes again.
     async fn as_batch(&self, group: Vec<Entry>) -> Vec<Entry> {
         let batch_id = Uuid::now_v7().simple().to_string();
-        let mut last = None;
-        for (at, entry) in group.iter().enumerate() {
-            let place = Place { batch_id: &batch_id, sequence: at + 1, commit: at + 1 == group.len() };
-            let answers = self.publish(&entry.record, Some(place)).await;
-            // Only the commit's answer counts; the others are empty or repeat the reason.
-            last = Some(answers);
+        let Some((last, others)) = group.split_last() else { return group };
+        for (sequence, entry) in (1..).zip(others) {
+            // Only the commit is answered. If one of these is not sent, the server finds the batch incomplete.
+            let headers = headers(&entry.record, Some(Place { batch_id: &batch_id, sequence, commit: false }));
+            let (subject, payload) = (entry.record.subject.clone(), entry.record.payload.clone());
+            let _ = self.requests.client().publish_with_headers(subject, headers, payload).await;
         }
-        let Some(answers) = last else { return group };
-        match outcome(answers).await {
+        let commit = Place { batch_id: &batch_id, sequence: group.len(), commit: true };
+        match outcome(self.publish(&last.record, Some(commit)).await).await {
             Outcome::Stored(last_seq) => {
                 let first = last_seq + 1 - group.len() as u64;
                 for (entry, seq) in group.into_iter().zip(first..) {

@@ -30,6 +30,8 @@ pub struct Work {
     pub record: Record,
     /// How often it was handed out, this time included.
     pub delivered: u64,
+    /// W3C `traceparent` of the record, to be passed on.
+    pub traceparent: Option<String>,
     message: jetstream::Message,
 }
 
@@ -106,7 +108,9 @@ impl Work {
             event_id: event_id(message.message.headers.as_ref()),
             payload: message.message.payload.clone(),
         };
-        Some(Self { record, delivered, message })
+        let headers = message.message.headers.as_ref();
+        let traceparent = headers.and_then(|headers| headers.get("traceparent")).map(ToString::to_string);
+        Some(Self { record, delivered, traceparent, message })
     }
 
     /// Done: it will not be handed out again. An acknowledgement that gets lost hands it out once more.

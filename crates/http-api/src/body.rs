@@ -1,0 +1,94 @@
+//! Reading a request's body: bounded, JSON, numbers by their text.
+
+use std::borrow::Cow;
+
+use axum::{
+    body::{Body, to_bytes},
+    http::{HeaderMap, StatusCode, header},
+};
+use bytes::Bytes;
+use fillstream_domain::swap::Field;
+use fillstream_http_edge::Problem;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// Largest body of an order (CONTRACT.md).
+pub(crate) const MAX_BODY: usize = 64 << 10;
+
+/// Reads the whole body, when it is JSON and not too large.
+pub(crate) async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let essence = kind.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+    let is_json = essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"));
+    if !is_json {
+        let detail = "The body must be JSON, and Content-Type must say so: application/json.";
+        let problem = Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail);
+        return Err(problem.field("header:Content-Type", "must be application/json"));
+    }
+    to_bytes(body, MAX_BODY).await.map_err(|error| {
+        let too_large = std::error::Error::source(&error)
+            .is_some_and(|source| source.to_string().contains("length limit"));
+        if too_large {
+            let detail = format!("The body must have at most {MAX_BODY} bytes.");
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+        } else {
+            Problem::malformed("", "the body ended early")
+        }
+    })
+}
+
+/// The fields of a swap order's body, each as it was written. Unknown ones are ignored: old clients send more.
+#[derive(Debug, Deserialize)]
+pub(crate) struct ExecuteBody<'a> {
+    #[serde(borrow, rename = "tokenIn")]
+    pub(crate) token_in: Option<&'a RawValue>,
+    #[serde(borrow, rename = "tokenOut")]
+    pub(crate) token_out: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(crate) amount: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(crate) slippage: Option<&'a RawValue>,
+    #[serde(borrow, rename = "clientOrderId")]
+    pub(crate) client_order_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(crate) user_id: Option<&'a RawValue>,
+}
+
+impl<'a> ExecuteBody<'a> {
+    /// Reads the fields; what they hold is judged later.
+    pub(crate) fn parse(body: &'a [u8]) -> Result<Self, Problem> {
+        serde_json::from_slice(body)
+            .map_err(|error| Problem::malformed("", format!("must be a JSON object: {error}")))
+    }
+}
+
+/// A field, its string unescaped, its number as it was written.
+pub(crate) enum Scalar<'a> {
+    Missing,
+    Text(Cow<'a, str>),
+    Number(&'a str),
+    Other,
+}
+
+impl<'a> Scalar<'a> {
+    pub(crate) fn of(raw: Option<&'a RawValue>) -> Self {
+        let Some(text) = raw.map(RawValue::get) else { return Self::Missing };
+        match text.as_bytes().first() {
+            Some(b'"') => match serde_json::from_str::<String>(text) {
+                Ok(unescaped) => Self::Text(Cow::Owned(unescaped)),
+                Err(_) => Self::Other,
+            },
+            Some(b'-' | b'0'..=b'9') => Self::Number(text),
+            Some(_) | None => Self::Other,
+        }
+    }
+
+    pub(crate) fn field(&self) -> Field<'_> {
+        match self {
+            Self::Missing => Field::Missing,
+            Self::Text(text) => Field::Text(text),
+            Self::Number(text) => Field::Number(text),
+            Self::Other => Field::Other,
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Reading a swap order.
+
+use axum::{
+    Json,
+    extract::{Path, RawQuery, State},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use fillstream_domain::{
+    OrderId, Timestamp,
+    subject::{swap_placed, swap_progress},
+    swap::{Status, SwapEvent},
+};
+use fillstream_event_log::{Consistency, LogError};
+use fillstream_http_edge::{Problem, asker, parameter};
+use fillstream_projections::{
+    OrderView,
+    channel::{Details, Entry, Kind, entries},
+};
+use serde::Serialize;
+
+use crate::Api;
+
+/// Entries of `logs` in one answer; an ordinary order has fewer than 20. Older ones are paged.
+const MAX_LOGS: usize = 1000;
+
+#[derive(Serialize)]
+struct OrderAnswer {
+    #[serde(flatten)]
+    view: OrderView,
+    /// The oldest entries of `logs` are left out; `logs?cursor=` pages them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    truncated: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cursor: Option<String>,
+}
+
+/// `GET /api/orders/{order_id}` and `GET /api/orders/status/{order_id}`
+pub(crate) async fn get_order(
+    State(api): State<Api>,
+    Path(order): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    asker(&headers, query.as_deref(), None)?;
+    let order = order_id(&order)?;
+    let mut view = None::<OrderView>;
+    for (seq, event) in history(&api, order).await? {
+        match (&mut view, event) {
+            (Some(view), event) => view.apply(seq, &event),
+            (view @ None, SwapEvent::Placed(placed)) => *view = Some(OrderView::new(seq, &placed)),
+            (None, _) => {}
+        }
+    }
+    let mut view = view.ok_or_else(|| unknown(order))?;
+    let surplus = view.logs.len().saturating_sub(MAX_LOGS);
+    view.logs.drain(..surplus);
+    let cursor = view.logs.first().filter(|_| surplus > 0).map(|line| line.seq.to_string());
+    Ok(Json(OrderAnswer { truncated: cursor.is_some().then_some(true), cursor, view }).into_response())
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LogsAnswer {
+    order_id: OrderId,
+    logs: Vec<LogAnswer>,
+    /// Where the page before this one ends; absent on the oldest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cursor: Option<String>,
+}
+
+#[derive(Serialize)]
+struct LogAnswer {
+    timestamp: Timestamp,
+    status: Status,
+    #[serde(rename = "type")]
+    kind: Kind,
+    progress: u8,
+    message: String,
+    #[serde(flatten)]
+    details: Details,
+    seq: u64,
+    index: u32,
+}
+
+impl From<Entry> for LogAnswer {
+    fn from(entry: Entry) -> Self {
+        let Entry { seq, index, at, status, kind, progress, message, details, .. } = entry;
+        Self { timestamp: at, status, kind, progress, message, details, seq, index }
+    }
+}
+
+/// `GET /api/orders/{order_id}/logs?cursor=…&limit=…`: all entries, the newest page first, each page in order.
+pub(crate) async fn get_logs(
+    State(api): State<Api>,
+    Path(order): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    asker(&headers, query.as_deref(), None)?;
+    let order_id = order_id(&order)?;
+    let before = number(query.as_deref(), "cursor", u64::MAX, "must be a cursor of an earlier answer")?;
+    let limit = number(query.as_deref(), "limit", MAX_LOGS as u64, "must be a number from 1 to 1000")?;
+    if !(1..=MAX_LOGS as u64).contains(&limit) {
+        return Err(Problem::malformed("query:limit", "must be a number from 1 to 1000"));
+    }
+    let limit = usize::try_from(limit).unwrap_or(MAX_LOGS);
+    let mut status = None;
+    let mut all = Vec::new();
+    for (seq, event) in history(&api, order_id).await? {
+        for entry in entries(seq, &event, status) {
+            status = Some(entry.status);
+            all.push(entry);
+        }
+    }
+    if all.is_empty() {
+        return Err(unknown(order_id));
+    }
+    all.retain(|entry| entry.seq < before);
+    // An event's entries stay together, so that a cursor is a sequence.
+    let mut from = all.len().saturating_sub(limit);
+    while from > 0 && all[from - 1].seq == all[from].seq {
+        from -= 1;
+    }
+    let page: Vec<LogAnswer> = all.split_off(from).into_iter().map(LogAnswer::from).collect();
+    let cursor = page.first().filter(|_| from > 0).map(|entry| entry.seq.to_string());
+    Ok(Json(LogsAnswer { order_id, logs: page, cursor }).into_response())
+}
+
+fn number(query: Option<&str>, name: &str, default: u64, must: &str) -> Result<u64, Problem> {
+    match parameter(query, name) {
+        None => Ok(default),
+        Some(text) => text.parse().map_err(|_| Problem::malformed(format!("query:{name}"), must)),
+    }
+}
+
+fn order_id(text: &str) -> Result<OrderId, Problem> {
+    text.parse().map_err(|_| Problem::malformed("path:orderId", "must be a hyphenated UUID"))
+}
+
+fn unknown(order: OrderId) -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "unknown_order", format!("There is no order {order}."))
+}
+
+/// All events of an order. An ended order comes from the read store: nothing follows any more, so it cannot be stale.
+/// Any other comes from the log; when that is out of reach, what the store has is better than nothing.
+async fn history(api: &Api, order: OrderId) -> Result<Vec<(u64, SwapEvent)>, Problem> {
+    let stored = api.stored.stored(order).await;
+    if let Some(stored) = &stored
+        && stored.ended
+    {
+        return Ok(decoded(&stored.events));
+    }
+    match (from_log(api, order).await, stored) {
+        (Ok(events), _) => Ok(decoded(&events)),
+        (Err(_), Some(stored)) => Ok(decoded(&stored.events)),
+        (Err(_), None) => {
+            let detail = "The stream cannot be reached, and the read store does not know the order.";
+            Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stream_unreachable", detail))
+        }
+    }
+}
+
+/// What cannot be read is no event of ours; the executor or the projector parks it.
+fn decoded(events: &[(u64, Bytes)]) -> Vec<(u64, SwapEvent)> {
+    let read = |(seq, payload): &(u64, Bytes)| Some((*seq, SwapEvent::decode(payload).ok()?));
+    events.iter().filter_map(read).collect()
+}
+
+async fn from_log(api: &Api, order: OrderId) -> Result<Vec<(u64, Bytes)>, LogError> {
+    let subject = swap_placed(order);
+    let placed = match api.log.last(&subject, Consistency::Any).await? {
+        Some(placed) => Some(placed),
+        // A replica that is behind does not know the newest orders.
+        None => api.log.last(&subject, Consistency::Leader).await?,
+    };
+    let Some(placed) = placed else { return Ok(Vec::new()) };
+    let mut events = vec![(placed.seq, placed.payload)];
+    let progress = swap_progress(order);
+    loop {
+        let from = events.last().map_or(1, |(seq, _)| seq + 1);
+        let page = api.log.read(&progress, from, Consistency::Any).await?;
+        events.extend(page.records.into_iter().map(|record| (record.seq, record.payload)));
+        if !page.more {
+            return Ok(events);
+        }
+    }
+}

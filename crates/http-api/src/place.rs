@@ -1,0 +1,206 @@
+//! Placing a swap order, once, however often it is asked for.
+
+use axum::{
+    Json,
+    body::Body,
+    extract::{RawQuery, State},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use fillstream_crash_point::{Boundary, reach};
+use fillstream_domain::{
+    ClientKey, OrderId, UserId,
+    subject::swap_placed,
+    swap::{FieldError, Request, Status, SwapEvent, Terms},
+};
+use fillstream_event_log::{AppendError, Consistency, NewRecord};
+use fillstream_http_edge::{FieldProblem, Problem, asker};
+use serde::Serialize;
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use crate::{
+    Api,
+    address::socket_url,
+    body::{self, ExecuteBody, Scalar},
+};
+
+/// The scope of keys: a key of another family never finds a swap order.
+const FAMILY: &str = "swap";
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PlacedAnswer {
+    order_id: OrderId,
+    status: Status,
+    ws_url: String,
+    seq: u64,
+}
+
+/// A request that was judged good.
+struct Accepted {
+    terms: Terms,
+    user: Option<UserId>,
+    key: Option<ClientKey>,
+}
+
+/// `POST /api/orders/execute`
+pub(crate) async fn place(
+    State(api): State<Api>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let body = body::read(&headers, body).await?;
+    let accepted = judge(&headers, query.as_deref(), &body)?;
+    let order = match &accepted.key {
+        Some(key) => OrderId::derived(FAMILY, accepted.user, key),
+        None => OrderId::new(Uuid::now_v7()),
+    };
+    let (seq, replayed) = append(&api, order, accepted, &headers).await?;
+    let ws_url = socket_url(api.public_url.as_deref(), &headers, order);
+    let answer = PlacedAnswer { order_id: order, status: Status::Pending, ws_url, seq };
+    let mut response = (StatusCode::CREATED, Json(answer)).into_response();
+    if let Ok(location) = HeaderValue::from_str(&format!("/api/orders/{order}")) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    if replayed {
+        let name = HeaderName::from_static("idempotent-replayed");
+        response.headers_mut().insert(name, HeaderValue::from_static("true"));
+    }
+    Ok(response)
+}
+
+fn judge(headers: &HeaderMap, query: Option<&str>, body: &[u8]) -> Result<Accepted, Problem> {
+    let fields = ExecuteBody::parse(body)?;
+    let user = match Scalar::of(fields.user_id) {
+        Scalar::Missing => asker(headers, query, None)?,
+        Scalar::Text(user) => asker(headers, query, Some(&user))?,
+        Scalar::Number(_) | Scalar::Other => {
+            return Err(Problem::malformed("/user_id", "must be a hyphenated UUID"));
+        }
+    };
+    let [token_in, token_out, amount, slippage] =
+        [fields.token_in, fields.token_out, fields.amount, fields.slippage].map(Scalar::of);
+    let request = Request {
+        token_in: token_in.field(),
+        token_out: token_out.field(),
+        amount: amount.field(),
+        slippage: slippage.field(),
+    };
+    let terms = request.judge();
+    let key = key(headers, &Scalar::of(fields.client_order_id));
+    match (terms, key) {
+        (Ok(terms), Ok(key)) => Ok(Accepted { terms, user, key }),
+        (terms, key) => {
+            let mut errors: Vec<_> = terms.err().into_iter().flatten().map(problem_of).collect();
+            errors.extend(key.err());
+            Err(Problem::invalid(errors))
+        }
+    }
+}
+
+fn problem_of(error: FieldError) -> FieldProblem {
+    FieldProblem { pointer: format!("/{}", error.field), detail: error.must }
+}
+
+/// The client's key: from the header, from the body, or from both when they are equal.
+fn key(headers: &HeaderMap, client_order_id: &Scalar<'_>) -> Result<Option<ClientKey>, FieldProblem> {
+    let refused = |pointer: &str, detail: String| FieldProblem { pointer: pointer.to_owned(), detail };
+    let header = match headers.get("idempotency-key") {
+        None => None,
+        Some(value) => {
+            let text = value.to_str().unwrap_or("");
+            // The draft writes it as a quoted string, most clients without quotes.
+            let bare = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text);
+            let key = ClientKey::new(bare);
+            Some(key.map_err(|error| refused("header:Idempotency-Key", error.to_string()))?)
+        }
+    };
+    let body = match client_order_id {
+        Scalar::Missing => None,
+        Scalar::Text(text) => {
+            Some(ClientKey::new(text).map_err(|error| refused("/clientOrderId", error.to_string()))?)
+        }
+        Scalar::Number(_) | Scalar::Other => {
+            return Err(refused("/clientOrderId", "must be a string of 1 to 255 visible ASCII characters".into()));
+        }
+    };
+    match (header, body) {
+        (Some(header), Some(body)) if header != body => {
+            Err(refused("/clientOrderId", "must equal Idempotency-Key when both are given".into()))
+        }
+        (header, body) => Ok(header.or(body)),
+    }
+}
+
+/// Appends the placed event; true when it was there already.
+async fn append(
+    api: &Api,
+    order: OrderId,
+    accepted: Accepted,
+    headers: &HeaderMap,
+) -> Result<(u64, bool), Problem> {
+    let fingerprint = accepted.terms.fingerprint();
+    let placed = accepted.terms.place(order, accepted.user, accepted.key, (api.clock)());
+    let event = SwapEvent::Placed(placed);
+    let record = NewRecord {
+        subject: swap_placed(order),
+        after: 0,
+        event_id: Uuid::now_v7(),
+        event_type: event.event_type().cloud_event_type(),
+        time: event.at().to_string(),
+        traceparent: Some(traceparent(headers)),
+        payload: event.encode().into(),
+    };
+    reach(Boundary::BeforePlaced);
+    let appended = api.log.append(record).await;
+    reach(Boundary::AfterPlaced);
+    match appended {
+        Ok(seq) => {
+            info!(%order, seq, "order placed");
+            Ok((seq, false))
+        }
+        Err(AppendError::Fenced { .. }) => replay(api, order, &fingerprint).await,
+        Err(error @ (AppendError::Unknown | AppendError::Closed | AppendError::Refused(_))) => {
+            warn!(%order, %error, "an order was not stored, or nobody knows yet");
+            let detail = "The stream cannot be reached, so whether the order is stored is not known. Repeating the \
+                          request is safe with an Idempotency-Key only.";
+            let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stream_unreachable", detail);
+            Err(problem.header(header::RETRY_AFTER, HeaderValue::from_static("2")))
+        }
+    }
+}
+
+/// The order is in the stream already: the same request gets the same answer, another one is refused.
+async fn replay(api: &Api, order: OrderId, fingerprint: &str) -> Result<(u64, bool), Problem> {
+    let unreachable = || {
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stream_unreachable", "The stream cannot be reached.")
+            .header(header::RETRY_AFTER, HeaderValue::from_static("2"))
+    };
+    let found = api.log.last(&swap_placed(order), Consistency::Leader).await.map_err(|_| unreachable())?;
+    let record = found.ok_or_else(unreachable)?;
+    match SwapEvent::decode(&record.payload) {
+        Ok(SwapEvent::Placed(placed)) if placed.fingerprint == fingerprint => Ok((record.seq, true)),
+        Ok(_) | Err(_) => {
+            let detail = format!("The key was used before, for another order: {order}. Nothing is stored.");
+            Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "key_reused", detail)
+                .field("header:Idempotency-Key", "must be new for another body"))
+        }
+    }
+}
+
+/// The request's own trace, or a new one: `00-<32 hex>-<16 hex>-01` (W3C Trace Context).
+fn traceparent(headers: &HeaderMap) -> String {
+    let given = headers.get("traceparent").and_then(|value| value.to_str().ok());
+    let well_formed = |text: &&str| {
+        text.len() == 55 && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+    };
+    match given.filter(well_formed) {
+        Some(text) => text.to_owned(),
+        None => {
+            let (trace, span) = (Uuid::now_v7().simple().to_string(), Uuid::now_v7().simple().to_string());
+            format!("00-{trace}-{}-01", &span[16..])
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Messages that a part could not handle: put aside where an operator sees them, never lost, never in the way.
+//!
+//! ```text
+//!  consumer ──park──▶ parked.<part>.<seq>  [entry]
+//!  operator ──retry─▶ the message again, at the end of its subject ──▶ [entry][closed: retried]
+//!           ──skip──▶                                                  [entry][closed: skipped]
+//! ```
+
+use fillstream_domain::{
+    Timestamp,
+    parked::{Cause, Closed, Closing, Parked, ParkedEvent},
+    subject::{self, SwapSubject},
+};
+use fillstream_event_log::{AppendError, Consistency, EventLog, LogError, NewRecord, Record};
+use uuid::Uuid;
+
+/// Why an entry could not be dealt with.
+#[derive(Debug, thiserror::Error)]
+pub enum ParkedError {
+    /// No open entry of that part and sequence.
+    #[error("there is no open entry {0}; `fillstream parked list` shows them")]
+    NotOpen(String),
+    /// An undecided swap is no message to be tried again.
+    #[error("{0} is an undecided swap: use `fillstream resolve`")]
+    NeedsDecision(String),
+    /// The message itself cannot be found any more.
+    #[error("the message at sequence {0} is not in the stream")]
+    Gone(u64),
+    /// The log said no, or nothing.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// The log could not be read.
+    #[error(transparent)]
+    Read(#[from] LogError),
+}
+
+/// An open entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Open {
+    /// What was put aside, and why.
+    pub entry: Parked,
+    /// The entry's own sequence: the fence of closing it.
+    pub entry_seq: u64,
+}
+
+/// Puts a record aside. Doing it again, or another process doing it too, changes nothing.
+///
+/// # Errors
+/// When the stream cannot be reached; the record must not be acknowledged then.
+pub async fn park(
+    log: &dyn EventLog,
+    part: &str,
+    record: &Record,
+    cause: Cause,
+    reason: String,
+    at: Timestamp,
+) -> Result<(), AppendError> {
+    let order_id = SwapSubject::parse(&record.subject).map(SwapSubject::order);
+    let (part, seq, subject) = (part.to_owned(), record.seq, record.subject.clone());
+    let place = subject::parked(&part, seq);
+    let event = ParkedEvent::parked(Parked { part, seq, subject, cause, order_id, reason, at });
+    match log.append(new_record(place, 0, &event)).await {
+        Ok(_) | Err(AppendError::Fenced { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// The open entries, in the order in which they were made.
+///
+/// # Errors
+/// When the stream cannot be reached.
+pub async fn list(log: &dyn EventLog) -> Result<Vec<Open>, LogError> {
+    let last = log.last_of_each(subject::ALL_PARKED).await?;
+    Ok(last.iter().filter_map(open).collect())
+}
+
+fn open(record: &Record) -> Option<Open> {
+    match ParkedEvent::decode(&record.payload).ok()? {
+        ParkedEvent::Parked(entry) => Some(Open { entry: entry.body, entry_seq: record.seq }),
+        ParkedEvent::Closed(_) => None,
+    }
+}
+
+/// Appends the message anew, at the end of its subject, and closes the entry.
+///
+/// # Errors
+/// See [`ParkedError`].
+pub async fn retry(log: &dyn EventLog, part: &str, seq: u64, at: Timestamp) -> Result<u64, ParkedError> {
+    let open = find(log, part, seq).await?;
+    if open.entry.cause == Cause::Review {
+        return Err(ParkedError::NeedsDecision(subject::parked(part, seq)));
+    }
+    let place = &open.entry.subject;
+    let page = log.read(place, seq, Consistency::Leader).await?;
+    let original = page.records.into_iter().find(|record| record.seq == seq).ok_or(ParkedError::Gone(seq))?;
+    let after = log.last(place, Consistency::Leader).await?.map_or(0, |last| last.seq);
+    let again = NewRecord {
+        subject: place.clone(),
+        after,
+        event_id: Uuid::now_v7(),
+        event_type: "fillstream.parked.again.v1".to_owned(),
+        time: at.to_string(),
+        traceparent: None,
+        payload: original.payload,
+    };
+    let retried_as = log.append(again).await?;
+    end(log, &open, Closing::Retried, Some(retried_as), at).await?;
+    Ok(retried_as)
+}
+
+/// Closes the entry; its message stays left out.
+///
+/// # Errors
+/// See [`ParkedError`].
+pub async fn skip(log: &dyn EventLog, part: &str, seq: u64, at: Timestamp) -> Result<(), ParkedError> {
+    let open = find(log, part, seq).await?;
+    if open.entry.cause == Cause::Review {
+        return Err(ParkedError::NeedsDecision(subject::parked(part, seq)));
+    }
+    end(log, &open, Closing::Skipped, None, at).await
+}
+
+/// Closes the entry of an undecided swap after its outcome was decided.
+///
+/// # Errors
+/// See [`ParkedError`].
+pub async fn resolved(log: &dyn EventLog, open: &Open, at: Timestamp) -> Result<(), ParkedError> {
+    end(log, open, Closing::Resolved, None, at).await
+}
+
+async fn find(log: &dyn EventLog, part: &str, seq: u64) -> Result<Open, ParkedError> {
+    let place = subject::parked(part, seq);
+    let last = log.last(&place, Consistency::Leader).await?;
+    last.as_ref().and_then(open).ok_or(ParkedError::NotOpen(place))
+}
+
+async fn end(
+    log: &dyn EventLog,
+    open: &Open,
+    closing: Closing,
+    retried_as: Option<u64>,
+    at: Timestamp,
+) -> Result<(), ParkedError> {
+    let Parked { part, seq, .. } = &open.entry;
+    let event = ParkedEvent::closed(Closed { part: part.clone(), seq: *seq, closing, retried_as, at });
+    log.append(new_record(subject::parked(part, *seq), open.entry_seq, &event)).await?;
+    Ok(())
+}
+
+fn new_record(subject: String, after: u64, event: &ParkedEvent) -> NewRecord {
+    NewRecord {
+        subject,
+        after,
+        event_id: Uuid::now_v7(),
+        event_type: event.cloud_event_type().to_owned(),
+        time: event.at().to_string(),
+        traceparent: None,
+        payload: event.encode().into(),
+    }
+}

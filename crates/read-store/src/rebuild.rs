@@ -1,0 +1,186 @@
+//! A fresh model beside the live one, and the swap.
+//!
+//! ```text
+//!  begin ──▶ apply, apply, … ──▶ close_in ──▶ apply the rest ──▶ swap
+//!  sweep     live model goes on    write lock: projectors wait     one row moves, the old rows are swept
+//! ```
+//! The new rows are another generation in the same tables, so that nothing is renamed and readers change over at the
+//! commit of one row. A rebuild that died leaves a generation that no reader sees and the next rebuild sweeps.
+
+use std::fs::File;
+
+use fillstream_domain::OrderId;
+use fillstream_projections::rows::RowBatch;
+use sqlx::{AnyConnection, Connection, Executor};
+
+use crate::connect::{try_advisory_lock, try_lock};
+use crate::error::{StoreError, sql};
+use crate::sql::Statements;
+use crate::store::{Checkpoint, ReadStore, check_range};
+use crate::write;
+
+/// Rows deleted in one transaction: some 20 ms in which a projector waits.
+const SWEEP_ROWS: i64 = 5_000;
+
+/// A rebuild under way. Dropped before the swap it leaves the live model as it is.
+#[derive(Debug)]
+pub struct Rebuild {
+    /// Not of the pool: on PostgreSQL it holds the right to rebuild, and when it is lost, so is the right.
+    connection: AnyConnection,
+    statements: &'static Statements,
+    generation: i64,
+    reached: Checkpoint,
+    /// The right to rebuild on SQLite.
+    _lock: Option<File>,
+}
+
+/// The end of a rebuild: nobody else writes until it is swapped or dropped.
+#[derive(Debug)]
+pub struct Closing {
+    rebuild: Rebuild,
+    live: Option<Checkpoint>,
+}
+
+impl Rebuild {
+    /// Begins an empty model for this incarnation of the stream, after sweeping what a dead rebuild has left.
+    ///
+    /// # Errors
+    /// [`StoreError::RebuildRunning`] while another one is under way, or when the database fails.
+    pub async fn begin(store: &ReadStore, incarnation: u64) -> Result<Self, StoreError> {
+        let lock = match store.database().lock_file("rebuild") {
+            Some(path) => Some(try_lock(&path)?.ok_or(StoreError::RebuildRunning)?),
+            None => None,
+        };
+        let connection = store.pool().acquire().await.map_err(sql("begin a rebuild"))?;
+        let mut connection = connection.detach();
+        if lock.is_none() && !try_advisory_lock(&mut connection).await? {
+            return Err(StoreError::RebuildRunning);
+        }
+        let live: i64 = sqlx::query_scalar("SELECT generation FROM read_model")
+            .fetch_one(&mut connection)
+            .await
+            .map_err(sql("begin a rebuild"))?;
+        sweep(&mut connection, live).await?;
+        let reached = Checkpoint { incarnation, seq: 0 };
+        let statements = store.statements();
+        Ok(Self { connection, statements, generation: live + 1, reached, _lock: lock })
+    }
+
+    /// How far the new model goes.
+    #[must_use]
+    pub const fn reached(&self) -> Checkpoint {
+        self.reached
+    }
+
+    /// Takes the new model on to `to`; returns the orders whose row could not follow, as
+    /// [`Applied::Done`](crate::Applied::Done) does. After a transient error the same batch can be tried again, unless
+    /// the connection was lost: then every further call fails, and only a new rebuild helps.
+    ///
+    /// # Errors
+    /// When the batch does not follow the last one, or the database fails.
+    pub async fn apply(&mut self, batch: &RowBatch, to: u64) -> Result<Vec<OrderId>, StoreError> {
+        check_range(self.reached.seq, batch, to)?;
+        let mut tx = self.connection.begin().await.map_err(sql("begin a transaction"))?;
+        let strays = write::batch(&mut tx, self.statements, self.generation, batch).await?;
+        tx.commit().await.map_err(sql("commit rebuilt rows"))?;
+        self.reached.seq = to;
+        Ok(strays)
+    }
+
+    /// Takes the write lock. Projectors wait from here on, so little should be left to apply.
+    ///
+    /// # Errors
+    /// When the lock is not free in time, or the database fails.
+    pub async fn close_in(mut self) -> Result<Closing, StoreError> {
+        let closing = "lock the read model for the swap";
+        // Not a `Transaction`: the connection is our own, and its end rolls back.
+        self.connection.execute("BEGIN").await.map_err(sql(closing))?;
+        let row = self
+            .connection
+            .fetch_one("UPDATE read_model SET seq = seq RETURNING incarnation, seq")
+            .await
+            .map_err(sql(closing))?;
+        let live = Checkpoint::of(&row).map_err(sql(closing))?;
+        Ok(Closing { rebuild: self, live })
+    }
+}
+
+impl Closing {
+    /// How far the new model goes.
+    #[must_use]
+    pub const fn reached(&self) -> Checkpoint {
+        self.rebuild.reached
+    }
+
+    /// How far it must go: to the live model's sequence, if that is made of the same incarnation of the stream.
+    #[must_use]
+    pub fn must_reach(&self) -> u64 {
+        let same = self.live.filter(|live| live.incarnation == self.rebuild.reached.incarnation);
+        same.map_or(0, |live| live.seq)
+    }
+
+    /// As [`Rebuild::apply`], under the lock. After an error the rebuild must be given up.
+    ///
+    /// # Errors
+    /// When the batch does not follow the last one, or the database fails.
+    pub async fn apply(&mut self, batch: &RowBatch, to: u64) -> Result<Vec<OrderId>, StoreError> {
+        let Rebuild { connection, statements, generation, reached, .. } = &mut self.rebuild;
+        check_range(reached.seq, batch, to)?;
+        let strays = write::batch(connection, statements, *generation, batch).await?;
+        reached.seq = to;
+        Ok(strays)
+    }
+
+    /// Makes the new model the live one, for all readers at once, then sweeps the old rows.
+    ///
+    /// # Errors
+    /// [`StoreError::RebuildBehind`] when it has not reached [`must_reach`](Self::must_reach), or when the database
+    /// fails; the live model stays then, except after a lost connection, when its checkpoint tells.
+    pub async fn swap(self) -> Result<Checkpoint, StoreError> {
+        let (live, Rebuild { mut connection, generation, reached, _lock, .. }) =
+            (self.must_reach(), self.rebuild);
+        if reached.seq < live {
+            return Err(StoreError::RebuildBehind { reached: reached.seq, live });
+        }
+        sqlx::query("UPDATE read_model SET generation = $1, incarnation = $2, seq = $3")
+            .bind(generation)
+            .bind(reached.incarnation.to_string())
+            .bind(reached.seq.cast_signed())
+            .execute(&mut connection)
+            .await
+            .map_err(sql("swap the models"))?;
+        connection.execute("COMMIT").await.map_err(sql("swap the models"))?;
+        if let Err(error) = sweep(&mut connection, generation).await {
+            tracing::warn!(%error, "the old rows stay until the next rebuild");
+        }
+        // Waits until the server has freed the right to rebuild; a failure frees it as well.
+        connection.close().await.ok();
+        Ok(reached)
+    }
+}
+
+/// Deletes the rows of all generations but the live one, a few at a time: nobody reads them, but writers wait.
+async fn sweep(connection: &mut AnyConnection, live: i64) -> Result<(), StoreError> {
+    const ORDERS: [&str; 2] = [
+        "DELETE FROM swap_order_rows WHERE (generation, order_id) IN \
+         (SELECT generation, order_id FROM swap_order_rows WHERE generation < $1 LIMIT $2)",
+        "DELETE FROM swap_order_rows WHERE (generation, order_id) IN \
+         (SELECT generation, order_id FROM swap_order_rows WHERE generation > $1 LIMIT $2)",
+    ];
+    const EVENTS: [&str; 2] = [
+        "DELETE FROM swap_order_event_rows WHERE (generation, order_id, seq) IN \
+         (SELECT generation, order_id, seq FROM swap_order_event_rows WHERE generation < $1 LIMIT $2)",
+        "DELETE FROM swap_order_event_rows WHERE (generation, order_id, seq) IN \
+         (SELECT generation, order_id, seq FROM swap_order_event_rows WHERE generation > $1 LIMIT $2)",
+    ];
+    for delete in ORDERS.into_iter().chain(EVENTS) {
+        loop {
+            let query = sqlx::query(delete).bind(live).bind(SWEEP_ROWS);
+            let done = query.execute(&mut *connection).await.map_err(sql("sweep old rows"))?;
+            if done.rows_affected() == 0 {
+                break;
+            }
+        }
+    }
+    Ok(())
+}

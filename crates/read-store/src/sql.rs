@@ -1,0 +1,141 @@
+//! The statements. Each takes any number of rows as one JSON array, so that its text is fixed, the server keeps it
+//! prepared, and no limit on parameters is near. The databases differ only in how the array becomes rows.
+
+use std::sync::LazyLock;
+
+use crate::connect::Database;
+
+/// How a value is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// TEXT
+    Text,
+    /// 64 bits, signed.
+    Integer,
+}
+
+/// Name and kind; the names are the fields' of the rows' types.
+pub(crate) type Columns = [(&'static str, Kind)];
+
+use Kind::{Integer, Text};
+
+/// `OrderRow`
+pub(crate) const ORDER: &Columns = &[
+    ("order_id", Text),
+    ("user_id", Text),
+    ("client_order_id", Text),
+    ("token_in", Text),
+    ("token_out", Text),
+    ("amount_in", Text),
+    ("slippage", Text),
+    ("max_attempts", Integer),
+    ("fingerprint", Text),
+    ("status", Text),
+    ("attempt", Integer),
+    ("created_at", Text),
+    ("updated_at", Text),
+    ("raydium_quote", Text),
+    ("meteora_quote", Text),
+    ("selected_dex", Text),
+    ("tx_id", Text),
+    ("executed_price", Text),
+    ("amount_out", Text),
+    ("dex_used", Text),
+    ("failure_reason", Text),
+    ("needs_review", Integer),
+    ("placed_seq", Integer),
+    ("last_seq", Integer),
+];
+/// `OrderPatch`
+const PATCH: &Columns = &[
+    ("order_id", Text),
+    ("status", Text),
+    ("attempt", Integer),
+    ("updated_at", Text),
+    ("last_seq", Integer),
+    ("needs_review", Integer),
+    ("raydium_quote", Text),
+    ("meteora_quote", Text),
+    ("selected_dex", Text),
+    ("tx_id", Text),
+    ("executed_price", Text),
+    ("amount_out", Text),
+    ("dex_used", Text),
+    ("failure_reason", Text),
+];
+/// `EventRow`
+pub(crate) const EVENT: &Columns = &[("order_id", Text), ("seq", Integer), ("type", Text), ("event", Text)];
+
+/// The statements that write rows: `$1` the JSON array, `$2` the generation.
+#[derive(Debug)]
+pub(crate) struct Statements {
+    /// An order that is there already stays as it is.
+    pub(crate) insert_orders: String,
+    /// A change that is in the row already is not made again.
+    pub(crate) update_orders: String,
+    /// A sequence never holds another event: what is there already is the same.
+    pub(crate) insert_events: String,
+    /// Ids of the orders that have no row, or one of another placed event.
+    pub(crate) find_strays: String,
+}
+
+static SQLITE: LazyLock<Statements> = LazyLock::new(|| Statements::new(json_each));
+static POSTGRES: LazyLock<Statements> = LazyLock::new(|| Statements::new(recordset));
+
+impl Statements {
+    pub(crate) fn of(database: &Database) -> &'static Self {
+        match database {
+            Database::Sqlite(_) => &SQLITE,
+            Database::Postgres => &POSTGRES,
+        }
+    }
+
+    /// `rows` selects columns out of the JSON array.
+    fn new(rows: fn(&Columns) -> String) -> Self {
+        let stray: &Columns = &[("order_id", Text), ("placed_seq", Integer)];
+        Self {
+            insert_orders: insert("swap_order_rows", ORDER, &rows(ORDER)),
+            // Materialized: SQLite would go through all rows of the table and through the array for each.
+            update_orders: format!(
+                "WITH v AS MATERIALIZED ({}) UPDATE swap_order_rows AS o SET {} FROM v \
+                 WHERE o.generation = $2 AND o.order_id = v.order_id AND o.last_seq < v.last_seq",
+                rows(PATCH),
+                list(PATCH, |(name, _)| format!("{name} = COALESCE(v.{name}, o.{name})")),
+            ),
+            insert_events: insert("swap_order_event_rows", EVENT, &rows(EVENT)),
+            find_strays: format!(
+                "WITH v AS MATERIALIZED ({}) SELECT v.order_id FROM v \
+                 LEFT JOIN swap_order_rows AS o ON o.generation = $2 AND o.order_id = v.order_id \
+                 WHERE o.order_id IS NULL OR o.placed_seq <> v.placed_seq",
+                rows(stray),
+            ),
+        }
+    }
+}
+
+fn insert(table: &str, columns: &Columns, rows: &str) -> String {
+    let names = list(columns, |(name, _)| (*name).to_owned());
+    // `WHERE true` keeps SQLite from reading ON as a join's.
+    format!(
+        "WITH v AS ({rows}) INSERT INTO {table} (generation, {names}) SELECT $2, {names} FROM v WHERE true \
+         ON CONFLICT DO NOTHING"
+    )
+}
+
+/// SQLite
+fn json_each(columns: &Columns) -> String {
+    format!("SELECT {} FROM json_each($1)", list(columns, |(name, _)| format!("value->>'{name}' AS {name}")))
+}
+
+/// PostgreSQL
+fn recordset(columns: &Columns) -> String {
+    let typed = list(columns, |(name, kind)| match kind {
+        Text => format!("{name} TEXT"),
+        Integer => format!("{name} BIGINT"),
+    });
+    format!("SELECT * FROM jsonb_to_recordset($1::jsonb) AS row({typed})")
+}
+
+fn list(columns: &Columns, show: impl Fn(&(&'static str, Kind)) -> String) -> String {
+    columns.iter().map(show).collect::<Vec<_>>().join(", ")
+}

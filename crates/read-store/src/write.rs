@@ -1,0 +1,93 @@
+//! A batch into the rows of one generation: three statements, however many events, plus one for each further
+//! [`DOCUMENT_BYTES`].
+
+use fillstream_domain::OrderId;
+use fillstream_projections::rows::RowBatch;
+use serde::Serialize;
+use sqlx::{AnyConnection, Row};
+
+use crate::error::{StoreError, sql};
+use crate::sql::Statements;
+
+/// From here on a JSON array is closed and the next one begun, in bytes: some 1,000 events. Far below what the
+/// databases take (1 GB and 256 MB), small enough to stay in the processor's cache. One larger row goes alone.
+const DOCUMENT_BYTES: usize = 512 * 1024;
+
+/// Writes the batch inside the connection's transaction.
+///
+/// Every event gets its log row. Returns the orders whose own row could not follow, because they were never placed,
+/// or placed before by another event; such a row stays as it is.
+pub(crate) async fn batch(
+    connection: &mut AnyConnection,
+    statements: &'static Statements,
+    generation: i64,
+    batch: &RowBatch,
+) -> Result<Vec<OrderId>, StoreError> {
+    let mut target = Target { connection, generation };
+    let new_orders = documents(batch.new_orders());
+    let changes = documents(batch.changes());
+    target.run(&statements.insert_events, &documents(batch.events())).await?;
+    let inserted = target.run(&statements.insert_orders, &new_orders).await?;
+    let changed = target.run(&statements.update_orders, &changes).await?;
+    if inserted == batch.new_orders().count() && changed == batch.changes().count() {
+        return Ok(Vec::new());
+    }
+    // Part of the batch is in the rows already. Changes of orders that were not inserted now must not get lost with
+    // the insert; those that were are recognized by their last sequence.
+    target.run(&statements.update_orders, &documents(batch.all_changes())).await?;
+    let mut strays = target.strays(statements, &new_orders).await?;
+    strays.extend(target.strays(statements, &changes).await?);
+    Ok(strays)
+}
+
+struct Target<'a> {
+    connection: &'a mut AnyConnection,
+    generation: i64,
+}
+
+impl Target<'_> {
+    /// Returns the number of rows written.
+    async fn run(&mut self, statement: &'static str, documents: &[String]) -> Result<usize, StoreError> {
+        let mut rows = 0;
+        for document in documents {
+            let query = sqlx::query(statement).bind(document.as_str()).bind(self.generation);
+            let done = query.execute(&mut *self.connection).await.map_err(sql("write rows"))?;
+            rows += usize::try_from(done.rows_affected()).expect("fewer rows than the batch has in memory");
+        }
+        Ok(rows)
+    }
+
+    async fn strays(
+        &mut self,
+        statements: &'static Statements,
+        documents: &[String],
+    ) -> Result<Vec<OrderId>, StoreError> {
+        let mut strays = Vec::new();
+        for document in documents {
+            let query =
+                sqlx::query(statements.find_strays.as_str()).bind(document.as_str()).bind(self.generation);
+            for row in query.fetch_all(&mut *self.connection).await.map_err(sql("read rows"))? {
+                let id: String = row.try_get(0).map_err(sql("read rows"))?;
+                strays.push(id.parse().expect("the id that this batch's JSON was made from"));
+            }
+        }
+        Ok(strays)
+    }
+}
+
+/// The rows as JSON arrays.
+fn documents<T: Serialize>(rows: impl IntoIterator<Item = T>) -> Vec<String> {
+    let mut documents: Vec<String> = Vec::new();
+    for row in rows {
+        let row = serde_json::to_string(&row).expect("string keys and plain values always become JSON");
+        match documents.last_mut() {
+            Some(document) if document.len() + row.len() < DOCUMENT_BYTES => {
+                document.push(',');
+                document.push_str(&row);
+            }
+            Some(_) | None => documents.push(format!("[{row}")),
+        }
+    }
+    documents.iter_mut().for_each(|document| document.push(']'));
+    documents
+}

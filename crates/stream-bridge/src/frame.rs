@@ -1,0 +1,191 @@
+//! The texts that go over a socket: the contract's messages as JSON.
+
+use fillstream_domain::{OrderId, Timestamp, swap::Status};
+use fillstream_projections::channel::{Details, Entry, Kind};
+use serde::Serialize;
+
+use crate::token::{Family, Position};
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Live<'a, T> {
+    #[serde(rename = "type")]
+    kind: T,
+    order_id: OrderId,
+    status: Status,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    progress: Option<u8>,
+    message: &'a str,
+    timestamp: Timestamp,
+    #[serde(flatten)]
+    details: &'a Details,
+    #[serde(skip_serializing_if = "is_false")]
+    replayed: bool,
+    seq: u64,
+    index: u32,
+    #[serde(skip_serializing_if = "is_false")]
+    last: bool,
+    #[serde(rename = "prev_seq")]
+    previous_seq: u64,
+    #[serde(rename = "prev_index")]
+    previous_index: u32,
+    token: &'a str,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+const fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+/// A family A message.
+pub(crate) fn progress(order: OrderId, entry: &Entry, previous: Position, token: &str, replayed: bool) -> String {
+    to_text(&Live {
+        kind: entry.kind,
+        order_id: order,
+        status: entry.status,
+        progress: Some(entry.progress),
+        message: &entry.message,
+        timestamp: entry.at,
+        details: &entry.details,
+        replayed,
+        seq: entry.seq,
+        index: entry.index,
+        last: entry.last,
+        previous_seq: previous.seq,
+        previous_index: previous.index,
+        token,
+    })
+}
+
+/// A family B message.
+pub(crate) fn status(order: OrderId, entry: &Entry, previous: Position, token: &str) -> String {
+    to_text(&Live {
+        kind: "status_update",
+        order_id: order,
+        status: entry.status,
+        progress: None,
+        message: &entry.message,
+        timestamp: entry.at,
+        details: &entry.details,
+        replayed: false,
+        seq: entry.seq,
+        index: 0,
+        last: true,
+        previous_seq: previous.seq,
+        previous_index: previous.index,
+        token,
+    })
+}
+
+/// What a backfill tells.
+pub(crate) struct Backfill<'a> {
+    pub(crate) order: OrderId,
+    pub(crate) family: Family,
+    pub(crate) status: Option<Status>,
+    pub(crate) last: Option<&'a Entry>,
+    pub(crate) entries: Vec<&'a Entry>,
+    pub(crate) position: Position,
+    pub(crate) token: String,
+    /// Entries before this sequence are not in it: they are paged over HTTP.
+    pub(crate) truncated_before: Option<u64>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BackfillText<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    order_id: OrderId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<Status>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    progress: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timestamp: Option<Timestamp>,
+    logs: Vec<LogText<'a>>,
+    #[serde(skip_serializing_if = "is_false")]
+    truncated: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cursor: Option<String>,
+    seq: u64,
+    index: u32,
+    token: &'a str,
+}
+
+#[derive(Serialize)]
+struct LogText<'a> {
+    timestamp: Timestamp,
+    status: Status,
+    message: &'a str,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    kind: Option<Kind>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    progress: Option<u8>,
+    #[serde(flatten)]
+    details: &'a Details,
+    seq: u64,
+    index: u32,
+}
+
+/// The history in one message.
+pub(crate) fn backfill(told: &Backfill<'_>) -> String {
+    let on_progress = matches!(told.family, Family::Progress);
+    let logs = told.entries.iter().map(|entry| LogText {
+        timestamp: entry.at,
+        status: entry.status,
+        message: &entry.message,
+        kind: on_progress.then_some(entry.kind),
+        progress: on_progress.then_some(entry.progress),
+        details: &entry.details,
+        seq: entry.seq,
+        index: if on_progress { entry.index } else { 0 },
+    });
+    to_text(&BackfillText {
+        kind: "backfill",
+        order_id: told.order,
+        status: told.status,
+        progress: told.last.map(|entry| entry.progress).filter(|_| on_progress),
+        message: told.last.map(|entry| entry.message.as_str()).filter(|_| on_progress),
+        timestamp: told.last.map(|entry| entry.at).filter(|_| on_progress),
+        logs: logs.collect(),
+        truncated: told.truncated_before.is_some(),
+        cursor: told.truncated_before.map(|seq| seq.to_string()),
+        seq: told.position.seq,
+        index: told.position.index,
+        token: &told.token,
+    })
+}
+
+/// A message about the connection itself; family A's fields are always there.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Control<'a> {
+    #[serde(rename = "type")]
+    pub(crate) kind: &'static str,
+    pub(crate) order_id: OrderId,
+    pub(crate) progress: u8,
+    pub(crate) message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) code: Option<&'static str>,
+    pub(crate) timestamp: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) seq: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) index: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) token: Option<String>,
+}
+
+impl Control<'_> {
+    pub(crate) fn text(&self) -> String {
+        to_text(self)
+    }
+}
+
+fn to_text<T: Serialize>(message: &T) -> String {
+    serde_json::to_string(message).expect("string keys and plain values always become JSON")
+}

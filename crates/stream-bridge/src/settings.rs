@@ -1,0 +1,45 @@
+//! What can be set about the bridge, with the contract's defaults.
+
+use std::time::Duration;
+
+/// Limits and intervals of sockets.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// Between two pings.
+    pub ping_interval: Duration,
+    /// A peer that says nothing for this long is closed.
+    pub silence_limit: Duration,
+    /// A write that does not get through for this long closes the socket with 4408.
+    pub write_timeout: Duration,
+    /// From the terminal message to close 1000.
+    pub linger: Duration,
+    /// Largest message from a client, bytes; 1009 beyond.
+    pub max_message: usize,
+    /// Events that a client may be behind before it is told `fell_behind`.
+    pub queue_events: usize,
+    /// Sockets at the same time; upgrades beyond are answered 503.
+    pub max_sockets: usize,
+    /// Existence of an order must be decided within this, and an outage is told after it.
+    pub unreachable_after: Duration,
+    /// A history that cannot be read for this long closes the socket with 1013.
+    pub load_limit: Duration,
+    /// Orders placed since the start that are kept in memory for those who ask soon.
+    pub recent_orders: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            ping_interval: Duration::from_secs(30),
+            silence_limit: Duration::from_secs(60),
+            write_timeout: Duration::from_secs(10),
+            linger: Duration::from_secs(1),
+            max_message: 1 << 20,
+            queue_events: 100,
+            max_sockets: 20_000,
+            unreachable_after: Duration::from_secs(2),
+            load_limit: Duration::from_secs(30),
+            recent_orders: 10_000,
+        }
+    }
+}

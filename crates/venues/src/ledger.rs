@@ -1,0 +1,316 @@
+//! The file behind a simulated chain, shared by processes.
+//!
+//! ```text
+//!  touch:  lock ─▶ read what others appended ─▶ let time pass ─▶ act ─▶ append own lines ─▶ unlock
+//! ```
+//! Only complete lines count. Bytes behind the last newline were left by a process that died while it wrote, before
+//! it answered anybody; whoever holds the lock next cuts them off.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, BufRead as _, BufReader, Seek as _, SeekFrom, Write as _},
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use fillstream_domain::{Timestamp, VenueId};
+use parking_lot::Mutex;
+
+use crate::{
+    Observation, SettingsError, SimulatedSettings,
+    chain::Chain,
+    history::Contradiction,
+    line::{Genesis, LINES_VERSION, Line},
+    transaction::TxId,
+};
+
+/// Where a ledger takes the time from.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// The system's wall clock. A step back only makes the chain stand still until the clock has caught up.
+#[must_use]
+pub fn system_clock() -> Clock {
+    Arc::new(|| {
+        let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timestamp::from_unix_ms(i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX))
+    })
+}
+
+/// Why a ledger cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// The settings cannot work with any ledger.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The file cannot be read or written.
+    #[error("venue ledger {path}: {source}", path = path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A complete line is not one that this version writes, or contradicts the ones before.
+    #[error("venue ledger {path}, line {line}: {reason}", path = path.display())]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The ledger was begun with another setting, which can never change.
+    #[error(
+        "venue ledger {path} was begun with {setting} {recorded}, the settings say {configured}: use {recorded}, or another directory",
+        path = path.display()
+    )]
+    Conflict {
+        /// The file.
+        path: PathBuf,
+        /// Which setting.
+        setting: &'static str,
+        /// Its value in the ledger's first line.
+        recorded: String,
+        /// Its value in the settings.
+        configured: String,
+    },
+    /// Somebody has deleted or shortened the file while it was in use.
+    #[error("venue ledger {path} was deleted or shortened while in use; start again", path = path.display())]
+    Deleted {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// Where the ledger of `venue` is in a directory of ledgers.
+pub(crate) fn path_of(dir: &Path, venue: VenueId) -> PathBuf {
+    dir.join(format!("{venue}.jsonl"))
+}
+
+/// A chain, and the file that keeps it.
+pub(crate) struct Ledger {
+    path: PathBuf,
+    file: File,
+    /// How this process would begin a ledger, except for the time.
+    venue: VenueId,
+    seed: u64,
+    block_interval_ms: u64,
+    clock: Clock,
+    /// What was read so far. Nothing after an error: then the next touch reads the whole file again, because the
+    /// memory may be ahead of it.
+    memory: Mutex<Option<Memory>>,
+}
+
+struct Memory {
+    chain: Chain,
+    /// Bytes and lines that `chain` has taken in.
+    bytes: u64,
+    lines: u64,
+}
+
+impl Ledger {
+    /// Opens the ledger of `venue` in `dir`; begins it when there is none.
+    pub(crate) fn open(
+        dir: &Path,
+        venue: VenueId,
+        settings: &SimulatedSettings,
+        clock: Clock,
+    ) -> Result<Self, LedgerError> {
+        settings.check()?;
+        let io = |path: &Path| {
+            let path = path.to_owned();
+            move |source| LedgerError::Io { path, source }
+        };
+        std::fs::create_dir_all(dir).map_err(io(dir))?;
+        let path = path_of(dir, venue);
+        let file = OpenOptions::new().read(true).append(true).create(true).open(&path).map_err(io(&path))?;
+        let block_interval_ms = settings.block_interval_ms()?;
+        let memory = Mutex::new(None);
+        let ledger = Self { path, file, venue, seed: settings.seed, block_interval_ms, clock, memory };
+        ledger.touch(|_| Ok(()))?;
+        Ok(ledger)
+    }
+
+    /// Gives the present chain to `act`, alone among all processes, and writes down what it caused.
+    pub(crate) fn touch<T>(
+        &self,
+        act: impl FnOnce(&mut Chain) -> Result<T, Contradiction>,
+    ) -> Result<T, LedgerError> {
+        let mut memory = self.memory.lock();
+        let _held = Held::take(&self.file).map_err(|source| self.io(source))?;
+        let mut known = self.catch_up(memory.take())?;
+        let acted = known.chain.advance((self.clock)()).and_then(|()| act(&mut known.chain));
+        let answer = acted.map_err(|contradiction| self.corrupt(known.lines, contradiction.to_string()))?;
+        self.write(&mut known)?;
+        *memory = Some(known);
+        Ok(answer)
+    }
+
+    /// The final outcome of a transaction, if this process has already read it: no lock, no system call.
+    pub(crate) fn outcome(&self, tx: TxId) -> Option<Observation> {
+        self.memory.lock().as_ref()?.chain.outcome(tx)
+    }
+
+    /// Takes in what was appended since, and cuts off what a dying process has left half written.
+    fn catch_up(&self, known: Option<Memory>) -> Result<Memory, LedgerError> {
+        let metadata = self.file.metadata().map_err(|source| self.io(source))?;
+        let known_bytes = known.as_ref().map_or(0, |known| known.bytes);
+        if metadata.nlink() == 0 || metadata.len() < known_bytes {
+            return Err(LedgerError::Deleted { path: self.path.clone() });
+        }
+        if let Some(known) = known {
+            return if metadata.len() == known.bytes { Ok(known) } else { self.read_on(known) };
+        }
+        let Some((genesis, bytes)) = self.read_genesis()? else { return self.begin() };
+        self.compare(&genesis)?;
+        self.read_on(Memory { chain: Chain::new(genesis), bytes, lines: 1 })
+    }
+
+    /// The first line, if it is complete.
+    fn read_genesis(&self) -> Result<Option<(Genesis, u64)>, LedgerError> {
+        let mut text = Vec::new();
+        let (mut reader, mut lines) = (self.reader_at(0)?, 0);
+        match self.next_line(&mut reader, &mut text, &mut lines)? {
+            None => Ok(None),
+            Some((Line::Genesis(genesis), bytes)) if genesis.version == LINES_VERSION => {
+                Ok(Some((genesis, bytes)))
+            }
+            Some((Line::Genesis(genesis), _)) => {
+                Err(self.corrupt(1, format!("version {} is not known here", genesis.version)))
+            }
+            Some(_) => Err(self.corrupt(1, "a ledger begins with its genesis".to_owned())),
+        }
+    }
+
+    fn compare(&self, genesis: &Genesis) -> Result<(), LedgerError> {
+        let pairs = [
+            ("venue", genesis.venue.to_string(), self.venue.to_string()),
+            ("seed", genesis.seed.to_string(), self.seed.to_string()),
+            ("block interval", in_ms(genesis.block_interval_ms), in_ms(self.block_interval_ms)),
+        ];
+        for (setting, recorded, configured) in pairs {
+            if recorded != configured {
+                return Err(LedgerError::Conflict { path: self.path.clone(), setting, recorded, configured });
+            }
+        }
+        Ok(())
+    }
+
+    fn begin(&self) -> Result<Memory, LedgerError> {
+        let genesis = Genesis {
+            version: LINES_VERSION,
+            venue: self.venue,
+            seed: self.seed,
+            began: (self.clock)(),
+            block_interval_ms: self.block_interval_ms,
+        };
+        self.cut_at(0)?;
+        let mut begun = Memory { chain: Chain::new(genesis), bytes: 0, lines: 0 };
+        self.append(&mut begun, &[Line::Genesis(genesis)])?;
+        Ok(begun)
+    }
+
+    fn read_on(&self, mut known: Memory) -> Result<Memory, LedgerError> {
+        let mut text = Vec::new();
+        let mut reader = self.reader_at(known.bytes)?;
+        while let Some((line, bytes)) = self.next_line(&mut reader, &mut text, &mut known.lines)? {
+            let applied = known.chain.apply(line);
+            applied.map_err(|contradiction| self.corrupt(known.lines, contradiction.to_string()))?;
+            known.bytes += bytes;
+        }
+        self.cut_at(known.bytes)?;
+        Ok(known)
+    }
+
+    fn reader_at(&self, bytes: u64) -> Result<BufReader<&File>, LedgerError> {
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(bytes)).map_err(|source| self.io(source))?;
+        Ok(BufReader::new(file))
+    }
+
+    /// The next complete line and its length; nothing at the end.
+    fn next_line(
+        &self,
+        reader: &mut BufReader<&File>,
+        text: &mut Vec<u8>,
+        lines: &mut u64,
+    ) -> Result<Option<(Line, u64)>, LedgerError> {
+        text.clear();
+        reader.read_until(b'\n', text).map_err(|source| self.io(source))?;
+        if text.last() != Some(&b'\n') {
+            return Ok(None);
+        }
+        *lines += 1;
+        let line = serde_json::from_slice(text).map_err(|error| self.corrupt(*lines, error.to_string()))?;
+        Ok(Some((line, length(text))))
+    }
+
+    fn cut_at(&self, bytes: u64) -> Result<(), LedgerError> {
+        let length = self.file.metadata().map_err(|source| self.io(source))?.len();
+        if length <= bytes {
+            return Ok(());
+        }
+        tracing::warn!(path = %self.path.display(), bytes = length.saturating_sub(bytes), "cutting off an unfinished line of a venue ledger");
+        self.file.set_len(bytes).map_err(|source| self.io(source))
+    }
+
+    fn write(&self, known: &mut Memory) -> Result<(), LedgerError> {
+        let lines = known.chain.take_unwritten();
+        if lines.is_empty() { Ok(()) } else { self.append(known, &lines) }
+    }
+
+    fn append(&self, known: &mut Memory, lines: &[Line]) -> Result<(), LedgerError> {
+        let mut text = Vec::new();
+        for line in lines {
+            serde_json::to_writer(&mut text, line).map_err(|error| self.io(error.into()))?;
+            text.push(b'\n');
+        }
+        (&self.file).write_all(&text).map_err(|source| self.io(source))?;
+        known.bytes += length(&text);
+        known.lines += u64::try_from(lines.len()).unwrap_or(u64::MAX);
+        Ok(())
+    }
+
+    fn io(&self, source: io::Error) -> LedgerError {
+        LedgerError::Io { path: self.path.clone(), source }
+    }
+
+    fn corrupt(&self, line: u64, reason: String) -> LedgerError {
+        LedgerError::Corrupt { path: self.path.clone(), line, reason }
+    }
+}
+
+fn in_ms(ms: u64) -> String {
+    format!("{ms} ms")
+}
+
+fn length(text: &[u8]) -> u64 {
+    u64::try_from(text.len()).expect("a length fits 64 bits")
+}
+
+/// The file lock, held. It excludes every other open file: those of other processes and of this one.
+struct Held<'a>(&'a File);
+
+impl<'a> Held<'a> {
+    fn take(file: &'a File) -> io::Result<Self> {
+        loop {
+            match file.lock() {
+                Ok(()) => return Ok(Self(file)),
+                // A signal is no reason to give up.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.unlock() {
+            tracing::error!(%error, "cannot unlock a venue ledger; others wait until this process ends");
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! A private directory of ledgers and a clock that only the test moves.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use fillstream_domain::{Atoms, OrderId, Pair, Timestamp, Token, VenueId};
+use fillstream_venues::{Audit, Executions, LedgerError, SimulatedSettings, SimulatedVenue, SwapTerms};
+use uuid::Uuid;
+
+static BENCHES: AtomicU32 = AtomicU32::new(0);
+
+/// What the tests of one ledger directory share; the directory goes with it.
+pub(crate) struct Bench {
+    dir: PathBuf,
+    unix_ms: Arc<AtomicI64>,
+}
+
+impl Bench {
+    pub(crate) fn new() -> Self {
+        let number = BENCHES.fetch_add(1, Ordering::Relaxed);
+        let dir = std::env::temp_dir().join(format!("fillstream-venues-{}-{number}", std::process::id()));
+        Self { dir, unix_ms: Arc::new(AtomicI64::new(1_768_030_215_123)) }
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// No delays, blocks of 400 ms, seed 7.
+    pub(crate) fn settings(&self, faults: &str) -> SimulatedSettings {
+        let settings = SimulatedSettings { seed: 7, ..SimulatedSettings::default() }.without_delays();
+        SimulatedSettings { faults: faults.parse().unwrap(), ..settings }
+    }
+
+    /// One more process's worth of raydium.
+    pub(crate) fn venue(&self, faults: &str) -> SimulatedVenue {
+        self.try_venue(faults).unwrap()
+    }
+
+    pub(crate) fn try_venue(&self, faults: &str) -> Result<SimulatedVenue, LedgerError> {
+        self.open(VenueId::Raydium, &self.settings(faults))
+    }
+
+    pub(crate) fn venue_with(&self, settings: &SimulatedSettings) -> SimulatedVenue {
+        self.open(VenueId::Raydium, settings).unwrap()
+    }
+
+    fn open(&self, venue: VenueId, settings: &SimulatedSettings) -> Result<SimulatedVenue, LedgerError> {
+        let unix_ms = Arc::clone(&self.unix_ms);
+        let clock = Arc::new(move || Timestamp::from_unix_ms(unix_ms.load(Ordering::Relaxed)));
+        SimulatedVenue::open(&self.dir, venue, settings, clock)
+    }
+
+    pub(crate) fn pass(&self, span: Duration) {
+        self.unix_ms.fetch_add(i64::try_from(span.as_millis()).unwrap(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn turn_back(&self, span: Duration) {
+        self.unix_ms.fetch_sub(i64::try_from(span.as_millis()).unwrap(), Ordering::Relaxed);
+    }
+
+    /// What the venues did for an order.
+    pub(crate) fn audit(&self, order: u128) -> Executions {
+        self.audit_all().order(sol(order, 1).order_id)
+    }
+
+    /// What the venues did. The other venue's ledger is begun for it if need be.
+    pub(crate) fn audit_all(&self) -> Audit {
+        self.open(VenueId::Meteora, &self.settings("")).unwrap();
+        Audit::read(&self.dir).unwrap()
+    }
+
+    fn path(&self) -> PathBuf {
+        self.dir.join("raydium.jsonl")
+    }
+
+    pub(crate) fn file(&self) -> Vec<u8> {
+        fs::read(self.path()).unwrap()
+    }
+
+    pub(crate) fn write_file(&self, bytes: &[u8]) {
+        fs::write(self.path(), bytes).unwrap();
+    }
+
+    pub(crate) fn remove_file(&self) {
+        fs::remove_file(self.path()).unwrap();
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.dir)
+            && self.dir.exists()
+        {
+            eprintln!("{} is left over: {error}", self.dir.display());
+        }
+    }
+}
+
+/// Runs a future without any timer: a delay of zero must not need one.
+pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+}
+
+pub(crate) fn swap(order: u128, attempt: u8, token_in: Token, token_out: Token, atoms_in: u128) -> SwapTerms {
+    SwapTerms {
+        order_id: OrderId::new(Uuid::from_u128(order)),
+        attempt,
+        pair: Pair::new(token_in, token_out).unwrap(),
+        amount_in: Atoms::new(atoms_in),
+    }
+}
+
+/// Ten SOL into USDC.
+pub(crate) fn sol(order: u128, attempt: u8) -> SwapTerms {
+    swap(order, attempt, Token::Sol, Token::Usdc, 10_000_000_000)
+}
