@@ -36,7 +36,7 @@ CREATE TABLE swap_order_rows (
     placed_seq      INTEGER NOT NULL,
     last_seq        INTEGER NOT NULL,
     PRIMARY KEY (generation, order_id)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE TABLE swap_order_event_rows (
     generation INTEGER NOT NULL,
@@ -45,7 +45,7 @@ CREATE TABLE swap_order_event_rows (
     type       TEXT NOT NULL,
     event      TEXT NOT NULL,
     PRIMARY KEY (generation, order_id, seq)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 -- What people and programs read: the live generation.
 CREATE VIEW swap_orders AS

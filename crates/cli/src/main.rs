@@ -1,2 +1,62 @@
-//! One binary.
-fn main() {}
+//! `fillstream`: one binary, roles as subcommands.
+//!
+//! ```text
+//!  up     a private nats-server and all roles in one process
+//!  serve  some roles against a shared NATS and database
+//!  swap, watch, order          an order from the terminal
+//!  parked, resolve, rebuild    what operators do
+//! ```
+
+mod commands;
+mod node;
+mod settings;
+mod telemetry;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches};
+use commands::{Cli, Command};
+
+fn main() -> ExitCode {
+    let matches = match settings::file::arguments(Cli::command()) {
+        Ok(arguments) => Cli::command().get_matches_from(arguments),
+        Err(error) => return refuse(&error),
+    };
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
+    match run(cli) {
+        Ok(code) => code,
+        Err(error) => refuse(&*error),
+    }
+}
+
+/// Anything that ends a command, to be printed with its causes.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+fn run(cli: Cli) -> Result<ExitCode, Failure> {
+    match cli.command {
+        Command::Up(up) => commands::up::run(up),
+        Command::Serve(serve) => commands::serve::run(serve),
+        Command::Swap(swap) => commands::swap::run(&swap),
+        Command::Watch(watch) => commands::watch::run(&watch),
+        Command::Order(order) => commands::order::run(&order),
+        Command::Parked(parked) => commands::parked::run(&parked),
+        Command::Resolve(resolve) => commands::resolve::run(&resolve),
+        Command::Rebuild(rebuild) => commands::rebuild::run(&rebuild),
+    }
+}
+
+/// Prints an error with its causes, once.
+fn refuse(error: &(dyn std::error::Error + 'static)) -> ExitCode {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    eprintln!("fillstream: {text}");
+    ExitCode::FAILURE
+}

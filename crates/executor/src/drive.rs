@@ -16,13 +16,7 @@ use tokio::time::sleep;
 use tracing::{debug, info, warn};
 use uuid::Uuid;
 
-use crate::{
-    SwapHistory,
-    effects::Effects,
-    history::HistoryError,
-    now,
-    run::PART,
-};
+use crate::{SwapHistory, effects::Effects, history::HistoryError, now, run::PART};
 
 /// Pause before the stream is asked again that could not be reached.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -145,7 +139,12 @@ impl Drive<'_> {
     }
 
     /// The route goes on record while the transaction is being built.
-    async fn route(&self, history: &mut SwapHistory, ahead: &mut Ahead, routed: Routed) -> Result<(), AppendError> {
+    async fn route(
+        &self,
+        history: &mut SwapHistory,
+        ahead: &mut Ahead,
+        routed: Routed,
+    ) -> Result<(), AppendError> {
         let order = history.order.clone();
         let build = self.effects.build(&order, &routed);
         reach(Boundary::BeforeRouted);
@@ -178,7 +177,8 @@ impl Drive<'_> {
 
     /// Appends behind the last event known, and takes the event into the fold.
     async fn append(&self, history: &mut SwapHistory, event: SwapEvent) -> Result<(), AppendError> {
-        let record = event_record(&event, swap_progress(event.order_id()), history.progress_seq, self.traceparent);
+        let record =
+            event_record(&event, swap_progress(event.order_id()), history.progress_seq, self.traceparent);
         let seq = self.log.append(record).await?;
         history.progress_seq = seq;
         // The machine gives legal events only; a fold that refused one would be a defect of ours.

@@ -50,7 +50,8 @@ impl Effects {
     pub(crate) async fn build(&self, order: &SwapOrder, routed: &Routed) -> Result<Built, String> {
         let placed = order.placed();
         let terms = terms(placed, routed.attempt).ok_or("the pair is not known")?;
-        let min_out: Atoms = placed.token_out.atoms(routed.min_amount_out).ok_or("the least output is no amount")?;
+        let min_out: Atoms =
+            placed.token_out.atoms(routed.min_amount_out).ok_or("the least output is no amount")?;
         let venue = self.venue(routed.venue)?;
         let built = match timeout(VENUE_PATIENCE, venue.prepare(&terms, min_out)).await {
             Ok(Ok(tx)) => Ok(Built {
@@ -133,7 +134,10 @@ impl Effects {
     }
 
     fn venue(&self, id: VenueId) -> Result<&Arc<dyn Venue>, String> {
-        self.venues.iter().find(|venue| venue.id() == id).ok_or_else(|| format!("{id} is not configured here"))
+        self.venues
+            .iter()
+            .find(|venue| venue.id() == id)
+            .ok_or_else(|| format!("{id} is not configured here"))
     }
 }
 

@@ -31,7 +31,11 @@ pub enum ResolveError {
 ///
 /// # Errors
 /// See [`ResolveError`].
-pub async fn resolve(log: &dyn EventLog, order: OrderId, landed_with: Option<Amount>) -> Result<(), ResolveError> {
+pub async fn resolve(
+    log: &dyn EventLog,
+    order: OrderId,
+    landed_with: Option<Amount>,
+) -> Result<(), ResolveError> {
     let history = read_history(log, order).await?;
     if !matches!(history.order.phase(), Phase::Review(_)) {
         return Err(ResolveError::NotUnderReview(order));
@@ -39,10 +43,12 @@ pub async fn resolve(log: &dyn EventLog, order: OrderId, landed_with: Option<Amo
     if landed_with.is_some_and(|amount| amount.decimal().is_zero()) {
         return Err(ResolveError::Amount);
     }
-    let event = fillstream_swap_machine::resolve(&history.order, landed_with, now()).ok_or(ResolveError::Amount)?;
+    let event =
+        fillstream_swap_machine::resolve(&history.order, landed_with, now()).ok_or(ResolveError::Amount)?;
     log.append(event_record(&event, swap_progress(order), history.progress_seq, None)).await?;
     let entries = fillstream_parked::list(log).await.map_err(ParkedError::from)?;
-    let open = entries.iter().find(|open| open.entry.order_id == Some(order) && open.entry.cause == Cause::Review);
+    let open =
+        entries.iter().find(|open| open.entry.order_id == Some(order) && open.entry.cause == Cause::Review);
     if let Some(open) = open {
         fillstream_parked::resolved(log, open, now()).await?;
     }

@@ -10,7 +10,8 @@ pub(crate) fn socket_url(public_url: Option<&str>, headers: &HeaderMap, order: O
         Some(url) => url.trim_end_matches('/').replacen("http", "ws", 1),
         None => {
             let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-            let secure = text("x-forwarded-proto").is_some_and(|proto| proto.trim().eq_ignore_ascii_case("https"));
+            let secure =
+                text("x-forwarded-proto").is_some_and(|proto| proto.trim().eq_ignore_ascii_case("https"));
             let host = text("x-forwarded-host").or(text(header::HOST.as_str())).filter(|host| is_host(host));
             format!("{}://{}", if secure { "wss" } else { "ws" }, host.unwrap_or("127.0.0.1:3000"))
         }

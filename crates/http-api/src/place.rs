@@ -123,7 +123,10 @@ fn key(headers: &HeaderMap, client_order_id: &Scalar<'_>) -> Result<Option<Clien
             Some(ClientKey::new(text).map_err(|error| refused("/clientOrderId", error.to_string()))?)
         }
         Scalar::Number(_) | Scalar::Other => {
-            return Err(refused("/clientOrderId", "must be a string of 1 to 255 visible ASCII characters".into()));
+            return Err(refused(
+                "/clientOrderId",
+                "must be a string of 1 to 255 visible ASCII characters".into(),
+            ));
         }
     };
     match (header, body) {
@@ -194,7 +197,8 @@ async fn replay(api: &Api, order: OrderId, fingerprint: &str) -> Result<(u64, bo
 fn traceparent(headers: &HeaderMap) -> String {
     let given = headers.get("traceparent").and_then(|value| value.to_str().ok());
     let well_formed = |text: &&str| {
-        text.len() == 55 && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+        text.len() == 55
+            && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
     };
     match given.filter(well_formed) {
         Some(text) => text.to_owned(),

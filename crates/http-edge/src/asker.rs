@@ -9,7 +9,11 @@ use crate::{Problem, parameter};
 ///
 /// # Errors
 /// 401 for an `Authorization` header, which nobody would check; 400 when a user is no UUID; 422 when two differ.
-pub fn asker(headers: &HeaderMap, query: Option<&str>, body: Option<&str>) -> Result<Option<UserId>, Problem> {
+pub fn asker(
+    headers: &HeaderMap,
+    query: Option<&str>,
+    body: Option<&str>,
+) -> Result<Option<UserId>, Problem> {
     if headers.contains_key(header::AUTHORIZATION) {
         let detail = "This server runs without authentication and does not read Authorization; leave it out.";
         let problem = Problem::new(StatusCode::UNAUTHORIZED, "authentication_not_configured", detail)
@@ -28,7 +32,8 @@ pub fn asker(headers: &HeaderMap, query: Option<&str>, body: Option<&str>) -> Re
     let mut found = None;
     for (pointer, text) in named {
         let Some(text) = text else { continue };
-        let user: UserId = text.parse().map_err(|_| Problem::malformed(pointer, "must be a hyphenated UUID"))?;
+        let user: UserId =
+            text.parse().map_err(|_| Problem::malformed(pointer, "must be a hyphenated UUID"))?;
         if found.is_some_and(|known| known != user) {
             return Err(Problem::invalid(Vec::new()).field(pointer, "must name the same user everywhere"));
         }
@@ -48,7 +53,10 @@ mod tests {
 
     #[test]
     fn users_agree_or_are_refused() {
-        let check = |query: Option<&str>, header: Option<&str>, body: Option<&str>, expected: Result<Option<&str>, u16>| {
+        let check = |query: Option<&str>,
+                     header: Option<&str>,
+                     body: Option<&str>,
+                     expected: Result<Option<&str>, u16>| {
             let mut headers = HeaderMap::new();
             if let Some(text) = header {
                 headers.insert("x-user-id", text.parse().unwrap());
@@ -71,6 +79,9 @@ mod tests {
     #[test]
     fn an_authorization_header_is_never_half_read() {
         let headers = HeaderMap::from_iter([(header::AUTHORIZATION, "Bearer x".parse().unwrap())]);
-        assert_eq!(asker(&headers, None, None).unwrap_err().into_response().status(), StatusCode::UNAUTHORIZED);
+        assert_eq!(
+            asker(&headers, None, None).unwrap_err().into_response().status(),
+            StatusCode::UNAUTHORIZED
+        );
     }
 }

@@ -32,7 +32,8 @@ impl Origins {
         if origin.to_str().is_ok_and(|origin| self.allow(origin)) {
             return Ok(());
         }
-        let detail = "Sockets from this origin are not allowed; the operator lists origins with --allow-origin.";
+        let detail =
+            "Sockets from this origin are not allowed; the operator lists origins with --allow-origin.";
         Err(Problem::new(StatusCode::FORBIDDEN, "origin_not_allowed", detail))
     }
 }

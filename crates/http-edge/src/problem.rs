@@ -51,7 +51,8 @@ impl Problem {
     /// A request that cannot be read: 400.
     #[must_use]
     pub fn malformed(pointer: impl Into<String>, must: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "malformed_request", "The request cannot be read.").field(pointer, must)
+        Self::new(StatusCode::BAD_REQUEST, "malformed_request", "The request cannot be read.")
+            .field(pointer, must)
     }
 
     /// Fields with values that are refused: 422.

@@ -1,1 +1,14 @@
-//! x
+//! Keeps the SQL read model: follows the stream and takes rows and checkpoint on together; rebuilds it from nothing.
+//!
+//! ```text
+//!  stream ──follow──▶ RowBatch ──apply (checkpoint compared and set)──▶ read store
+//!                        └─ unreadable? parked, then left out
+//! ```
+//! Any number of projectors may work on one model: one of them wins each step, the others go on behind it.
+
+mod batch;
+mod rebuild;
+mod run;
+
+pub use rebuild::{RebuildError, rebuild};
+pub use run::Projector;

@@ -73,8 +73,8 @@ impl Database {
 /// the same time take turns.
 pub(crate) async fn open(url: &str) -> Result<(Database, AnyPool), StoreError> {
     sqlx::any::install_default_drivers();
-    let database = Database::of(url)?;
     let mut options = AnyConnectOptions::from_str(url).map_err(sql("read the database URL"))?;
+    let database = Database::of(options.database_url.as_str())?;
     if matches!(database, Database::Sqlite(_)) && !url.contains("mode=") {
         options.database_url.query_pairs_mut().append_pair("mode", "rwc");
     }

@@ -38,7 +38,13 @@ const fn is_false(value: &bool) -> bool {
 }
 
 /// A family A message.
-pub(crate) fn progress(order: OrderId, entry: &Entry, previous: Position, token: &str, replayed: bool) -> String {
+pub(crate) fn progress(
+    order: OrderId,
+    entry: &Entry,
+    previous: Position,
+    token: &str,
+    replayed: bool,
+) -> String {
     to_text(&Live {
         kind: entry.kind,
         order_id: order,

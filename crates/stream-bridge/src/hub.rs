@@ -28,11 +28,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info};
 
-use crate::{
-    counters::Counters,
-    settings::Settings,
-    topic::Topic,
-};
+use crate::{counters::Counters, settings::Settings, topic::Topic};
 
 /// Locks over the orders: enough that the tail and joins seldom meet.
 const SHARDS: usize = 64;
@@ -227,7 +223,8 @@ impl Hub {
     pub(crate) async fn exists(&self, order: OrderId) -> Result<(), JoinError> {
         {
             let shard = self.shard(order).lock();
-            let known = shard.watched.get(&order).is_some_and(|watched| watched.topic.lock().placed().is_some());
+            let known =
+                shard.watched.get(&order).is_some_and(|watched| watched.topic.lock().placed().is_some());
             if known || shard.recent.contains_key(&order) {
                 return Ok(());
             }
@@ -355,7 +352,8 @@ impl Pages<'_> {
         match self.next {
             PageOf::Placed => {
                 let placed = self.log.last(&swap_placed(self.order), self.consistency).await?;
-                self.next = placed.as_ref().map_or(PageOf::Nothing, |record| PageOf::Progress(record.seq + 1));
+                self.next =
+                    placed.as_ref().map_or(PageOf::Nothing, |record| PageOf::Progress(record.seq + 1));
                 Ok(Some(placed.into_iter().collect()))
             }
             PageOf::Progress(from) => {

@@ -96,7 +96,11 @@ impl Socket {
     async fn live(&mut self, after: Option<After>, undecided: bool) -> Result<std::convert::Infallible, End> {
         self.greet().await?;
         if undecided {
-            self.say_error("stream_unreachable", "Whether the order exists cannot be found out at the moment").await?;
+            self.say_error(
+                "stream_unreachable",
+                "Whether the order exists cannot be found out at the moment",
+            )
+            .await?;
             return Err(End::Close(code::TRY_LATER, self.token()));
         }
         self.load().await?;
@@ -115,7 +119,8 @@ impl Socket {
             Family::Status => Ok(()),
             Family::Progress => {
                 let connection = self.control("connection", "Connected to order status stream", None).text();
-                let subscribed = self.positioned("subscribed", "Subscribed to order status stream", None).text();
+                let subscribed =
+                    self.positioned("subscribed", "Subscribed to order status stream", None).text();
                 self.send([connection.into(), subscribed.into()]).await
             }
         }
@@ -128,7 +133,9 @@ impl Socket {
             loop {
                 match hub.load(order, &watched).await {
                     Ok(()) => return Ok(()),
-                    Err(JoinError::Unknown) => return Err(End::Close(code::POLICY, "there is no such order".into())),
+                    Err(JoinError::Unknown) => {
+                        return Err(End::Close(code::POLICY, "there is no such order".into()));
+                    }
                     Err(JoinError::Log(error)) => {
                         debug!(%order, %error, "the history cannot be read yet");
                         sleep(LOAD_PAUSE).await;
@@ -162,7 +169,9 @@ impl Socket {
         let hub = Arc::clone(&self.hub);
         let after = match after {
             None => Position::START,
-            Some(After::Position(position)) if is_ahead(&hub, position).await => self.reset("ahead_of_stream").await?,
+            Some(After::Position(position)) if is_ahead(&hub, position).await => {
+                self.reset("ahead_of_stream").await?
+            }
             Some(After::Position(position)) => position,
             Some(After::Foreign(reason)) => self.reset(reason).await?,
         };
@@ -313,7 +322,8 @@ impl Socket {
             Message::Ping(_) | Message::Pong(_) => Ok(()),
             Message::Close(_) => Err(End::Gone),
             Message::Text(_) | Message::Binary(_) => {
-                self.say_error("unexpected_message", "This stream only speaks; what is sent to it is ignored").await
+                self.say_error("unexpected_message", "This stream only speaks; what is sent to it is ignored")
+                    .await
             }
         }
     }
@@ -321,7 +331,8 @@ impl Socket {
     async fn condition_changed(&mut self, known: bool) -> Result<(), End> {
         let condition = *self.condition.borrow_and_update();
         if condition.stopping || !known {
-            let text = self.positioned("shutdown", "The server goes down; resume with the token", None).text();
+            let text =
+                self.positioned("shutdown", "The server goes down; resume with the token", None).text();
             self.send([text.into()]).await?;
             return Err(End::Close(code::GOING_AWAY, self.token()));
         }

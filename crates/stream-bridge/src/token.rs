@@ -86,7 +86,10 @@ impl Channel {
         }
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| NotAToken)?;
         let (body, checksum) = bytes.split_last_chunk::<4>().ok_or(NotAToken)?;
-        if bytes.len() != LENGTH || body[0] != VERSION || crc32fast::hash(body) != u32::from_be_bytes(*checksum) {
+        if bytes.len() != LENGTH
+            || body[0] != VERSION
+            || crc32fast::hash(body) != u32::from_be_bytes(*checksum)
+        {
             return Err(NotAToken);
         }
         let number = |at: usize| body[at..at + 8].try_into().map(u64::from_be_bytes).map_err(|_| NotAToken);

@@ -231,7 +231,12 @@ impl Topic {
     }
 
     /// The frames behind `after`, `max` at most, each with its position. Encoded when first wanted, then shared.
-    pub(crate) fn frames_after(&mut self, family: Family, after: Position, max: usize) -> Vec<(Position, Utf8Bytes)> {
+    pub(crate) fn frames_after(
+        &mut self,
+        family: Family,
+        after: Position,
+        max: usize,
+    ) -> Vec<(Position, Utf8Bytes)> {
         let (order, incarnation) = (self.order, self.incarnation);
         let channel = self.channel(family);
         let from = self.first_after(family, after);
@@ -247,7 +252,8 @@ impl Topic {
     #[must_use]
     pub(crate) fn backfill(&self, family: Family, after: Position) -> (Position, String) {
         let listed: Vec<&Shown> = self.behind(family, after).collect();
-        let before = || self.shown.range(..self.first_after(family, after)).rev().find(|shown| shown.on(family));
+        let before =
+            || self.shown.range(..self.first_after(family, after)).rev().find(|shown| shown.on(family));
         let last = listed.last().copied().or_else(before);
         let position = last.map_or(Position::START, |shown| shown.position(family));
         let told = frame::Backfill {
@@ -258,7 +264,11 @@ impl Topic {
             entries: listed.into_iter().map(|shown| &shown.entry).collect(),
             position,
             token: self.channel(family).token(self.incarnation, position),
-            truncated_before: self.shown.front().map(|shown| shown.entry.seq).filter(|_| self.has_forgotten(after)),
+            truncated_before: self
+                .shown
+                .front()
+                .map(|shown| shown.entry.seq)
+                .filter(|_| self.has_forgotten(after)),
         };
         (position, frame::backfill(&told))
     }
@@ -292,7 +302,8 @@ impl Topic {
             // The one message that an event has there counts as all of the event.
             Family::Status => Position::after_all_of(after.seq),
         };
-        self.shown.partition_point(|shown| Position { seq: shown.entry.seq, index: shown.entry.index } <= after)
+        self.shown
+            .partition_point(|shown| Position { seq: shown.entry.seq, index: shown.entry.index } <= after)
     }
 }
 

@@ -72,7 +72,10 @@ async fn admit(
             Some(after.map_err(|error| Problem::malformed("query:after", error.to_string()))?)
         }
         None if asked.query.is_some_and(|query| query.split('&').any(|pair| pair.starts_with("after="))) => {
-            return Err(Problem::malformed("query:after", "must be a token that a message carried, or a sequence"));
+            return Err(Problem::malformed(
+                "query:after",
+                "must be a token that a message carried, or a sequence",
+            ));
         }
         None => None,
     };
@@ -80,7 +83,11 @@ async fn admit(
     let undecided = match timeout(hub.settings.unreachable_after, hub.exists(order)).await {
         Ok(Ok(())) => false,
         Ok(Err(JoinError::Unknown)) => {
-            return Err(Problem::new(StatusCode::NOT_FOUND, "unknown_order", format!("There is no order {order}.")));
+            return Err(Problem::new(
+                StatusCode::NOT_FOUND,
+                "unknown_order",
+                format!("There is no order {order}."),
+            ));
         }
         Ok(Err(JoinError::Log(_))) | Err(_) => true,
     };

@@ -95,7 +95,9 @@ impl Wire {
 /// What a broken frame is answered with.
 fn broken(error: &axum::Error) -> End {
     use tungstenite::{Error, error::ProtocolError};
-    let Some(error) = error.source().and_then(|source| source.downcast_ref::<Error>()) else { return End::Gone };
+    let Some(error) = error.source().and_then(|source| source.downcast_ref::<Error>()) else {
+        return End::Gone;
+    };
     let (code, reason) = match error {
         Error::Capacity(_) => (code::TOO_BIG, "the message is too big"),
         Error::Utf8(_) => (code::NOT_UTF8, "the text is not UTF-8"),

@@ -85,7 +85,8 @@ impl Committer {
         let Some((last, others)) = group.split_last() else { return group };
         for (sequence, entry) in (1..).zip(others) {
             // Only the commit is answered. If one of these is not sent, the server finds the batch incomplete.
-            let headers = headers(&entry.record, Some(Place { batch_id: &batch_id, sequence, commit: false }));
+            let headers =
+                headers(&entry.record, Some(Place { batch_id: &batch_id, sequence, commit: false }));
             let (subject, payload) = (entry.record.subject.clone(), entry.record.payload.clone());
             let _ = self.requests.client().publish_with_headers(subject, headers, payload).await;
         }

@@ -1,0 +1,57 @@
+//! The subcommands, one file each.
+
+pub(crate) mod order;
+pub(crate) mod parked;
+pub(crate) mod rebuild;
+pub(crate) mod resolve;
+pub(crate) mod serve;
+pub(crate) mod swap;
+mod terminal;
+pub(crate) mod up;
+pub(crate) mod watch;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// NATS-backed, event-sourced order execution
+#[derive(Debug, Parser)]
+#[command(name = "fillstream", version, after_help = AFTER_HELP)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const AFTER_HELP: &str = "Every setting is a flag, a FILLSTREAM_… variable, or a key of the file named by --config; \
+                          `fillstream up --help` lists them.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start everything in one process, a private nats-server included
+    Up(up::Up),
+    /// Run some roles against a shared NATS server and database
+    Serve(serve::Serve),
+    /// Place a swap order and watch it: fillstream swap SOL USDC 10
+    Swap(swap::Swap),
+    /// Follow an order with a progress bar
+    Watch(watch::Watch),
+    /// Print an order's history from the stream
+    Order(order::Order),
+    /// What could not be handled: list it, retry it, skip it
+    Parked(parked::ParkedCommand),
+    /// Decide an order whose outcome nobody can tell
+    Resolve(resolve::Resolve),
+    /// Build the read model anew from the stream and swap it in
+    Rebuild(rebuild::RebuildCommand),
+}
+
+/// What every long-running command takes.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Common {
+    /// TOML file with settings; each key is a flag's name
+    #[arg(long, env = "FILLSTREAM_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// What is logged: error, warn, info, debug, or a filter such as fillstream_executor=debug
+    #[arg(long, env = "FILLSTREAM_LOG", default_value = "info", value_name = "FILTER")]
+    pub(crate) log: String,
+}

@@ -1,0 +1,56 @@
+//! `fillstream serve`: some roles against a shared NATS server and database.
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::{
+    Failure,
+    commands::Common,
+    node::{Node, Role, Start},
+    settings::{ExecutorSettings, HttpSettings, NatsSettings, SocketSettings, StoreSettings, VenueSettings},
+    telemetry,
+};
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// What this process does; several separated by commas
+    #[arg(long, env = "FILLSTREAM_ROLE", value_enum, value_delimiter = ',', required = true)]
+    role: Vec<Role>,
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    nats: NatsSettings,
+    #[command(flatten)]
+    http: HttpSettings,
+    #[command(flatten)]
+    store: StoreSettings,
+    #[command(flatten)]
+    executor: ExecutorSettings,
+    #[command(flatten)]
+    venues: VenueSettings,
+    #[command(flatten)]
+    sockets: SocketSettings,
+}
+
+pub(crate) fn run(serve: Serve) -> Result<ExitCode, Failure> {
+    telemetry::start(&serve.common.log)?;
+    serve.http.check()?;
+    serve.venues.check(serve.executor.ack_wait)?;
+    let data = serve.nats.data_dir()?;
+    let nats_url =
+        serve.nats.nats_url.ok_or("--nats-url or FILLSTREAM_NATS_URL must say where the NATS server is")?;
+    Node::run(Start {
+        roles: serve.role,
+        nats_url,
+        durability: serve.nats.durability.into(),
+        replicas: serve.nats.replicas,
+        database_url: serve.store.url(&data),
+        venue_ledger: serve.venues.venue_ledger.clone().unwrap_or_else(|| data.join("venues")),
+        http: serve.http,
+        executor: serve.executor,
+        venues: serve.venues,
+        sockets: serve.sockets,
+    })?;
+    Ok(ExitCode::SUCCESS)
+}

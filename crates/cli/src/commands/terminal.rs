@@ -1,0 +1,55 @@
+//! What commands for people share: the stream they ask, the lines they print.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use fillstream_event_log::{Durability, JetStreamLog};
+use fillstream_nats_server::address_of;
+use fillstream_projections::channel::Entry;
+
+use crate::{Failure, node::open_log, settings::NatsSettings};
+
+/// Which stream a command asks.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct StreamArgs {
+    /// NATS server [default: the one that `fillstream up` started]
+    #[arg(long, env = "FILLSTREAM_NATS_URL", value_name = "URL")]
+    pub(crate) nats_url: Option<String>,
+    /// Data directory of `fillstream up` [default: fillstream in the user's data directory]
+    #[arg(long, env = "FILLSTREAM_DATA", value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+}
+
+impl StreamArgs {
+    /// The data directory.
+    pub(crate) fn data_dir(&self) -> Result<PathBuf, Failure> {
+        let (nats_url, data) = (self.nats_url.clone(), self.data.clone());
+        NatsSettings { nats_url, data, durability: crate::settings::DurabilityArg::OsBuffer, replicas: 1 }
+            .data_dir()
+    }
+
+    /// Opens the stream.
+    pub(crate) async fn open(&self) -> Result<JetStreamLog, Failure> {
+        let url = match &self.nats_url {
+            Some(url) => url.clone(),
+            None => {
+                let data = self.data_dir()?.join("nats");
+                address_of(&data).ok_or_else(|| {
+                    let data = data.display();
+                    format!("no nats-server runs for {data}: start `fillstream up`, or name a server with --nats-url")
+                })?
+            }
+        };
+        open_log(&url, "fillstream command", Durability::OsBuffer, 1).await
+    }
+}
+
+/// Runs a command's future.
+pub(crate) fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(future)
+}
+
+/// One line of an order's history.
+pub(crate) fn line(entry: &Entry) -> String {
+    format!("{:>8}  {}  {:<9}  {:>3} %  {}", entry.seq, entry.at, entry.status, entry.progress, entry.message)
+}

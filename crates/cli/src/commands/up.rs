@@ -1,0 +1,94 @@
+//! `fillstream up`: everything in one process.
+
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use fillstream_event_log::Durability;
+use fillstream_nats_server::{Options, PortChoice, PrivateServer, SyncMode, locate};
+
+use crate::{
+    Failure,
+    commands::Common,
+    node::{Node, Role, Start},
+    settings::{ExecutorSettings, HttpSettings, NatsSettings, SocketSettings, StoreSettings, VenueSettings},
+    telemetry,
+};
+
+#[derive(Debug, Args)]
+pub(crate) struct Up {
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    nats: NatsSettings,
+    /// When the private nats-server writes to disk
+    #[arg(long, env = "FILLSTREAM_SYNC", value_enum, default_value = "always", help_heading = "Stream")]
+    sync: SyncArg,
+    /// Port of the private nats-server, if it is free
+    #[arg(long, env = "FILLSTREAM_NATS_PORT", default_value_t = 4222, help_heading = "Stream")]
+    nats_port: u16,
+    #[command(flatten)]
+    http: HttpSettings,
+    #[command(flatten)]
+    store: StoreSettings,
+    #[command(flatten)]
+    executor: ExecutorSettings,
+    #[command(flatten)]
+    venues: VenueSettings,
+    #[command(flatten)]
+    sockets: SocketSettings,
+}
+
+/// When the private nats-server writes to disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum SyncArg {
+    /// Before each acknowledgement
+    Always,
+    /// Every two minutes, the server's own default
+    Default,
+}
+
+pub(crate) fn run(up: Up) -> Result<ExitCode, Failure> {
+    telemetry::start(&up.common.log)?;
+    up.http.check()?;
+    up.venues.check(up.executor.ack_wait)?;
+    let data = up.nats.data_dir()?;
+    let (server, nats_url, durability) = match &up.nats.nats_url {
+        Some(url) => (None, url.clone(), up.nats.durability.into()),
+        None => {
+            let server = start_server(&up, data.join("nats"))?;
+            let durability = match up.sync {
+                SyncArg::Always => Durability::Fsync,
+                SyncArg::Default => Durability::OsBuffer,
+            };
+            let url = server.url();
+            (Some(server), url, durability)
+        }
+    };
+    let start = Start {
+        roles: Role::ALL.to_vec(),
+        nats_url,
+        durability,
+        replicas: up.nats.replicas,
+        database_url: up.store.url(&data),
+        venue_ledger: up.venues.venue_ledger.clone().unwrap_or_else(|| data.join("venues")),
+        http: up.http,
+        executor: up.executor,
+        venues: up.venues,
+        sockets: up.sockets,
+    };
+    let ended = Node::run(start);
+    if let Some(server) = server {
+        server.stop();
+    }
+    ended.map(|()| ExitCode::SUCCESS)
+}
+
+fn start_server(up: &Up, data_dir: std::path::PathBuf) -> Result<PrivateServer, Failure> {
+    let binary = locate(&mut |line| eprintln!("{line}"))?;
+    let sync = match up.sync {
+        SyncArg::Always => SyncMode::Always,
+        SyncArg::Default => SyncMode::OsBuffer,
+    };
+    let port = PortChoice::Prefer(up.nats_port);
+    Ok(PrivateServer::start(&Options { port, sync, ..Options::new(binary, data_dir) })?)
+}

@@ -1,0 +1,150 @@
+//! What operators and load balancers ask: `/health`, `/ready`, `/metrics`.
+
+use std::{fmt::Write, sync::Arc, time::Duration};
+
+use axum::{
+    Json, Router,
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use fillstream_event_log::{Durability, EventLog, Link};
+use fillstream_projector::Projector;
+use fillstream_stream_bridge::Hub;
+use serde_json::{Map, Value, json};
+use tokio::time::{Instant, timeout};
+
+use super::{Role, Start, parts::Parts};
+
+/// A part that is this far behind the stream's end still counts as caught up: events under way.
+const READY_LAG: u64 = 1000;
+/// How long the stream may take to answer before it counts as unreachable.
+const STREAM_PATIENCE: Duration = Duration::from_secs(2);
+
+/// What can be asked about this process.
+#[derive(Clone)]
+pub(crate) struct Watch(Arc<Inner>);
+
+struct Inner {
+    roles: Vec<Role>,
+    log: Arc<dyn EventLog>,
+    hub: Option<Arc<Hub>>,
+    projector: Option<Arc<Projector>>,
+    durability: Durability,
+    started: Instant,
+}
+
+impl Watch {
+    pub(crate) fn new(start: &Start, log: Arc<dyn EventLog>, parts: &Parts, durability: Durability) -> Self {
+        Self(Arc::new(Inner {
+            roles: start.roles.clone(),
+            log,
+            hub: parts.hub.clone(),
+            projector: parts.projector.clone(),
+            durability,
+            started: Instant::now(),
+        }))
+    }
+
+    /// The positions of the parts that follow the stream.
+    fn positions(&self) -> Vec<(Role, u64)> {
+        let projector = self.0.projector.iter().map(|part| (Role::Projector, part.position()));
+        let bridge = self.0.hub.iter().map(|part| (Role::Bridge, part.position()));
+        projector.chain(bridge).collect()
+    }
+}
+
+/// The routes.
+pub(crate) fn router(watch: Watch) -> Router {
+    Router::new()
+        .route("/health", get(health))
+        .route("/ready", get(ready))
+        .route("/metrics", get(metrics))
+        .with_state(watch)
+}
+
+async fn health(State(Watch(inner)): State<Watch>) -> Json<Value> {
+    let count = |read: fn(&Hub) -> u64| inner.hub.as_deref().map_or(0, read);
+    Json(json!({
+        "status": "ok",
+        "version": env!("CARGO_PKG_VERSION"),
+        "uptime_seconds": inner.started.elapsed().as_secs(),
+        "durability": inner.durability.name(),
+        "roles": inner.roles.iter().map(|role| role.name()).collect::<Vec<_>>(),
+        "stream": match *inner.log.link().borrow() { Link::Up => "reachable", Link::Down => "unreachable" },
+        "websocket": {
+            "connections": count(|hub| hub.counters().connections.get()),
+            "subscriptions": count(|hub| hub.counters().subscriptions.get()),
+            "messages_sent": count(|hub| hub.counters().messages_sent.get()),
+        },
+    }))
+}
+
+async fn ready(State(watch): State<Watch>) -> Response {
+    let info = timeout(STREAM_PATIENCE, watch.0.log.info()).await;
+    let Ok(Ok(info)) = info else {
+        let body = json!({ "status": "not ready", "stream": "unreachable", "parts": {} });
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response();
+    };
+    let mut parts = Map::new();
+    let mut all = true;
+    for (role, position) in watch.positions() {
+        let behind = info.last_seq.saturating_sub(position);
+        let caught_up = behind <= READY_LAG;
+        all &= caught_up;
+        parts.insert(
+            role.name().to_owned(),
+            json!({ "position": position, "behind": behind, "caught_up": caught_up }),
+        );
+    }
+    let (code, status) =
+        if all { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready") };
+    let body = json!({ "status": status, "stream": "reachable", "last_seq": info.last_seq, "parts": parts });
+    (code, Json(body)).into_response()
+}
+
+/// Prometheus text format, version 0.0.4.
+async fn metrics(State(watch): State<Watch>) -> Response {
+    let mut text = String::new();
+    gauge(
+        &mut text,
+        "fillstream_uptime_seconds",
+        "Since the process started",
+        watch.0.started.elapsed().as_secs(),
+    );
+    let up = u64::from(*watch.0.log.link().borrow() == Link::Up);
+    gauge(&mut text, "fillstream_stream_up", "1 while the stream can be reached", up);
+    let _ = writeln!(
+        text,
+        "# HELP fillstream_position Last sequence that a part has taken in\n# TYPE fillstream_position gauge"
+    );
+    for (role, position) in watch.positions() {
+        let _ = writeln!(text, "fillstream_position{{part=\"{}\"}} {position}", role.name());
+    }
+    if let Some(hub) = &watch.0.hub {
+        sockets(&mut text, hub);
+    }
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+}
+
+fn sockets(text: &mut String, hub: &Hub) {
+    let counters = hub.counters();
+    gauge(text, "fillstream_sockets", "Sockets open now", counters.connections.get());
+    gauge(text, "fillstream_subscriptions", "Sockets that watch an order now", counters.subscriptions.get());
+    for (name, help, value) in [
+        ("messages_sent", "Messages written to sockets", &counters.messages_sent),
+        ("fell_behind", "Times that a socket was told fell_behind", &counters.fell_behind),
+        ("histories_read", "Histories read from the stream", &counters.histories_read),
+        ("stale_reads", "Histories read again because a replica was behind", &counters.stale_reads),
+        ("tail_recreated", "Times that the tail's consumer was set up again", &counters.tail_recreated),
+        ("upgrades_refused", "Upgrades refused because the process is full or going down", &counters.refused),
+    ] {
+        let name = format!("fillstream_{name}_total");
+        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} counter\n{name} {}", value.get());
+    }
+}
+
+fn gauge(text: &mut String, name: &str, help: &str, value: u64) {
+    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}");
+}

@@ -1,0 +1,119 @@
+//! The parts that run in the background.
+
+use std::{sync::Arc, time::Duration};
+
+use fillstream_event_log::{EventLog, JetStreamLog};
+use fillstream_executor::{Executor, now};
+use fillstream_projector::Projector;
+use fillstream_read_store::ReadStore;
+use fillstream_stream_bridge::Hub;
+use fillstream_venues::open_simulated;
+use serde_json::Value;
+use tokio::{
+    task::JoinSet,
+    time::{Instant, timeout, timeout_at},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use super::{EXECUTOR, Role, Start};
+use crate::Failure;
+
+/// How long sockets may take to be told and closed.
+const SOCKETS_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a part may take to stop.
+const PART_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What runs in this process.
+pub(crate) struct Parts {
+    pub(crate) hub: Option<Arc<Hub>>,
+    pub(crate) projector: Option<Arc<Projector>>,
+    tasks: JoinSet<(Role, Result<(), Failure>)>,
+}
+
+impl Parts {
+    pub(crate) async fn start(
+        start: &Start,
+        log: &JetStreamLog,
+        store: Option<ReadStore>,
+        stop: &CancellationToken,
+    ) -> Result<Self, Failure> {
+        let shared: Arc<dyn EventLog> = Arc::new(log.clone());
+        let mut tasks = JoinSet::new();
+        let mut projector = None;
+        if let (true, Some(store)) = (start.has(Role::Projector), store) {
+            let part = Projector::new(Arc::clone(&shared), store, now);
+            projector = Some(Arc::clone(&part));
+            let stop = stop.clone();
+            tasks.spawn(async move { (Role::Projector, part.run(stop).await.map_err(Failure::from)) });
+        }
+        if start.has(Role::Executor) {
+            let venues = open_simulated(&start.venue_ledger, &start.venues.simulated())?;
+            let queue = log.work(&consumer(start)?).await?;
+            let executor = Executor::new(Arc::clone(&shared), venues, start.executor.executor());
+            let stop = stop.clone();
+            tasks.spawn(async move {
+                executor.run(queue, stop).await;
+                (Role::Executor, Ok(()))
+            });
+        }
+        let mut hub = None;
+        if start.has(Role::Bridge) {
+            let part = Hub::new(shared, start.sockets.bridge(), now);
+            hub = Some(Arc::clone(&part));
+            let stop = stop.clone();
+            tasks.spawn(async move { (Role::Bridge, part.run(stop).await.map_err(Failure::from)) });
+        }
+        Ok(Self { hub, projector, tasks })
+    }
+
+    /// Waits until a part ends by itself, which none should.
+    pub(crate) async fn ended(&mut self) -> Failure {
+        match self.tasks.join_next().await {
+            Some(Ok((role, Ok(())))) => format!("the {} has ended by itself", role.name()).into(),
+            Some(Ok((_, Err(error)))) => error,
+            Some(Err(panic)) => format!("a part has failed: {panic}").into(),
+            // The api alone has nothing in the background.
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Sockets are told, closed with 1001, and gone, before anything else stops.
+    pub(crate) async fn tell_sockets(&self) {
+        let Some(hub) = &self.hub else { return };
+        hub.stop();
+        let gone = async {
+            while hub.counters().connections.get() > 0 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        if timeout(SOCKETS_PATIENCE, gone).await.is_err() {
+            warn!(sockets = hub.counters().connections.get(), "sockets did not close in time and are cut");
+        }
+    }
+
+    /// Waits for the parts that were told to stop.
+    pub(crate) async fn stop(&mut self) {
+        let patience = Instant::now() + PART_PATIENCE;
+        loop {
+            match timeout_at(patience, self.tasks.join_next()).await {
+                Ok(None) => return,
+                Ok(Some(Ok((_, Ok(()))))) => {}
+                Ok(Some(Ok((role, Err(error))))) => {
+                    warn!(%error, role = role.name(), "a part ended with an error")
+                }
+                Ok(Some(Err(panic))) => warn!(%panic, "a part failed"),
+                Err(_) => return warn!("some parts did not stop in time"),
+            }
+        }
+    }
+}
+
+/// The executor's consumer as its file says, with what was set otherwise.
+fn consumer(start: &Start) -> Result<Value, Failure> {
+    let mut consumer: Value = serde_json::from_str(EXECUTOR)?;
+    let ack_wait = u64::try_from(start.executor.ack_wait.get().as_nanos())?;
+    consumer["ack_wait"] = ack_wait.into();
+    consumer["max_ack_pending"] = start.executor.max_ack_pending.into();
+    Ok(consumer)
+}

@@ -1,0 +1,161 @@
+//! The listening port: HTTP of the api, sockets of the bridge, and what operators ask.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    extract::{FromRequestParts, Request, State, ws::WebSocketUpgrade},
+    http::{HeaderName, HeaderValue, Method, header, request::Parts as RequestParts},
+    middleware::{Next, from_fn_with_state},
+    response::{IntoResponse, Response},
+    serve::ListenerExt,
+};
+use fillstream_event_log::{Durability, EventLog};
+use fillstream_executor::now;
+use fillstream_http_api::{Api, method_not_allowed, not_found, read_router, router};
+use fillstream_http_edge::{Origins, parameter};
+use fillstream_read_store::ReadStore;
+use fillstream_stream_bridge::{Asked, Family, Hub, upgrade};
+use tokio::{net::TcpSocket, task::JoinHandle, time::timeout};
+use tokio_util::sync::CancellationToken;
+use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
+use tracing::warn;
+
+use super::{Role, Start, ops, parts::Parts, stored::Rows};
+use crate::Failure;
+
+/// Connections that may wait to be accepted: thousands of clients reconnect within a second after an outage.
+const BACKLOG: u32 = 8192;
+/// How long requests under way may take when the process goes down.
+const REQUESTS_PATIENCE: Duration = Duration::from_secs(5);
+
+/// The server while it runs.
+pub(crate) struct Web {
+    serving: Option<JoinHandle<()>>,
+    stop: CancellationToken,
+}
+
+impl Web {
+    /// Finishes the requests under way and closes the port.
+    pub(crate) async fn stop(self) {
+        self.stop.cancel();
+        if let Some(serving) = self.serving
+            && timeout(REQUESTS_PATIENCE, serving).await.is_err()
+        {
+            warn!("requests did not finish in time and are cut");
+        }
+    }
+}
+
+/// Opens the port, when a role needs one.
+pub(crate) async fn serve(
+    start: &Start,
+    log: Arc<dyn EventLog>,
+    store: Option<ReadStore>,
+    parts: &Parts,
+    durability: Durability,
+) -> Result<Web, Failure> {
+    let stop = CancellationToken::new();
+    let state = ops::Watch::new(start, Arc::clone(&log), parts, durability);
+    let mut app = ops::router(state);
+    if let (Some(store), true) = (store, start.has(Role::Api) || start.has(Role::Bridge)) {
+        let public_url = start.http.public_url.clone();
+        let api = Api { log, stored: Arc::new(Rows(store)), public_url, clock: now };
+        app = app.merge(if start.has(Role::Api) { router(api) } else { read_router(api) });
+    }
+    app = app.fallback(not_found).method_not_allowed_fallback(method_not_allowed);
+    app = app.layer(cors(&start.http.origins()));
+    if let Some(hub) = &parts.hub {
+        let sockets = Sockets { hub: Arc::clone(hub), origins: start.http.origins() };
+        app = app.layer(from_fn_with_state(sockets, divert));
+    }
+    let listener = listen(start)?;
+    println!("http://{} serves {}", listener.local_addr()?, names(start));
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            warn!(%error, "a connection stays without TCP_NODELAY");
+        }
+    });
+    let stopped = stop.clone().cancelled_owned();
+    let serving = tokio::spawn(async move {
+        if let Err(error) = axum::serve(listener, app).with_graceful_shutdown(stopped).await {
+            warn!(%error, "HTTP has ended");
+        }
+    });
+    Ok(Web { serving: Some(serving), stop })
+}
+
+fn names(start: &Start) -> String {
+    start.roles.iter().map(|role| role.name()).collect::<Vec<_>>().join(", ")
+}
+
+fn listen(start: &Start) -> Result<tokio::net::TcpListener, Failure> {
+    let address = start.http.listen;
+    let open = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    open().map_err(|error: std::io::Error| {
+        format!("cannot listen on {address}: {error}; --listen takes another address").into()
+    })
+}
+
+fn cors(origins: &Origins) -> CorsLayer {
+    let allowed = match origins {
+        Origins::Any => AllowOrigin::any(),
+        Origins::Listed(listed) => {
+            AllowOrigin::list(listed.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()))
+        }
+    };
+    CorsLayer::new()
+        .allow_origin(allowed)
+        .allow_methods(AllowMethods::list([Method::GET, Method::POST, Method::PATCH, Method::DELETE]))
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers([
+            header::LOCATION,
+            HeaderName::from_static("idempotent-replayed"),
+            header::RETRY_AFTER,
+        ])
+}
+
+#[derive(Clone)]
+struct Sockets {
+    hub: Arc<Hub>,
+    origins: Origins,
+}
+
+/// Sends requests for an upgrade to the bridge; everything else goes on to HTTP.
+async fn divert(State(sockets): State<Sockets>, request: Request, next: Next) -> Response {
+    let wants_socket = request
+        .headers()
+        .get(header::UPGRADE)
+        .is_some_and(|value| value.to_str().is_ok_and(|text| text.eq_ignore_ascii_case("websocket")));
+    let path = request.uri().path();
+    let family = match path {
+        "/api/orders/execute" => Some((Family::Status, None)),
+        _ => path.strip_prefix("/api/orders/status/").map(|order| (Family::Progress, Some(order.to_owned()))),
+    };
+    match family {
+        Some((family, order)) if wants_socket && request.method() == Method::GET => {
+            let (parts, _) = request.into_parts();
+            let order = order.or_else(|| parameter(parts.uri.query(), "orderId"));
+            open_socket(&sockets, family, order, parts).await
+        }
+        Some(_) | None => next.run(request).await,
+    }
+}
+
+async fn open_socket(
+    sockets: &Sockets,
+    family: Family,
+    order: Option<String>,
+    mut parts: RequestParts,
+) -> Response {
+    let handshake = match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
+        Ok(handshake) => handshake,
+        Err(rejection) => return rejection.into_response(),
+    };
+    let asked = Asked { order: order.as_deref(), query: parts.uri.query(), headers: &parts.headers };
+    upgrade(&sockets.hub, &sockets.origins, family, &asked, handshake).await
+}

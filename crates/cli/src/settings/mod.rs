@@ -1,0 +1,372 @@
+//! Settings, a struct for each concern. Every one is a flag, a `FILLSTREAM_…` variable, and a key of the TOML file.
+
+pub(crate) mod file;
+mod span;
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Args, ValueEnum};
+use fillstream_event_log::Durability;
+use fillstream_http_edge::Origins;
+use fillstream_swap_machine::Backoff;
+use fillstream_venues::{Faults, SimulatedSettings};
+pub(crate) use span::Span;
+
+use crate::Failure;
+
+/// Where the stream is.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct NatsSettings {
+    /// NATS server to use instead of a private one, such as nats://127.0.0.1:4222
+    #[arg(long, env = "FILLSTREAM_NATS_URL", value_name = "URL", help_heading = "Stream")]
+    pub(crate) nats_url: Option<String>,
+
+    /// Where the private nats-server, the read model and the simulated venues keep their data
+    /// [default: fillstream in the user's data directory]
+    #[arg(long, env = "FILLSTREAM_DATA", value_name = "DIR", help_heading = "Stream")]
+    pub(crate) data: Option<PathBuf>,
+
+    /// What an acknowledgement of the server at --nats-url is worth; the server does not tell
+    #[arg(
+        long,
+        env = "FILLSTREAM_DURABILITY",
+        value_enum,
+        default_value = "os-buffer",
+        help_heading = "Stream"
+    )]
+    pub(crate) durability: DurabilityArg,
+
+    /// Copies of the stream when it is made: 1, or 3 on a cluster
+    #[arg(long, env = "FILLSTREAM_REPLICAS", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=5), help_heading = "Stream")]
+    pub(crate) replicas: u8,
+}
+
+/// What an acknowledgement is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DurabilityArg {
+    /// Synced to disk before it is acknowledged
+    Fsync,
+    /// In the operating system's buffers: survives the process, not a power failure
+    OsBuffer,
+}
+
+impl From<DurabilityArg> for Durability {
+    fn from(arg: DurabilityArg) -> Self {
+        match arg {
+            DurabilityArg::Fsync => Self::Fsync,
+            DurabilityArg::OsBuffer => Self::OsBuffer,
+        }
+    }
+}
+
+impl NatsSettings {
+    /// The data directory: the one given, else `fillstream` in the user's data directory (XDG base directories).
+    pub(crate) fn data_dir(&self) -> Result<PathBuf, Failure> {
+        if let Some(data) = &self.data {
+            return Ok(data.clone());
+        }
+        let base = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|dir| dir.is_absolute());
+        let base =
+            base.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share")));
+        Ok(base
+            .ok_or("there is no home directory: say where the data goes with --data DIR")?
+            .join("fillstream"))
+    }
+}
+
+/// Where clients come in.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct HttpSettings {
+    /// Address for HTTP and sockets; only loopback addresses until authentication exists
+    #[arg(
+        long,
+        env = "FILLSTREAM_LISTEN",
+        default_value = "127.0.0.1:3000",
+        value_name = "ADDRESS",
+        help_heading = "HTTP"
+    )]
+    pub(crate) listen: SocketAddr,
+
+    /// Address that clients are told instead of the one they asked, such as https://orders.example
+    #[arg(long, env = "FILLSTREAM_PUBLIC_URL", value_name = "URL", help_heading = "HTTP")]
+    pub(crate) public_url: Option<String>,
+
+    /// Web origins that may call, such as https://desk.example; several separated by commas [default: any, on loopback]
+    #[arg(
+        long,
+        env = "FILLSTREAM_ALLOW_ORIGIN",
+        value_delimiter = ',',
+        value_name = "ORIGIN",
+        help_heading = "HTTP"
+    )]
+    pub(crate) allow_origin: Vec<String>,
+}
+
+impl HttpSettings {
+    /// Refuses what must not be opened.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        if !self.listen.ip().is_loopback() {
+            let address = self.listen;
+            return Err(format!(
+                "--listen {address}: only loopback addresses are accepted, because nobody's identity is checked yet; \
+                 use 127.0.0.1:{} or [::1]:{}",
+                address.port(),
+                address.port()
+            )
+            .into());
+        }
+        if let Some(url) = &self.public_url
+            && !(url.starts_with("http://") || url.starts_with("https://"))
+        {
+            return Err(format!("--public-url {url}: must begin with http:// or https://").into());
+        }
+        Ok(())
+    }
+
+    pub(crate) fn origins(&self) -> Origins {
+        if self.allow_origin.is_empty() { Origins::Any } else { Origins::Listed(self.allow_origin.clone()) }
+    }
+}
+
+/// Where the read model is.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct StoreSettings {
+    /// Database of the read model: sqlite:///path/file.db or postgres://user@host/database
+    /// [default: a SQLite file in the data directory]
+    #[arg(long, env = "FILLSTREAM_DATABASE_URL", value_name = "URL", help_heading = "Read model")]
+    pub(crate) database_url: Option<String>,
+}
+
+impl StoreSettings {
+    pub(crate) fn url(&self, data: &std::path::Path) -> String {
+        let file = || format!("sqlite://{}", data.join("read-model.db").display());
+        self.database_url.clone().unwrap_or_else(file)
+    }
+}
+
+/// How orders are executed.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ExecutorSettings {
+    /// Longest wait for a quote
+    #[arg(
+        long,
+        env = "FILLSTREAM_QUOTE_TIMEOUT",
+        default_value = "5s",
+        value_name = "TIME",
+        help_heading = "Executor"
+    )]
+    pub(crate) quote_timeout: Span,
+    /// Between two sends of the same transaction
+    #[arg(
+        long,
+        env = "FILLSTREAM_REBROADCAST",
+        default_value = "2s",
+        value_name = "TIME",
+        help_heading = "Executor"
+    )]
+    pub(crate) rebroadcast: Span,
+    /// After the first failed attempt, at most; it doubles with each further one
+    #[arg(
+        long,
+        env = "FILLSTREAM_RETRY_BASE",
+        default_value = "1s",
+        value_name = "TIME",
+        help_heading = "Executor"
+    )]
+    pub(crate) retry_base: Span,
+    /// Between two attempts, at most
+    #[arg(
+        long,
+        env = "FILLSTREAM_RETRY_MAX",
+        default_value = "30s",
+        value_name = "TIME",
+        help_heading = "Executor"
+    )]
+    pub(crate) retry_max: Span,
+    /// An executor that is silent about an order for this long loses it to another one
+    #[arg(
+        long,
+        env = "FILLSTREAM_ACK_WAIT",
+        default_value = "5s",
+        value_name = "TIME",
+        help_heading = "Executor"
+    )]
+    pub(crate) ack_wait: Span,
+    /// Orders in hand at the same time, over all executors
+    #[arg(long, env = "FILLSTREAM_MAX_ACK_PENDING", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Executor")]
+    pub(crate) max_ack_pending: u32,
+}
+
+impl ExecutorSettings {
+    pub(crate) fn executor(&self) -> fillstream_executor::Settings {
+        fillstream_executor::Settings {
+            quote_timeout: self.quote_timeout.get(),
+            rebroadcast: self.rebroadcast.get(),
+            backoff: Backoff { base: self.retry_base.get(), max: self.retry_max.get() },
+            ack_wait: self.ack_wait.get(),
+            ..fillstream_executor::Settings::default()
+        }
+    }
+}
+
+/// The simulated venues.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct VenueSettings {
+    /// Directory of the simulated venues' ledger [default: venues in the data directory]
+    #[arg(long, env = "FILLSTREAM_VENUE_LEDGER", value_name = "DIR", help_heading = "Simulated venues")]
+    pub(crate) venue_ledger: Option<PathBuf>,
+    /// Where all chance comes from
+    #[arg(long, env = "FILLSTREAM_VENUE_SEED", default_value_t = 0, help_heading = "Simulated venues")]
+    pub(crate) venue_seed: u64,
+    /// How long a quote takes
+    #[arg(
+        long,
+        env = "FILLSTREAM_QUOTE_DELAY",
+        default_value = "1500ms",
+        value_name = "TIME",
+        help_heading = "Simulated venues"
+    )]
+    pub(crate) quote_delay: Span,
+    /// How long building a transaction takes
+    #[arg(
+        long,
+        env = "FILLSTREAM_BUILD_DELAY",
+        default_value = "1s",
+        value_name = "TIME",
+        help_heading = "Simulated venues"
+    )]
+    pub(crate) build_delay: Span,
+    /// How long a submission takes
+    #[arg(
+        long,
+        env = "FILLSTREAM_SUBMIT_DELAY",
+        default_value = "1s",
+        value_name = "TIME",
+        help_heading = "Simulated venues"
+    )]
+    pub(crate) submit_delay: Span,
+    /// From a submission's arrival until it lands
+    #[arg(
+        long,
+        env = "FILLSTREAM_LANDING_DELAY",
+        default_value = "1500ms",
+        value_name = "TIME",
+        help_heading = "Simulated venues"
+    )]
+    pub(crate) landing_delay: Span,
+    /// Between two blocks
+    #[arg(
+        long,
+        env = "FILLSTREAM_BLOCK_INTERVAL",
+        default_value = "400ms",
+        value_name = "TIME",
+        help_heading = "Simulated venues"
+    )]
+    pub(crate) block_interval: Span,
+    /// Blocks that a transaction can land in
+    #[arg(long, env = "FILLSTREAM_LIFE_BLOCKS", default_value_t = 150, value_parser = clap::value_parser!(u64).range(1..), help_heading = "Simulated venues")]
+    pub(crate) life_blocks: u64,
+    /// What goes wrong, in thousandths: drop=100,lose_reply=50,land_late=50,revert=10,unknowable=1,…
+    #[arg(
+        long,
+        env = "FILLSTREAM_VENUE_FAULTS",
+        default_value = "",
+        value_name = "FAULTS",
+        help_heading = "Simulated venues"
+    )]
+    pub(crate) venue_faults: Faults,
+}
+
+impl VenueSettings {
+    pub(crate) fn simulated(&self) -> SimulatedSettings {
+        SimulatedSettings {
+            seed: self.venue_seed,
+            quote_delay: self.quote_delay.get(),
+            build_delay: self.build_delay.get(),
+            submit_delay: self.submit_delay.get(),
+            landing_delay: self.landing_delay.get(),
+            block_interval: self.block_interval.get(),
+            life_blocks: self.life_blocks,
+            faults: self.venue_faults,
+        }
+    }
+
+    /// A transaction must outlive any crash and takeover by far: else a crash would cost an attempt.
+    pub(crate) fn check(&self, ack_wait: Span) -> Result<(), Failure> {
+        let life = self.simulated().life();
+        if life <= ack_wait.get() * 10 {
+            return Err(format!(
+                "--block-interval times --life-blocks is {}, but must be above ten times --ack-wait ({ack_wait}): an \
+                 interrupted order would lose its transaction before another executor takes it up",
+                humantime::format_duration(life)
+            )
+            .into());
+        }
+        Ok(())
+    }
+}
+
+/// Sockets.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SocketSettings {
+    /// Between two pings
+    #[arg(
+        long,
+        env = "FILLSTREAM_PING_INTERVAL",
+        default_value = "30s",
+        value_name = "TIME",
+        help_heading = "Sockets"
+    )]
+    pub(crate) ping_interval: Span,
+    /// A peer that is silent for this long is closed
+    #[arg(
+        long,
+        env = "FILLSTREAM_SILENCE_LIMIT",
+        default_value = "60s",
+        value_name = "TIME",
+        help_heading = "Sockets"
+    )]
+    pub(crate) silence_limit: Span,
+    /// A write that does not get through for this long closes the socket with 4408
+    #[arg(
+        long,
+        env = "FILLSTREAM_WRITE_TIMEOUT",
+        default_value = "10s",
+        value_name = "TIME",
+        help_heading = "Sockets"
+    )]
+    pub(crate) write_timeout: Span,
+    /// From an order's last message to the close
+    #[arg(
+        long,
+        env = "FILLSTREAM_SOCKET_LINGER",
+        default_value = "1s",
+        value_name = "TIME",
+        help_heading = "Sockets"
+    )]
+    pub(crate) socket_linger: Span,
+    /// Largest message from a client, bytes
+    #[arg(long, env = "FILLSTREAM_MAX_MESSAGE", default_value_t = 1 << 20, help_heading = "Sockets")]
+    pub(crate) max_message: usize,
+    /// Events that a client may be behind before it is told so
+    #[arg(long, env = "FILLSTREAM_QUEUE_EVENTS", default_value_t = 100, help_heading = "Sockets")]
+    pub(crate) queue_events: usize,
+    /// Sockets at the same time
+    #[arg(long, env = "FILLSTREAM_MAX_SOCKETS", default_value_t = 20_000, help_heading = "Sockets")]
+    pub(crate) max_sockets: usize,
+}
+
+impl SocketSettings {
+    pub(crate) fn bridge(&self) -> fillstream_stream_bridge::Settings {
+        fillstream_stream_bridge::Settings {
+            ping_interval: self.ping_interval.get(),
+            silence_limit: self.silence_limit.get(),
+            write_timeout: self.write_timeout.get(),
+            linger: self.socket_linger.get(),
+            max_message: self.max_message,
+            queue_events: self.queue_events,
+            max_sockets: self.max_sockets,
+            ..fillstream_stream_bridge::Settings::default()
+        }
+    }
+}

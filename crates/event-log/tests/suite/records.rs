@@ -1,0 +1,124 @@
+//! Records to append, and what must be true of them afterwards.
+
+use std::{collections::HashMap, time::Duration};
+
+use bytes::Bytes;
+use fillstream_event_log::{AppendError, Consistency, EventLog, Follow, NewRecord, Page, Record};
+use uuid::Uuid;
+
+use crate::server::Stored;
+
+/// No wait in this suite is longer, unless something is broken.
+pub(crate) const SOON: Duration = Duration::from_secs(30);
+
+/// A record with an id of its own.
+pub(crate) fn record(subject: impl Into<String>, after: u64) -> NewRecord {
+    let event_id = Uuid::now_v7();
+    NewRecord {
+        subject: subject.into(),
+        after,
+        event_id,
+        event_type: "com.example.tested.v1".to_owned(),
+        time: "2026-01-02T03:04:05.678Z".to_owned(),
+        traceparent: None,
+        payload: Bytes::from(format!(r#"{{"id":"{event_id}"}}"#)),
+    }
+}
+
+/// As `record`, with so many bytes of payload.
+pub(crate) fn sized(subject: impl Into<String>, bytes: usize) -> NewRecord {
+    NewRecord { payload: vec![b'x'; bytes].into(), ..record(subject, 0) }
+}
+
+/// The placed record of the n-th order.
+pub(crate) fn placed(n: usize) -> NewRecord {
+    record(format!("orders.swap.{n}.placed"), 0)
+}
+
+/// What a reader must get for a record that was appended.
+pub(crate) fn stored_as(record: &NewRecord, seq: u64) -> Record {
+    Record {
+        seq,
+        subject: record.subject.clone(),
+        event_id: Some(record.event_id),
+        payload: record.payload.clone(),
+    }
+}
+
+/// Fails the test instead of waiting for ever.
+pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(SOON, future).await.unwrap_or_else(|_| panic!("not in {SOON:?}: {what}"))
+}
+
+/// Fails the test when it does not become true.
+pub(crate) async fn eventually(what: &str, mut is: impl AsyncFnMut() -> bool) {
+    let polled = async {
+        while !is().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    soon(what, polled).await;
+}
+
+/// Takes from a tail until it has given `count` records.
+pub(crate) async fn take(tail: &mut dyn Follow, count: usize) -> Vec<Record> {
+    let mut taken = Vec::new();
+    while taken.len() < count {
+        let some = soon("the tail gives records", tail.next(count - taken.len())).await.unwrap();
+        assert!(!some.is_empty() && some.len() <= count - taken.len(), "{} at once", some.len());
+        taken.extend(some);
+    }
+    taken
+}
+
+/// The history of a subject, page by page.
+pub(crate) async fn pages(log: &dyn EventLog, subject: &str, consistency: Consistency) -> Vec<Page> {
+    let mut pages: Vec<Page> = Vec::new();
+    let mut from = 0;
+    loop {
+        let page = log.read(subject, from, consistency).await.unwrap();
+        let more = page.more;
+        from = page.records.last().map_or(from, |record| record.seq + 1);
+        pages.push(page);
+        if !more {
+            return pages;
+        }
+    }
+}
+
+pub(crate) fn seqs(records: &[Record]) -> Vec<u64> {
+    records.iter().map(|record| record.seq).collect()
+}
+
+/// An append and what it was answered.
+pub(crate) type Told = (NewRecord, Result<u64, AppendError>);
+
+/// Holds the answers against the stream: nothing lost, nothing double, nothing stored that was refused.
+pub(crate) fn assert_agree(told: &[Told], stored: &[Stored]) {
+    let mut places: HashMap<Uuid, Vec<u64>> = HashMap::new();
+    for record in stored {
+        places.entry(record.event_id).or_default().push(record.seq);
+    }
+    for (event_id, places) in &places {
+        assert_eq!(places.len(), 1, "{event_id} is stored twice: {places:?}");
+    }
+    let at = |seq: u64| &stored[usize::try_from(seq).unwrap() - 1];
+    for (record, verdict) in told {
+        let place = places.get(&record.event_id).map(|places| places[0]);
+        match verdict {
+            Ok(seq) => {
+                assert_eq!(place, Some(*seq), "acknowledged, and lost or elsewhere: {record:?}");
+                assert_eq!(at(*seq).subject, record.subject);
+            }
+            Err(AppendError::Fenced { last }) => {
+                assert_eq!(place, None, "fenced, and stored: {record:?}");
+                assert!(*last > record.after, "{record:?} was not beaten by {last}");
+                assert_eq!(at(*last).subject, record.subject, "beaten from another subject");
+            }
+            Err(AppendError::Refused(_) | AppendError::Closed) => {
+                assert_eq!(place, None, "refused, and stored: {record:?}");
+            }
+            Err(AppendError::Unknown) => {}
+        }
+    }
+}
