@@ -12,6 +12,8 @@ mod amount;
 mod decimal;
 mod id;
 pub mod parked;
+#[cfg(feature = "schema")]
+pub mod schema;
 mod slippage;
 pub mod subject;
 pub mod swap;

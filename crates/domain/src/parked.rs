@@ -32,6 +32,7 @@ pub struct Parked {
     pub cause: Cause,
     /// The order, when the subject names one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "OrderId"))]
     pub order_id: Option<OrderId>,
     /// What was wrong.
     pub reason: String,
@@ -64,6 +65,7 @@ pub struct Closed {
     pub closing: Closing,
     /// The sequence at which the message was appended anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub retried_as: Option<u64>,
     /// When.
     pub at: Timestamp,
@@ -71,6 +73,7 @@ pub struct Closed {
 
 /// An event of a parked entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(all(test, feature = "schema"), derive(schemars::JsonSchema))]
 #[serde(tag = "type")]
 #[expect(missing_docs, reason = "each variant is documented at its payload")]
 pub enum ParkedEvent {
@@ -82,6 +85,7 @@ pub enum ParkedEvent {
 
 /// A payload with its version, 1.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(all(test, feature = "schema"), derive(schemars::JsonSchema))]
 pub struct Versioned<T> {
     version: u32,
     /// The payload.

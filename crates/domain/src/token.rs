@@ -9,7 +9,11 @@ use crate::{Amount, Atoms};
 
 /// A token. Its amounts are integers of its smallest unit, one [`Atoms`] being 10^-decimals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(description = "A token, by its ticker.")
+)]
 #[serde(rename_all = "UPPERCASE")]
 #[expect(missing_docs, reason = "the variants are the tokens' own tickers")]
 pub enum Token {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// A venue. The rules know venues by name only, never how one works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(description = "A venue, by its name."))]
 #[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "the variants are the venues' own names")]
 pub enum VenueId {

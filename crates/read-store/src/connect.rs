@@ -17,6 +17,9 @@ const POOL_CONNECTIONS: u32 = 4;
 /// How long a call waits for a connection, or for the database to come up.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Told without the URL, which may hold a password.
+const FORMS: &str = "must look like sqlite:///path/file.db or postgres://user@host/database";
+
 /// What the two databases do differently. Everything else is the same code and the same SQL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Database {
@@ -32,13 +35,13 @@ impl Database {
             return Ok(Self::Postgres);
         }
         if !url.starts_with("sqlite://") {
-            return Err(StoreError::Url("must begin with sqlite:// or postgres://"));
+            return Err(StoreError::Url(FORMS));
         }
         let options = SqliteConnectOptions::from_str(url).map_err(sql("read the database URL"))?;
         let file = options.get_filename().to_owned();
         // Each connection would get an empty model of its own.
         if file.as_os_str().is_empty() || url.contains(":memory:") || url.contains("mode=memory") {
-            return Err(StoreError::Url("must name a file, as in sqlite:///var/lib/fillstream/read.db"));
+            return Err(StoreError::Url("must name a file, as in sqlite:///path/file.db"));
         }
         Ok(Self::Sqlite(file))
     }
@@ -73,7 +76,7 @@ impl Database {
 /// the same time take turns.
 pub(crate) async fn open(url: &str) -> Result<(Database, AnyPool), StoreError> {
     sqlx::any::install_default_drivers();
-    let mut options = AnyConnectOptions::from_str(url).map_err(sql("read the database URL"))?;
+    let mut options = AnyConnectOptions::from_str(url).map_err(|_| StoreError::Url(FORMS))?;
     let database = Database::of(options.database_url.as_str())?;
     if matches!(database, Database::Sqlite(_)) && !url.contains("mode=") {
         options.database_url.query_pairs_mut().append_pair("mode", "rwc");
@@ -89,9 +92,8 @@ pub(crate) async fn open(url: &str) -> Result<(Database, AnyPool), StoreError> {
         None => None,
     };
     let pool = pool.connect_with(options).await.map_err(sql("open the read model's database"))?;
-    let mut connection = pool.acquire().await.map_err(sql("open the read model's database"))?;
-    migrations::run(&database, &mut connection).await?;
-    drop((connection, turn));
+    migrations::run(&database, &pool).await?;
+    drop(turn);
     Ok((database, pool))
 }
 

@@ -1,7 +1,7 @@
 //! The files of `migrations/`, in the binary.
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::{AnyConnection, SqlSafeStr};
+use sqlx::{AnyPool, SqlSafeStr};
 
 use crate::connect::Database;
 use crate::error::StoreError;
@@ -15,7 +15,7 @@ const POSTGRES: &Files =
     &[(1, "swap orders", include_str!("../../../migrations/postgres/0001_swap_orders.sql"))];
 
 /// Applies what the database does not have yet.
-pub(crate) async fn run(database: &Database, connection: &mut AnyConnection) -> Result<(), StoreError> {
+pub(crate) async fn run(database: &Database, pool: &AnyPool) -> Result<(), StoreError> {
     let files = match database {
         Database::Sqlite(_) => SQLITE,
         Database::Postgres => POSTGRES,
@@ -24,5 +24,5 @@ pub(crate) async fn run(database: &Database, connection: &mut AnyConnection) -> 
         Migration::new(*version, (*name).into(), MigrationType::Simple, text.into_sql_str(), false)
     };
     let migrator = Migrator::with_migrations(files.iter().map(migration).collect());
-    Ok(migrator.run(connection).await?)
+    Ok(migrator.run(pool).await?)
 }

@@ -4,7 +4,7 @@ use fillstream_domain::{OrderId, Timestamp, swap::Status};
 use fillstream_projections::channel::{Details, Entry, Kind};
 use serde::Serialize;
 
-use crate::token::{Family, Position};
+use crate::token::{Channel, Family, Position};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -85,15 +85,14 @@ pub(crate) fn status(order: OrderId, entry: &Entry, previous: Position, token: &
 
 /// What a backfill tells.
 pub(crate) struct Backfill<'a> {
-    pub(crate) order: OrderId,
-    pub(crate) family: Family,
+    pub(crate) channel: Channel,
     pub(crate) status: Option<Status>,
     pub(crate) last: Option<&'a Entry>,
     pub(crate) entries: Vec<&'a Entry>,
     pub(crate) position: Position,
     pub(crate) token: String,
-    /// Entries before this sequence are not in it: they are paged over HTTP.
-    pub(crate) truncated_before: Option<u64>,
+    /// Entries before this sequence were wanted and are not in it: they are paged over HTTP.
+    pub(crate) begins_late: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -137,7 +136,7 @@ struct LogText<'a> {
 
 /// The history in one message.
 pub(crate) fn backfill(told: &Backfill<'_>) -> String {
-    let on_progress = matches!(told.family, Family::Progress);
+    let on_progress = matches!(told.channel.family, Family::Progress);
     let logs = told.entries.iter().map(|entry| LogText {
         timestamp: entry.at,
         status: entry.status,
@@ -150,14 +149,14 @@ pub(crate) fn backfill(told: &Backfill<'_>) -> String {
     });
     to_text(&BackfillText {
         kind: "backfill",
-        order_id: told.order,
+        order_id: told.channel.order,
         status: told.status,
         progress: told.last.map(|entry| entry.progress).filter(|_| on_progress),
         message: told.last.map(|entry| entry.message.as_str()).filter(|_| on_progress),
         timestamp: told.last.map(|entry| entry.at).filter(|_| on_progress),
         logs: logs.collect(),
-        truncated: told.truncated_before.is_some(),
-        cursor: told.truncated_before.map(|seq| seq.to_string()),
+        truncated: told.begins_late.is_some(),
+        cursor: told.begins_late.map(|seq| seq.to_string()),
         seq: told.position.seq,
         index: told.position.index,
         token: &told.token,

@@ -52,6 +52,6 @@ pub(crate) struct Common {
     #[arg(long, env = "FILLSTREAM_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// What is logged: error, warn, info, debug, or a filter such as fillstream_executor=debug
-    #[arg(long, env = "FILLSTREAM_LOG", default_value = "info", value_name = "FILTER")]
+    #[arg(long, env = "FILLSTREAM_LOG", default_value = "info,async_nats=warn", value_name = "FILTER")]
     pub(crate) log: String,
 }

@@ -18,9 +18,11 @@ pub struct Placed {
     pub order_id: OrderId,
     /// Who placed it, when that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "UserId"))]
     pub user_id: Option<UserId>,
     /// The client's own name for it, when one was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "ClientKey"))]
     pub client_order_id: Option<ClientKey>,
     /// What is paid.
     pub token_in: Token,
@@ -227,6 +229,8 @@ pub struct Failed {
 
 /// Anything that can happen to a swap order.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(all(test, feature = "schema"), derive(schemars::JsonSchema))]
+#[cfg_attr(all(test, feature = "schema"), schemars(tag = "type", rename_all = "snake_case"))]
 #[expect(missing_docs, reason = "each variant is documented at its payload")]
 pub enum SwapEvent {
     Placed(Placed),

@@ -53,7 +53,10 @@ impl LinkKeeper {
 
     /// To be called at each change of the connection.
     pub(super) fn changed(&self, link: Link) {
-        self.waiting.lock().clear();
+        // Told late, a new connection must not end the requests that were sent over it already.
+        if link == Link::Down {
+            self.waiting.lock().clear();
+        }
         self.link.send_replace(link);
     }
 }

@@ -50,7 +50,8 @@ impl Server {
 
     fn start(sync: SyncMode, durability: Durability) -> Self {
         static STARTED: AtomicU32 = AtomicU32::new(0);
-        let name = format!("fillstream-log-{}-{}", std::process::id(), STARTED.fetch_add(1, Ordering::Relaxed));
+        let name =
+            format!("fillstream-log-{}-{}", std::process::id(), STARTED.fetch_add(1, Ordering::Relaxed));
         let dir = Dir(std::env::temp_dir().join(name));
         let binary = locate(&mut |line| eprintln!("{line}")).unwrap();
         let options = Options { port: PortChoice::Any, sync, ..Options::new(binary, &dir.0) };

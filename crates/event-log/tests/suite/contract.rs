@@ -1,0 +1,276 @@
+//! What every log promises, tried on each of them.
+
+use std::sync::Arc;
+
+use fillstream_event_log::{AppendError, Consistency, EventLog, Follow, NewRecord, Record};
+use futures_util::future::join_all;
+
+use crate::{
+    records::{Told, pages, placed, record, seqs, soon, stored_as, take},
+    server::on_each_log,
+};
+
+/// Appends records of which each finds its fence as it says.
+async fn fill(log: &dyn EventLog, records: &[NewRecord]) -> Vec<Record> {
+    let mut stored = Vec::new();
+    for record in records {
+        let seq = log.append(record.clone()).await.unwrap();
+        stored.push(stored_as(record, seq));
+    }
+    stored
+}
+
+async fn append_all(log: &dyn EventLog, records: Vec<NewRecord>) -> Vec<Told> {
+    join_all(records.into_iter().map(async |record| (record.clone(), log.append(record).await))).await
+}
+
+/// All of the log, by a tail.
+async fn everything(log: &dyn EventLog) -> Vec<Record> {
+    let last = usize::try_from(log.info().await.unwrap().last_seq).unwrap();
+    take(&mut *log.follow(0, None).await.unwrap(), last).await
+}
+
+#[tokio::test]
+async fn an_append_returns_the_place_where_the_record_is_read() {
+    on_each_log(async |log| {
+        let stored = fill(&*log, &[placed(1), placed(2), record("markets.SOL-USDC", 0)]).await;
+        assert_eq!(seqs(&stored), [1, 2, 3]);
+        for consistency in [Consistency::Any, Consistency::Leader] {
+            for record in &stored {
+                let history = pages(&*log, &record.subject, consistency).await;
+                assert_eq!((history.len(), &history[0].records[..]), (1, &[record.clone()][..]));
+                assert_eq!(log.last(&record.subject, consistency).await.unwrap().as_ref(), Some(record));
+            }
+            assert_eq!(log.last("orders.swap.3.placed", consistency).await, Ok(None));
+            assert_eq!(pages(&*log, "orders.swap.3.placed", consistency).await[0].records, []);
+        }
+        let info = log.info().await.unwrap();
+        assert_eq!((info.last_seq, info.incarnation), (3, log.incarnation()));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_fence_holds_or_the_answer_names_the_winner() {
+    on_each_log(async |log| {
+        let subject = "orders.swap.1.progress";
+        fill(&*log, &[record(subject, 0), placed(2), record(subject, 1)]).await;
+        let check = async |subject: &str, after, expected: Result<u64, u64>| {
+            let verdict = soon("a verdict", log.append(record(subject, after))).await;
+            let expected = expected.map_err(|last| AppendError::Fenced { last });
+            assert_eq!(verdict, expected, "{subject} after {after}");
+        };
+        check(subject, 0, Err(1)).await;
+        check(subject, 1, Err(3)).await;
+        // Between the subject's records, and beyond its end.
+        check(subject, 2, Err(3)).await;
+        check(subject, 9, Err(3)).await;
+        check("orders.swap.1.placed", 9, Err(0)).await;
+        check(subject, 3, Ok(4)).await;
+        check(subject, 3, Err(4)).await;
+        check("orders.swap.1.placed", 0, Ok(5)).await;
+        assert_eq!(log.info().await.unwrap().last_seq, 5);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_two_appends_at_once_one_wins() {
+    on_each_log(async |log| {
+        for n in 0..20 {
+            let told = append_all(&*log, vec![placed(n), placed(n)]).await;
+            let ([(one, Ok(won)), (_, Err(AppendError::Fenced { last }))]
+            | [(_, Err(AppendError::Fenced { last })), (one, Ok(won))]) = &told[..]
+            else {
+                panic!("not one winner: {told:?}")
+            };
+            assert_eq!(won, last);
+            let history = pages(&*log, &one.subject, Consistency::Leader).await;
+            assert_eq!(history[0].records, [stored_as(one, *won)]);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_no_subject_can_be_is_refused() {
+    on_each_log(async |log| {
+        let check = async |subject: &str| {
+            let verdict = soon("a verdict", log.append(record(subject, 0))).await;
+            assert!(matches!(verdict, Err(AppendError::Refused(_))), "{subject:?}: {verdict:?}");
+        };
+        for subject in
+            ["", "orders", "orders.", ".orders", "orders..1", "orders.*", "orders.>", "orders.a b", "a\r\nb"]
+        {
+            check(subject).await;
+        }
+        assert_eq!(log.info().await.unwrap().last_seq, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_long_history_comes_in_pages() {
+    on_each_log(async |log| {
+        let (subject, count) = ("orders.swap.1.progress", 2_345);
+        let mut stored = Vec::new();
+        for n in 0..count {
+            // Another subject's records lie between.
+            if n % 100 == 0 {
+                fill(&*log, &[placed(n)]).await;
+            }
+            let after = stored.last().map_or(0, |record: &Record| record.seq);
+            stored.extend(fill(&*log, &[record(subject, after)]).await);
+        }
+        for consistency in [Consistency::Any, Consistency::Leader] {
+            let pages = pages(&*log, subject, consistency).await;
+            assert_eq!(pages.iter().map(|page| page.records.len()).collect::<Vec<_>>(), [1000, 1000, 345]);
+            assert_eq!(pages.into_iter().flat_map(|page| page.records).collect::<Vec<_>>(), stored);
+        }
+        let from = stored[2_340].seq;
+        let end = log.read(subject, from, Consistency::Any).await.unwrap();
+        assert_eq!((&end.records[..], end.more), (&stored[2_340..], false));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_last_of_each_subject_of_a_pattern() {
+    on_each_log(async |log| {
+        let stored = fill(
+            &*log,
+            &[placed(2), placed(1), record("orders.swap.2.progress", 0), record("parked.executor.1", 0)],
+        )
+        .await;
+        let again = fill(&*log, &[record(stored[0].subject.as_str(), 1)]).await;
+        let check = async |pattern: &str, expected: &[&Record]| {
+            let found = log.last_of_each(pattern).await.unwrap();
+            assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{pattern}");
+        };
+        check("orders.swap.*.placed", &[&stored[1], &again[0]]).await;
+        check("orders.swap.2.*", &[&stored[2], &again[0]]).await;
+        check("orders.>", &[&stored[1], &stored[2], &again[0]]).await;
+        check("parked.executor.1", &[&stored[3]]).await;
+        check("markets.*", &[]).await;
+        // `>` is at least one token.
+        check("orders.swap.2.placed.>", &[]).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_tail_gives_all_from_where_it_begins() {
+    on_each_log(async |log| {
+        let mut stored = fill(&*log, &(0..5).map(placed).collect::<Vec<_>>()).await;
+        let mut of_old = Vec::new();
+        // From the start under both its names, the middle, the end, and from where nothing is yet.
+        for from in [0, 1, 3, 5, 6, 8] {
+            of_old.push((from, log.follow(from, None).await.unwrap()));
+        }
+        stored.extend(fill(&*log, &(5..10).map(placed).collect::<Vec<_>>()).await);
+        for (from, mut tail) in of_old {
+            let expected = &stored[usize::try_from(from).unwrap().saturating_sub(1)..];
+            assert_eq!(take(&mut *tail, expected.len()).await, expected, "from {from}");
+            assert_eq!((tail.behind(), tail.recreated()), (0, 0), "from {from}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_tail_gives_no_more_than_is_asked_for_and_says_what_is_left() {
+    on_each_log(async |log| {
+        let stored = fill(&*log, &(0..7).map(placed).collect::<Vec<_>>()).await;
+        let mut tail = log.follow(2, None).await.unwrap();
+        for (index, record) in stored.iter().enumerate().skip(1) {
+            assert_eq!(soon("a record", tail.next(1)).await.unwrap(), [record.clone()]);
+            assert_eq!(tail.behind(), 6 - index as u64);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_tail_of_a_pattern_gives_what_matches() {
+    on_each_log(async |log| {
+        let mut tail = log.follow(0, Some("orders.swap.*.placed")).await.unwrap();
+        let mut stored = Vec::new();
+        for n in 0..30 {
+            let others = [record(format!("orders.swap.{n}.progress"), 0), record(format!("markets.{n}"), 0)];
+            stored.extend(fill(&*log, &[placed(n)]).await);
+            fill(&*log, &others).await;
+        }
+        assert_eq!(take(&mut *tail, 30).await, stored);
+        let mut from = log.follow(stored[10].seq + 1, Some("orders.swap.*.placed")).await.unwrap();
+        assert_eq!(take(&mut *from, 19).await, stored[11..]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn two_tails_give_the_same_while_it_is_written() {
+    on_each_log(async |log| {
+        let follow = async |log: Arc<dyn EventLog>| take(&mut *log.follow(0, None).await.unwrap(), 500).await;
+        let writes = append_all(&*log, (0..500).map(placed).collect());
+        let (told, one, other) = tokio::join!(writes, follow(Arc::clone(&log)), follow(Arc::clone(&log)));
+        let mut stored: Vec<_> =
+            told.iter().map(|(record, seq)| stored_as(record, seq.clone().unwrap())).collect();
+        stored.sort_by_key(|record| record.seq);
+        assert_eq!(seqs(&stored), (1..=500).collect::<Vec<_>>());
+        assert_eq!((&one, &other), (&stored, &stored));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn many_appends_at_once_are_each_stored_once() {
+    on_each_log(async |log| {
+        let told = append_all(&*log, (0..2_000).map(placed).collect()).await;
+        let mut expected: Vec<_> =
+            told.into_iter().map(|(record, seq)| stored_as(&record, seq.unwrap())).collect();
+        expected.sort_by_key(|record| record.seq);
+        assert_eq!(everything(&*log).await, expected);
+        assert_eq!(seqs(&expected), (1..=2_000).collect::<Vec<_>>());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_duplicate_among_many_costs_its_neighbours_nothing() {
+    on_each_log(async |log| {
+        let first = fill(&*log, &[placed(150)]).await;
+        let told = append_all(&*log, (0..200).map(placed).collect()).await;
+        let mut expected = first;
+        for (n, (record, verdict)) in told.into_iter().enumerate() {
+            if n == 150 {
+                assert_eq!(verdict, Err(AppendError::Fenced { last: 1 }));
+            } else {
+                expected.push(stored_as(&record, verdict.unwrap()));
+            }
+        }
+        expected.sort_by_key(|record| record.seq);
+        assert_eq!(everything(&*log).await, expected);
+        assert_eq!(seqs(&expected), (1..=200).collect::<Vec<_>>());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_tail_that_is_interrupted_while_it_waits_loses_nothing() {
+    on_each_log(async |log| {
+        let mut tail: Box<dyn Follow> = log.follow(0, None).await.unwrap();
+        let mut given = Vec::new();
+        let mut writes = Box::pin(append_all(&*log, (0..300).map(placed).collect()));
+        let mut written = false;
+        // Whoever waits for a tail waits for other things as well.
+        while given.len() < 300 {
+            tokio::select! {
+                _ = &mut writes, if !written => written = true,
+                () = tokio::task::yield_now() => {}
+                records = tail.next(7) => given.extend(records.unwrap()),
+            }
+        }
+        assert_eq!(seqs(&given), (1..=300).collect::<Vec<_>>());
+    })
+    .await;
+}

@@ -1,0 +1,179 @@
+//! A model built beside the live one.
+
+use fillstream_read_store::{Checkpoint, ReadStore, Rebuild, StoreError};
+use sqlx::{Executor, Row};
+
+use crate::apply::project;
+use crate::lives::{self, INCARNATION, Recorded, at, batch, end, expected};
+use crate::place::Place;
+
+on_both!(
+    a_rebuilt_model_equals_the_live_one,
+    repeated_rebuilds_leave_nothing_behind,
+    a_dead_rebuild_is_swept_by_the_next,
+    a_dropped_closing_changes_nothing,
+    a_second_rebuild_is_refused,
+    a_model_that_is_behind_is_not_swapped_in,
+    a_recreated_stream_is_followed_after_a_rebuild,
+);
+
+/// A whole rebuild: most of it beside the live model, the rest under the lock.
+pub async fn rebuild(store: &ReadStore, events: &[Recorded], size: usize) -> Checkpoint {
+    let mut rebuild = Rebuild::begin(store, INCARNATION).await.unwrap();
+    let until = store.checkpoint().await.unwrap().map_or(0, |live| live.seq);
+    let mut batches = events.chunks(size);
+    while rebuild.reached().seq < until {
+        let events = batches.next().unwrap();
+        assert_eq!(rebuild.apply(&batch(events), end(events)).await.unwrap(), []);
+    }
+    let mut closing = rebuild.close_in().await.unwrap();
+    while closing.reached().seq < closing.must_reach() {
+        let events = batches.next().unwrap();
+        assert_eq!(closing.apply(&batch(events), end(events)).await.unwrap(), []);
+    }
+    closing.swap().await.unwrap()
+}
+
+/// Rows of all generations.
+async fn stored(place: &Place) -> (i64, i64) {
+    let orders = place.number("SELECT COUNT(*) FROM swap_order_rows").await;
+    (orders, place.number("SELECT COUNT(*) FROM swap_order_event_rows").await)
+}
+
+/// Names of all tables, views, indexes and constraints.
+async fn names(place: &Place) -> Vec<String> {
+    let query = if place.is_sqlite() {
+        "SELECT type || name || COALESCE(sql, '') AS name FROM sqlite_schema ORDER BY 1"
+    } else {
+        "SELECT relkind::text || relname::text AS name FROM pg_class \
+         WHERE relnamespace = 'public'::regnamespace ORDER BY 1"
+    };
+    let rows = place.raw().await.fetch_all(query).await.unwrap();
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+async fn a_rebuilt_model_equals_the_live_one(place: &Place) {
+    let events = lives::stream(30);
+    let store = place.open().await;
+    project(&store, 0, &events[..100], 13).await;
+    // Damage that only a rebuild repairs.
+    place.execute("UPDATE swap_order_rows SET status = 'failed'").await;
+    place.execute("DELETE FROM swap_order_event_rows WHERE type = 'swap.routed'").await;
+    assert_ne!(store.dump().await.unwrap(), expected(&events[..100]));
+    let reached = rebuild(&store, &events, 100).await;
+    assert_eq!(reached, at(end(&events[..100])));
+    assert_eq!(store.dump().await.unwrap(), expected(&events[..100]));
+    project(&store, reached.seq, &events[100..], 13).await;
+    assert_eq!(store.dump().await.unwrap(), expected(&events));
+}
+
+async fn repeated_rebuilds_leave_nothing_behind(place: &Place) {
+    let events = lives::stream(30);
+    let store = place.open().await;
+    project(&store, 0, &events, 50).await;
+    let (before, names_before) = (stored(place).await, names(place).await);
+    assert!(names_before.iter().any(|name| name.contains("swap_order_rows")), "{names_before:?}");
+    for size in [7, 64, 10_000] {
+        rebuild(&store, &events, size).await;
+        assert_eq!(store.dump().await.unwrap(), expected(&events));
+        assert_eq!(stored(place).await, before);
+    }
+    assert_eq!(names(place).await, names_before);
+}
+
+async fn a_dead_rebuild_is_swept_by_the_next(place: &Place) {
+    let events = lives::stream(30);
+    let store = place.open().await;
+    project(&store, 0, &events, 50).await;
+    let before = stored(place).await;
+    let mut dies = Rebuild::begin(&store, INCARNATION).await.unwrap();
+    dies.apply(&batch(&events[..70]), end(&events[..70])).await.unwrap();
+    assert!(stored(place).await > before);
+    drop(dies);
+    assert_eq!(store.dump().await.unwrap(), expected(&events), "nobody sees the torso");
+    begin_again(&store).await;
+    assert_eq!(stored(place).await, before);
+    rebuild_once_free(&store, &events).await;
+    assert_eq!(store.dump().await.unwrap(), expected(&events));
+    assert_eq!(stored(place).await, before);
+}
+
+async fn a_dropped_closing_changes_nothing(place: &Place) {
+    let events = lives::stream(20);
+    let store = place.open().await;
+    project(&store, 0, &events[..50], 50).await;
+    let mut closing = Rebuild::begin(&store, INCARNATION).await.unwrap().close_in().await.unwrap();
+    closing.apply(&batch(&events), end(&events)).await.unwrap();
+    assert_eq!(store.dump().await.unwrap(), expected(&events[..50]), "reads go on under the lock");
+    drop(closing);
+    project(&store, end(&events[..50]), &events[50..], 9).await;
+    assert_eq!(store.dump().await.unwrap(), expected(&events));
+}
+
+async fn a_second_rebuild_is_refused(place: &Place) {
+    let events = lives::stream(20);
+    let (store, other) = (place.open().await, place.open().await);
+    project(&store, 0, &events, 50).await;
+    let mut first = Rebuild::begin(&store, INCARNATION).await.unwrap();
+    first.apply(&batch(&events[..50]), end(&events[..50])).await.unwrap();
+    for store in [&store, &other] {
+        let error = Rebuild::begin(store, INCARNATION).await.unwrap_err();
+        assert_eq!(error.to_string(), "another rebuild of this read model is under way");
+    }
+    first.apply(&batch(&events[50..]), end(&events)).await.unwrap();
+    first.close_in().await.unwrap().swap().await.unwrap();
+    assert_eq!(other.dump().await.unwrap(), expected(&events), "the refused one did no harm");
+    rebuild(&other, &events, 9).await;
+}
+
+async fn a_model_that_is_behind_is_not_swapped_in(place: &Place) {
+    let events = lives::stream(20);
+    let store = place.open().await;
+    project(&store, 0, &events, 50).await;
+    let mut rebuild = Rebuild::begin(&store, INCARNATION).await.unwrap();
+    let error = rebuild.apply(&batch(&events), end(&events) - 1).await.unwrap_err();
+    assert!(matches!(error, StoreError::OutOfRange { .. }), "{error:?}");
+    rebuild.apply(&batch(&events[..50]), end(&events[..50])).await.unwrap();
+    let closing = rebuild.close_in().await.unwrap();
+    assert_eq!(closing.must_reach(), end(&events));
+    let error = closing.swap().await.unwrap_err();
+    assert!(matches!(error, StoreError::RebuildBehind { .. }), "{error:?}");
+    assert_eq!(store.dump().await.unwrap(), expected(&events));
+}
+
+async fn a_recreated_stream_is_followed_after_a_rebuild(place: &Place) {
+    let old = lives::stream(20);
+    let store = place.open().await;
+    project(&store, 0, &old, 50).await;
+    let mut rebuild = Rebuild::begin(&store, 8).await.unwrap();
+    rebuild.apply(&batch(&[lives::placed(2, lives::order(1))]), 2).await.unwrap();
+    let closing = rebuild.close_in().await.unwrap();
+    assert_eq!(closing.must_reach(), 0);
+    assert_eq!(closing.swap().await.unwrap(), Checkpoint { incarnation: 8, seq: 2 });
+    let dump = store.dump().await.unwrap();
+    assert_eq!((dump.orders.len(), dump.events.len()), (1, 1));
+    assert_eq!(dump.checkpoint, Some(Checkpoint { incarnation: 8, seq: 2 }));
+}
+
+/// PostgreSQL frees the right of a dead connection once it notices.
+async fn begin_again(store: &ReadStore) {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while let Err(error) = Rebuild::begin(store, INCARNATION).await {
+        assert!(matches!(error, StoreError::RebuildRunning) && error.is_transient(), "{error:?}");
+        assert!(std::time::Instant::now() < deadline, "the dead rebuild still holds its right");
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn rebuild_once_free(store: &ReadStore, events: &[Recorded]) {
+    begin_again(store).await;
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    let mut rebuild = loop {
+        match Rebuild::begin(store, INCARNATION).await {
+            Ok(rebuild) => break rebuild,
+            Err(error) => assert!(std::time::Instant::now() < deadline, "{error}"),
+        }
+    };
+    rebuild.apply(&batch(events), end(events)).await.unwrap();
+    rebuild.close_in().await.unwrap().swap().await.unwrap();
+}
