@@ -177,3 +177,11 @@ fn spawn_with_parent(command: Command) -> Child {
     let mut command = command;
     wrapped.spawn().or_else(|_| command.spawn()).expect("fillstream can be spawned")
 }
+
+/// Raises this process's soft limit of open files, for crowds of sockets.
+pub fn raise_open_files(wanted: u64) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let current = limit.maximum.map_or(wanted, |most| most.min(wanted));
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(current), maximum: limit.maximum });
+}

@@ -1,0 +1,63 @@
+//! What a bench runs against: a private nats-server and the release binary.
+
+use std::{path::PathBuf, process::Command};
+
+use fillstream_event_log::{Definitions, Durability, JetStreamLog, LogOptions};
+use fillstream_nats_server::{Options, PortChoice, PrivateServer, SyncMode, locate};
+use fillstream_tests::{Process, Scratch, free_port};
+
+/// A nats-server with its directory.
+pub(crate) struct World {
+    pub(crate) scratch: Scratch,
+    pub(crate) server: PrivateServer,
+    sync: SyncMode,
+}
+
+impl World {
+    pub(crate) fn new(sync: SyncMode) -> Self {
+        let scratch = Scratch::new("bench");
+        let binary = locate(&mut |line| eprintln!("{line}")).expect("a nats-server can be had");
+        let options =
+            Options { port: PortChoice::Any, sync, ..Options::new(binary, scratch.path().join("nats")) };
+        let server = PrivateServer::start(&options).expect("nats-server starts");
+        Self { scratch, server, sync }
+    }
+
+    pub(crate) const fn durability(&self) -> Durability {
+        match self.sync {
+            SyncMode::Always => Durability::Fsync,
+            SyncMode::OsBuffer => Durability::OsBuffer,
+        }
+    }
+
+    pub(crate) async fn log(&self) -> JetStreamLog {
+        let stream =
+            serde_json::from_str(include_str!("../../nats/streams/orders.json")).expect("the file is JSON");
+        let options =
+            LogOptions { url: self.server.url(), name: "bench".to_owned(), durability: self.durability() };
+        JetStreamLog::open(&options, &Definitions { stream }).await.expect("the stream can be opened")
+    }
+
+    /// Starts the binary with roles, delays as given, everything else as it is by default.
+    pub(crate) fn serve(&self, roles: &str, delays: &str) -> Process {
+        let mut command = Command::new(binary());
+        command.args(["serve", "--role", roles, "--nats-url", &self.server.url(), "--log", "warn"]);
+        command.arg("--data").arg(self.scratch.path());
+        command.args([
+            "--listen",
+            &format!("127.0.0.1:{}", free_port()),
+            "--durability",
+            self.durability().name(),
+        ]);
+        for delay in ["--quote-delay", "--build-delay", "--submit-delay", "--landing-delay"] {
+            command.args([delay, delays]);
+        }
+        Process::start(command)
+    }
+}
+
+/// The release binary that `cargo xtask bench` has built.
+fn binary() -> PathBuf {
+    let bench = std::env::current_exe().expect("a program knows its own path");
+    bench.with_file_name("fillstream")
+}
