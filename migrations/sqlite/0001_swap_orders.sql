@@ -9,6 +9,7 @@ CREATE TABLE read_model (
 
 INSERT INTO read_model (id, generation, incarnation, seq) VALUES (1, 1, NULL, 0);
 
+-- Not WITHOUT ROWID: ids derived from clients' keys come in no order, and whole rows would be written all over the file.
 CREATE TABLE swap_order_rows (
     generation      INTEGER NOT NULL,
     order_id        TEXT NOT NULL,

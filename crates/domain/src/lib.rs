@@ -25,6 +25,6 @@ pub use amount::{Amount, Atoms, Price};
 pub use decimal::{DecimalError, parse_exact};
 pub use id::{ClientKey, ClientKeyError, IdError, OrderId, UserId};
 pub use slippage::{Slippage, SlippageError};
-pub use timestamp::Timestamp;
+pub use timestamp::{Timestamp, TimestampError};
 pub use token::{Pair, Token};
 pub use venue::VenueId;

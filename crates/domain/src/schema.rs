@@ -58,7 +58,8 @@ impl EventSchema {
         document["$id"] = json!(format!("urn:fillstream:schema:{name}:v{version}"));
         document["title"] = json!(format!("{name} version {version}"));
         document["properties"]["type"] = json!({ "description": "What happened.", "const": name });
-        document["properties"]["version"] = json!({ "description": "Of the type: another meaning or shape has another version.", "const": version });
+        let of_the_type = "Of the type: another meaning or shape has another version.";
+        document["properties"]["version"] = json!({ "description": of_the_type, "const": version });
         let fields = document["required"].as_array().cloned().unwrap_or_default();
         document["required"] = ["type", "version"].map(Value::from).into_iter().chain(fields).collect();
         document["additionalProperties"] = json!(true);

@@ -47,11 +47,20 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// The text is no instant that can be shown again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be an RFC 3339 time between the years 0 and 9999, such as 2026-01-10T07:30:15.123Z")]
+pub struct TimestampError;
+
 impl FromStr for Timestamp {
-    type Err = time::error::Parse;
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let nanos = OffsetDateTime::parse(text, &Rfc3339)?.unix_timestamp_nanos();
-        Ok(Self(i64::try_from(nanos.div_euclid(1_000_000)).unwrap_or(i64::MAX)))
+    type Err = TimestampError;
+    fn from_str(text: &str) -> Result<Self, TimestampError> {
+        let parsed = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| TimestampError)?;
+        let nanos = parsed.unix_timestamp_nanos().div_euclid(1_000_000) * 1_000_000;
+        // An offset can move the last hours of year 9999 beyond what can be written.
+        let in_utc = OffsetDateTime::from_unix_timestamp_nanos(nanos).map_err(|_| TimestampError)?;
+        let ms = i64::try_from(nanos / 1_000_000).map_err(|_| TimestampError)?;
+        (0..=9999).contains(&in_utc.year()).then_some(Self(ms)).ok_or(TimestampError)
     }
 }
 
@@ -64,7 +73,7 @@ impl Serialize for Timestamp {
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(|error| D::Error::custom(format!("not an RFC 3339 time: {error}")))
+        text.parse().map_err(D::Error::custom)
     }
 }
 
@@ -98,6 +107,14 @@ mod tests {
             assert_eq!(Timestamp::from_unix_ms(ms).to_string(), text);
             assert_eq!(text.parse::<Timestamp>().unwrap().unix_ms(), ms);
         }
+    }
+
+    #[test]
+    fn what_could_not_be_shown_again_is_refused() {
+        for bad in ["", "now", "2026-01-10", "2026-13-01T00:00:00Z", "9999-12-31T23:59:59.999-01:00", "0000-01-01T00:00:00+01:00"] {
+            assert_eq!(bad.parse::<Timestamp>(), Err(TimestampError), "{bad:?}");
+        }
+        assert!("9999-12-31T23:59:59.999Z".parse::<Timestamp>().is_ok());
     }
 
     #[test]

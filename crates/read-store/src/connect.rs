@@ -1,13 +1,13 @@
 //! From a URL to a pool whose tables are up to date.
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AnyConnection, AnyPool, Executor};
+use sqlx::{AnyPool, Executor};
 
 use crate::error::{StoreError, sql};
 use crate::migrations;
@@ -106,27 +106,7 @@ async fn wait_for(path: PathBuf) -> Result<File, StoreError> {
     tokio::task::spawn_blocking(blocking).await.expect("locking a file does not panic, and nobody aborts it")
 }
 
-/// The lock if it is free; None while somebody holds it.
-pub(crate) fn try_lock(path: &Path) -> Result<Option<File>, StoreError> {
-    let file = create(path)?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(source)) => Err(StoreError::File { path: path.to_owned(), source }),
-    }
-}
-
-fn create(path: &Path) -> Result<File, StoreError> {
+/// An empty file to lock.
+pub(crate) fn create(path: &Path) -> Result<File, StoreError> {
     File::create(path).map_err(|source| StoreError::File { path: path.to_owned(), source })
-}
-
-/// The one right to rebuild on a PostgreSQL server, freed when the connection ends. False while another has it.
-pub(crate) async fn try_advisory_lock(connection: &mut AnyConnection) -> Result<bool, StoreError> {
-    /// `fillstre` in ASCII: any number that nobody else of that database uses.
-    const REBUILD: i64 = 0x6669_6c6c_7374_7265;
-    sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
-        .bind(REBUILD)
-        .fetch_one(connection)
-        .await
-        .map_err(sql("lock the read model for a rebuild"))
 }

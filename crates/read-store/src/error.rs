@@ -58,11 +58,14 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// The same call can succeed later: the database was busy, or the connection to it was lost.
+    /// The same call can succeed later: the database was busy, a rebuild has the right, or a connection was lost.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Sql { source, .. } | Self::Migrate(MigrateError::Execute(source)) => passes(source),
+            Self::Sql { source, .. }
+            | Self::Migrate(MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _)) => {
+                passes(source)
+            }
             Self::RebuildRunning => true,
             Self::Url(_)
             | Self::File { .. }

@@ -16,6 +16,7 @@ mod error;
 mod migrations;
 mod read;
 mod rebuild;
+mod right;
 mod sql;
 mod store;
 #[cfg(feature = "test-postgres")]

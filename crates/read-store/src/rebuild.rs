@@ -7,31 +7,28 @@
 //! The new rows are another generation in the same tables, so that nothing is renamed and readers change over at the
 //! commit of one row. A rebuild that died leaves a generation that no reader sees and the next rebuild sweeps.
 
-use std::fs::File;
-
 use fillstream_domain::OrderId;
 use fillstream_projections::rows::RowBatch;
 use sqlx::{AnyConnection, Connection, Executor};
 
-use crate::connect::{try_advisory_lock, try_lock};
 use crate::error::{StoreError, sql};
+use crate::right::Right;
 use crate::sql::Statements;
 use crate::store::{Checkpoint, ReadStore, check_range};
 use crate::write;
 
-/// Rows deleted in one transaction: some 20 ms in which a projector waits.
+/// Rows deleted in one transaction: some 10 ms in which a projector waits.
 const SWEEP_ROWS: i64 = 5_000;
 
 /// A rebuild under way. Dropped before the swap it leaves the live model as it is.
 #[derive(Debug)]
 pub struct Rebuild {
-    /// Not of the pool: on PostgreSQL it holds the right to rebuild, and when it is lost, so is the right.
+    /// Not of the pool: on PostgreSQL the right is this connection's, and both are lost together.
     connection: AnyConnection,
     statements: &'static Statements,
     generation: i64,
     reached: Checkpoint,
-    /// The right to rebuild on SQLite.
-    _lock: Option<File>,
+    right: Right,
 }
 
 /// The end of a rebuild: nobody else writes until it is swapped or dropped.
@@ -47,15 +44,9 @@ impl Rebuild {
     /// # Errors
     /// [`StoreError::RebuildRunning`] while another one is under way, or when the database fails.
     pub async fn begin(store: &ReadStore, incarnation: u64) -> Result<Self, StoreError> {
-        let lock = match store.database().lock_file("rebuild") {
-            Some(path) => Some(try_lock(&path)?.ok_or(StoreError::RebuildRunning)?),
-            None => None,
-        };
         let connection = store.pool().acquire().await.map_err(sql("begin a rebuild"))?;
         let mut connection = connection.detach();
-        if lock.is_none() && !try_advisory_lock(&mut connection).await? {
-            return Err(StoreError::RebuildRunning);
-        }
+        let right = Right::take(store.database(), &mut connection).await?;
         let live: i64 = sqlx::query_scalar("SELECT generation FROM read_model")
             .fetch_one(&mut connection)
             .await
@@ -63,7 +54,7 @@ impl Rebuild {
         sweep(&mut connection, live).await?;
         let reached = Checkpoint { incarnation, seq: 0 };
         let statements = store.statements();
-        Ok(Self { connection, statements, generation: live + 1, reached, _lock: lock })
+        Ok(Self { connection, statements, generation: live + 1, reached, right })
     }
 
     /// How far the new model goes.
@@ -97,7 +88,7 @@ impl Rebuild {
         self.connection.execute("BEGIN").await.map_err(sql(closing))?;
         let row = self
             .connection
-            .fetch_one("SELECT incarnation, seq FROM read_model")
+            .fetch_one("UPDATE read_model SET seq = seq RETURNING incarnation, seq")
             .await
             .map_err(sql(closing))?;
         let live = Checkpoint::of(&row).map_err(sql(closing))?;
@@ -137,8 +128,8 @@ impl Closing {
     /// [`StoreError::RebuildBehind`] when it has not reached [`must_reach`](Self::must_reach), or when the database
     /// fails; the live model stays then, except after a lost connection, when its checkpoint tells.
     pub async fn swap(self) -> Result<Checkpoint, StoreError> {
-        let (live, Rebuild { mut connection, generation, reached, _lock, .. }) =
-            (self.must_reach(), self.rebuild);
+        let live = self.must_reach();
+        let Rebuild { mut connection, generation, reached, right, .. } = self.rebuild;
         if reached.seq < live {
             return Err(StoreError::RebuildBehind { reached: reached.seq, live });
         }
@@ -153,27 +144,26 @@ impl Closing {
         if let Err(error) = sweep(&mut connection, generation).await {
             tracing::warn!(%error, "the old rows stay until the next rebuild");
         }
-        // Waits until the server has freed the right to rebuild; a failure frees it as well.
-        connection.close().await.ok();
+        right.give_back(&mut connection).await;
         Ok(reached)
     }
 }
 
+/// Two statements for each table, not one with `<>`: so each finds its rows by the primary key.
+const SWEEPS: [&str; 4] = [
+    "DELETE FROM swap_order_rows WHERE (generation, order_id) IN \
+     (SELECT generation, order_id FROM swap_order_rows WHERE generation < $1 LIMIT $2)",
+    "DELETE FROM swap_order_rows WHERE (generation, order_id) IN \
+     (SELECT generation, order_id FROM swap_order_rows WHERE generation > $1 LIMIT $2)",
+    "DELETE FROM swap_order_event_rows WHERE (generation, order_id, seq) IN \
+     (SELECT generation, order_id, seq FROM swap_order_event_rows WHERE generation < $1 LIMIT $2)",
+    "DELETE FROM swap_order_event_rows WHERE (generation, order_id, seq) IN \
+     (SELECT generation, order_id, seq FROM swap_order_event_rows WHERE generation > $1 LIMIT $2)",
+];
+
 /// Deletes the rows of all generations but the live one, a few at a time: nobody reads them, but writers wait.
 async fn sweep(connection: &mut AnyConnection, live: i64) -> Result<(), StoreError> {
-    const ORDERS: [&str; 2] = [
-        "DELETE FROM swap_order_rows WHERE (generation, order_id) IN \
-         (SELECT generation, order_id FROM swap_order_rows WHERE generation < $1 LIMIT $2)",
-        "DELETE FROM swap_order_rows WHERE (generation, order_id) IN \
-         (SELECT generation, order_id FROM swap_order_rows WHERE generation > $1 LIMIT $2)",
-    ];
-    const EVENTS: [&str; 2] = [
-        "DELETE FROM swap_order_event_rows WHERE (generation, order_id, seq) IN \
-         (SELECT generation, order_id, seq FROM swap_order_event_rows WHERE generation < $1 LIMIT $2)",
-        "DELETE FROM swap_order_event_rows WHERE (generation, order_id, seq) IN \
-         (SELECT generation, order_id, seq FROM swap_order_event_rows WHERE generation > $1 LIMIT $2)",
-    ];
-    for delete in ORDERS.into_iter().chain(EVENTS) {
+    for delete in SWEEPS {
         loop {
             let query = sqlx::query(delete).bind(live).bind(SWEEP_ROWS);
             let done = query.execute(&mut *connection).await.map_err(sql("sweep old rows"))?;

@@ -1,5 +1,5 @@
-//! A private PostgreSQL server for tests: its own cluster in a temporary directory, loopback only, gone with the
-//! process that started it.
+//! A private PostgreSQL server for tests: its own cluster and its socket in a temporary directory, no port, gone with
+//! the process that started it.
 //!
 //! ```text
 //!  test process ──pipe──▶ sh, unprivileged ──▶ postgres
@@ -9,10 +9,9 @@
 //! of the test that happened to start the server ends, and would leave the directory.
 
 use std::fmt::Write as _;
+use std::fs::DirBuilder;
 use std::hash::{BuildHasher, RandomState};
-use std::net::{Ipv4Addr, TcpListener};
-use std::ops::Range;
-use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -24,10 +23,6 @@ use sqlx::{ConnectOptions, Postgres, postgres::PgConnectOptions};
 
 /// Where Debian and its kin keep the servers, one directory for each version.
 const VERSIONS: &str = "/usr/lib/postgresql";
-/// Below the range that the kernel hands out for outgoing connections.
-const PORTS: Range<u16> = 20_000..32_000;
-/// Ports to try before it is given up.
-const TRIES: usize = 20;
 /// How long the server may take to answer its first query.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Between two looks at a server that is starting.
@@ -39,9 +34,9 @@ const ROLE: &str = "fillstream";
 /// anything back. Terminal signals are for the test process alone.
 const SCRIPT: &str = r#"
 trap '' INT HUP TERM
-dir=$1 initdb=$2 postgres=$3 port=$4
-if "$initdb" -D "$dir/data" -U "$5" -A trust -E UTF8 --no-locale --no-sync >"$dir/log" 2>&1; then
-    "$postgres" -D "$dir/data" -F -k "$dir" -h 127.0.0.1 -p "$port" -c max_connections=200 </dev/null >>"$dir/log" 2>&1 &
+dir=$1 initdb=$2 postgres=$3 role=$4
+if "$initdb" -D "$dir/data" -U "$role" -A trust -E UTF8 --no-locale --no-sync >"$dir/log" 2>&1; then
+    "$postgres" -D "$dir/data" -F -k "$dir" -h '' -c max_connections=200 </dev/null >>"$dir/log" 2>&1 &
     read -r _
     kill -QUIT $!
     wait $!
@@ -67,7 +62,6 @@ pub enum StartError {
 pub struct TestPostgres {
     keeper: Child,
     directory: PathBuf,
-    port: u16,
 }
 
 impl TestPostgres {
@@ -77,26 +71,18 @@ impl TestPostgres {
     /// When PostgreSQL is absent or does not start.
     pub async fn start() -> Result<Self, StartError> {
         let bin = find().ok_or(StartError::Absent)?;
-        let mut port = None;
-        for _ in 0..TRIES {
-            let candidate = PORTS.start + u16::try_from(random() % (PORTS.len() as u64)).unwrap_or_default();
-            if TcpListener::bind((Ipv4Addr::LOCALHOST, candidate)).is_ok() {
-                port = Some(candidate);
-                break;
-            }
-        }
-        let port = port.ok_or_else(|| StartError::Failed(format!("no free port in {PORTS:?}")))?;
-        let server = Self::launch(&bin, port).map_err(|error| StartError::Failed(error.to_string()))?;
+        let server = Self::launch(&bin).map_err(|error| StartError::Failed(error.to_string()))?;
         server.wait_until_ready().await?;
         Ok(server)
     }
 
-    fn launch(bin: &Path, port: u16) -> io::Result<Self> {
+    fn launch(bin: &Path) -> io::Result<Self> {
         let directory = env::temp_dir().join(format!("fillstream-postgres-{:016x}", random()));
-        fs::create_dir(&directory)?;
+        // Whoever reaches the socket may do anything with the server.
+        DirBuilder::new().mode(0o700).create(&directory)?;
         let mut keeper = Command::new("sh");
         keeper.arg("-c").arg(SCRIPT).arg("keeper").arg(&directory);
-        keeper.args([bin.join("initdb"), bin.join("postgres")]).arg(port.to_string()).arg(ROLE);
+        keeper.args([bin.join("initdb"), bin.join("postgres")]).arg(ROLE);
         // A group of its own: Ctrl-C at a terminal reaches the tests only, and the pipe tells the keeper.
         keeper.stdin(Stdio::piped()).stdout(Stdio::null()).current_dir(&directory).process_group(0);
         if fs::metadata(&directory)?.uid() == 0 {
@@ -104,7 +90,7 @@ impl TestPostgres {
             chown(&directory, Some(user), Some(group))?;
             keeper.uid(user).gid(group);
         }
-        Ok(Self { keeper: keeper.spawn()?, directory, port })
+        Ok(Self { keeper: keeper.spawn()?, directory })
     }
 
     async fn wait_until_ready(&self) -> Result<(), StartError> {
@@ -136,7 +122,7 @@ impl TestPostgres {
     }
 
     fn url(&self, database: &str) -> String {
-        format!("postgres://{ROLE}@127.0.0.1:{}/{database}", self.port)
+        format!("postgres://{ROLE}@localhost/{database}?host={}", self.directory.display())
     }
 }
 

@@ -24,17 +24,17 @@ pub(crate) async fn batch(
     batch: &RowBatch,
 ) -> Result<Vec<OrderId>, StoreError> {
     let mut target = Target { connection, generation };
-    let new_orders = documents(batch.new_orders());
-    let changes = documents(batch.changes());
-    target.run(&statements.insert_events, &documents(batch.events())).await?;
+    let new_orders = Documents::of(batch.new_orders());
+    let changes = Documents::of(batch.changes());
+    target.run(&statements.insert_events, &Documents::of(batch.events())).await?;
     let inserted = target.run(&statements.insert_orders, &new_orders).await?;
     let changed = target.run(&statements.update_orders, &changes).await?;
-    if inserted == batch.new_orders().count() && changed == batch.changes().count() {
+    if inserted == new_orders.rows && changed == changes.rows {
         return Ok(Vec::new());
     }
     // Part of the batch is in the rows already. Changes of orders that were not inserted now must not get lost with
     // the insert; those that were are recognized by their last sequence.
-    target.run(&statements.update_orders, &documents(batch.all_changes())).await?;
+    target.run(&statements.update_orders, &Documents::of(batch.all_changes())).await?;
     let mut strays = target.strays(statements, &new_orders).await?;
     strays.extend(target.strays(statements, &changes).await?);
     Ok(strays)
@@ -47,12 +47,12 @@ struct Target<'a> {
 
 impl Target<'_> {
     /// Returns the number of rows written.
-    async fn run(&mut self, statement: &'static str, documents: &[String]) -> Result<usize, StoreError> {
+    async fn run(&mut self, statement: &'static str, documents: &Documents) -> Result<u64, StoreError> {
         let mut rows = 0;
-        for document in documents {
+        for document in &documents.texts {
             let query = sqlx::query(statement).bind(document.as_str()).bind(self.generation);
             let done = query.execute(&mut *self.connection).await.map_err(sql("write rows"))?;
-            rows += usize::try_from(done.rows_affected()).expect("fewer rows than the batch has in memory");
+            rows += done.rows_affected();
         }
         Ok(rows)
     }
@@ -60,10 +60,10 @@ impl Target<'_> {
     async fn strays(
         &mut self,
         statements: &'static Statements,
-        documents: &[String],
+        documents: &Documents,
     ) -> Result<Vec<OrderId>, StoreError> {
         let mut strays = Vec::new();
-        for document in documents {
+        for document in &documents.texts {
             let query =
                 sqlx::query(statements.find_strays.as_str()).bind(document.as_str()).bind(self.generation);
             for row in query.fetch_all(&mut *self.connection).await.map_err(sql("read rows"))? {
@@ -75,19 +75,30 @@ impl Target<'_> {
     }
 }
 
-/// The rows as JSON arrays.
-fn documents<T: Serialize>(rows: impl IntoIterator<Item = T>) -> Vec<String> {
-    let mut documents: Vec<String> = Vec::new();
-    for row in rows {
-        let row = serde_json::to_string(&row).expect("string keys and plain values always become JSON");
-        match documents.last_mut() {
-            Some(document) if document.len() + row.len() < DOCUMENT_BYTES => {
-                document.push(',');
-                document.push_str(&row);
-            }
-            Some(_) | None => documents.push(format!("[{row}")),
-        }
+/// Rows as JSON arrays.
+#[derive(Default)]
+struct Documents {
+    texts: Vec<String>,
+    rows: u64,
+}
+
+impl Documents {
+    fn of<T: Serialize>(rows: impl IntoIterator<Item = T>) -> Self {
+        let mut documents = Self::default();
+        rows.into_iter().for_each(|row| documents.push(&row));
+        documents.texts.iter_mut().for_each(|text| text.push(']'));
+        documents
     }
-    documents.iter_mut().for_each(|document| document.push(']'));
-    documents
+
+    fn push(&mut self, row: &impl Serialize) {
+        let row = serde_json::to_string(row).expect("string keys and plain values always become JSON");
+        match self.texts.last_mut() {
+            Some(text) if text.len() + row.len() < DOCUMENT_BYTES => {
+                text.push(',');
+                text.push_str(&row);
+            }
+            Some(_) | None => self.texts.push(format!("[{row}")),
+        }
+        self.rows += 1;
+    }
 }

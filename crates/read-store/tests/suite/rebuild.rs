@@ -1,5 +1,7 @@
 //! A model built beside the live one.
 
+use std::time::{Duration, Instant};
+
 use fillstream_read_store::{Checkpoint, ReadStore, Rebuild, StoreError};
 use sqlx::{Executor, Row};
 
@@ -91,9 +93,10 @@ async fn a_dead_rebuild_is_swept_by_the_next(place: &Place) {
     assert!(stored(place).await > before);
     drop(dies);
     assert_eq!(store.dump().await.unwrap(), expected(&events), "nobody sees the torso");
-    begin_again(&store).await;
+    let mut lives = begin_once_free(&store).await;
     assert_eq!(stored(place).await, before);
-    rebuild_once_free(&store, &events).await;
+    lives.apply(&batch(&events), end(&events)).await.unwrap();
+    lives.close_in().await.unwrap().swap().await.unwrap();
     assert_eq!(store.dump().await.unwrap(), expected(&events));
     assert_eq!(stored(place).await, before);
 }
@@ -156,24 +159,12 @@ async fn a_recreated_stream_is_followed_after_a_rebuild(place: &Place) {
 }
 
 /// PostgreSQL frees the right of a dead connection once it notices.
-async fn begin_again(store: &ReadStore) {
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
-    while let Err(error) = Rebuild::begin(store, INCARNATION).await {
-        assert!(matches!(error, StoreError::RebuildRunning) && error.is_transient(), "{error:?}");
-        assert!(std::time::Instant::now() < deadline, "the dead rebuild still holds its right");
-        tokio::task::yield_now().await;
-    }
-}
-
-async fn rebuild_once_free(store: &ReadStore, events: &[Recorded]) {
-    begin_again(store).await;
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
-    let mut rebuild = loop {
+async fn begin_once_free(store: &ReadStore) -> Rebuild {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
         match Rebuild::begin(store, INCARNATION).await {
-            Ok(rebuild) => break rebuild,
-            Err(error) => assert!(std::time::Instant::now() < deadline, "{error}"),
+            Ok(rebuild) => return rebuild,
+            Err(error) => assert!(error.is_transient() && Instant::now() < deadline, "{error:?}"),
         }
-    };
-    rebuild.apply(&batch(events), end(events)).await.unwrap();
-    rebuild.close_in().await.unwrap().swap().await.unwrap();
+    }
 }
