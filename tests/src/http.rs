@@ -50,11 +50,15 @@ pub async fn request(
         head.push_str(&format!("Content-Length: {}\r\n", body.len()));
     }
     head.push_str("\r\n");
+    exchange(address, &[head.as_bytes(), body].concat()).await
+}
+
+/// Sends these bytes and reads until the server closes. For what no well-behaved client would send.
+pub async fn exchange(address: &str, request: &[u8]) -> Option<Answer> {
     let exchange = async {
         let mut stream = TcpStream::connect(address).await.ok()?;
-        stream.write_all(head.as_bytes()).await.ok()?;
         // A server that refuses a large body may stop reading it.
-        let _ = stream.write_all(body).await;
+        let _ = stream.write_all(request).await;
         let mut bytes = Vec::new();
         let _ = stream.read_to_end(&mut bytes).await;
         parse(&bytes)

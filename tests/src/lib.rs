@@ -13,5 +13,5 @@ pub mod scratch;
 pub mod socket;
 pub mod stream;
 
-pub use process::{Process, binary, crash_binary};
+pub use process::{Process, binary};
 pub use scratch::{Scratch, free_port};

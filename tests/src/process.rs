@@ -3,12 +3,13 @@
 use std::{
     io::{BufRead, BufReader},
     path::PathBuf,
-    process::{Child, Command, Stdio},
-    sync::mpsc,
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{Arc, mpsc},
     thread,
     time::{Duration, Instant},
 };
 
+use parking_lot::Mutex;
 use rustix::process::{Pid, Signal, kill_process};
 
 /// How long a process may take to say that it serves.
@@ -20,24 +21,11 @@ const START_PATIENCE: Duration = Duration::from_secs(30);
 /// When it was not built.
 #[must_use]
 pub fn binary() -> PathBuf {
-    named_or_built("FILLSTREAM_BINARY", "debug/fillstream")
-}
-
-/// The binary with crash points armed.
-///
-/// # Panics
-/// When it was not built: `cargo xtask test` does.
-#[must_use]
-pub fn crash_binary() -> PathBuf {
-    named_or_built("FILLSTREAM_CRASH_BINARY", "crash-points/fillstream")
-}
-
-fn named_or_built(variable: &str, built: &str) -> PathBuf {
-    let path = std::env::var_os(variable).map_or_else(
+    let path = std::env::var_os("FILLSTREAM_BINARY").map_or_else(
         || {
             let test = std::env::current_exe().expect("a test knows its own path");
-            let target = test.ancestors().nth(3).expect("tests lie in target/<profile>/deps");
-            target.join(built)
+            let profile = test.ancestors().nth(2).expect("tests lie in target/<profile>/deps");
+            profile.join("fillstream")
         },
         PathBuf::from,
     );
@@ -53,6 +41,7 @@ pub struct Process {
     pub address: String,
     /// What it printed at the start, line by line.
     pub printed: Vec<String>,
+    said: Arc<Mutex<Vec<String>>>,
 }
 
 impl Process {
@@ -75,10 +64,36 @@ impl Process {
     ///
     /// # Panics
     /// When it cannot be spawned.
-    pub fn try_start(mut command: Command) -> Result<Self, String> {
+    pub fn try_start(command: Command) -> Result<Self, String> {
+        let (mut process, lines) = Self::launch(command);
+        let deadline = Instant::now() + START_PATIENCE;
+        while let Ok(line) = lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            process.printed.push(line.clone());
+            if let Some(rest) = line.strip_prefix("http://")
+                && let Some((address, _)) = rest.split_once(" serves ")
+            {
+                address.clone_into(&mut process.address);
+                return Ok(process);
+            }
+        }
+        Err(process.printed.join("\n"))
+    }
+
+    /// Starts the binary and waits for nothing: `address` and `printed` stay empty. For a process that may die before
+    /// it serves.
+    ///
+    /// # Panics
+    /// When it cannot be spawned.
+    #[must_use]
+    pub fn spawn(command: Command) -> Self {
+        Self::launch(command).0
+    }
+
+    fn launch(mut command: Command) -> (Self, mpsc::Receiver<String>) {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = spawn_with_parent(command);
         let (sender, lines) = mpsc::channel();
+        let said = Arc::new(Mutex::new(Vec::new()));
         for pipe in [
             child.stdout.take().map(|pipe| Box::new(pipe) as Box<dyn std::io::Read + Send>),
             child.stderr.take().map(|pipe| Box::new(pipe) as Box<dyn std::io::Read + Send>),
@@ -86,7 +101,7 @@ impl Process {
         .into_iter()
         .flatten()
         {
-            let sender = sender.clone();
+            let (sender, said) = (sender.clone(), Arc::clone(&said));
             let echo = std::env::var_os("FILLSTREAM_TEST_ECHO").is_some();
             thread::spawn(move || {
                 // Reads to the end, so that the process never waits for a full pipe.
@@ -94,24 +109,18 @@ impl Process {
                     if echo {
                         eprintln!("| {line}");
                     }
+                    said.lock().push(line.clone());
                     let _ = sender.send(line);
                 }
             });
         }
-        drop(sender);
-        let mut printed = Vec::new();
-        let deadline = Instant::now() + START_PATIENCE;
-        while let Ok(line) = lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            printed.push(line.clone());
-            if let Some(rest) = line.strip_prefix("http://")
-                && let Some((address, _)) = rest.split_once(" serves ")
-            {
-                return Ok(Self { child, address: address.to_owned(), printed });
-            }
-        }
-        let _ = child.kill();
-        let _ = child.wait();
-        Err(printed.join("\n"))
+        (Self { child, address: String::new(), printed: Vec::new(), said }, lines)
+    }
+
+    /// All that it has printed so far.
+    #[must_use]
+    pub fn said(&self) -> String {
+        self.said.lock().join("\n")
     }
 
     /// The nats-server's address, as it was printed.
@@ -132,14 +141,35 @@ impl Process {
     /// # Panics
     /// When it does not end within 30 s.
     pub fn terminate(&mut self) -> Option<i32> {
-        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("a child has a pid");
-        let _ = kill_process(pid, Signal::TERM);
+        self.signal(Signal::TERM);
         let status = self.wait(Duration::from_secs(30)).expect("SIGTERM ends the process within 30 s");
         status.code()
     }
 
+    /// Sends a signal; to one that was not waited for yet, so that its id is its own.
+    ///
+    /// # Panics
+    /// Never: a child has a process id.
+    pub fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("a child has a pid");
+        let _ = kill_process(pid, signal);
+    }
+
+    /// How it has ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().ok().flatten()
+    }
+
+    /// Whether it is stopped by a signal.
+    #[must_use]
+    pub fn is_frozen(&self) -> bool {
+        // The state follows the name, which is in parentheses and may itself hold some.
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
+    }
+
     /// Waits until it has ended by itself.
-    pub fn wait(&mut self, patience: Duration) -> Option<std::process::ExitStatus> {
+    pub fn wait(&mut self, patience: Duration) -> Option<ExitStatus> {
         let deadline = Instant::now() + patience;
         loop {
             match self.child.try_wait() {

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    net::TcpStream,
+    time::{Instant, timeout_at},
+};
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
     tungstenite::{Error, Message},
@@ -58,8 +61,9 @@ impl Client {
 
     /// As [`hear`](Self::hear), with another patience.
     pub async fn hear_within(&mut self, patience: Duration) -> Heard {
+        let until = Instant::now() + patience;
         loop {
-            match timeout(patience, self.0.next()).await {
+            match timeout_at(until, self.0.next()).await {
                 Err(_) => return Heard::Silence,
                 Ok(Some(Ok(Message::Text(text)))) => {
                     return Heard::Message(serde_json::from_str(&text).unwrap_or(Value::Null));
@@ -75,13 +79,26 @@ impl Client {
         }
     }
 
+    /// The next message.
+    ///
+    /// # Panics
+    /// When anything else comes, or nothing.
+    pub async fn message(&mut self) -> Value {
+        match self.hear().await {
+            Heard::Message(message) => message,
+            other @ (Heard::Closed(..) | Heard::Broken | Heard::Silence) => {
+                panic!("{other:?} instead of a message")
+            }
+        }
+    }
+
     /// Everything up to the close (or break), messages only, and how it ended.
     pub async fn to_the_end(&mut self) -> (Vec<Value>, Heard) {
         let mut messages = Vec::new();
         loop {
             match self.hear().await {
                 Heard::Message(message) => messages.push(message),
-                end => return (messages, end),
+                end @ (Heard::Closed(..) | Heard::Broken | Heard::Silence) => return (messages, end),
             }
         }
     }

@@ -54,15 +54,23 @@ pub async fn last_seq(log: &JetStreamLog) -> u64 {
 pub fn fold(records: &[Record]) -> BTreeMap<OrderId, SwapOrder> {
     let mut orders = BTreeMap::new();
     for record in records {
-        let Some(subject) = SwapSubject::parse(&record.subject) else { continue };
-        let event = SwapEvent::decode(&record.payload).expect("every stored event can be read");
-        match (orders.get_mut(&subject.order()), event) {
-            (None, SwapEvent::Placed(placed)) => drop(orders.insert(subject.order(), SwapOrder::new(placed))),
-            (None, other) => panic!("{} begins with {other:?}", subject.order()),
-            (Some(order), event) => {
-                order.apply(event).unwrap_or_else(|error| panic!("sequence {}: {error}", record.seq))
-            }
-        }
+        fold_on(&mut orders, record);
     }
     orders
+}
+
+/// Takes one more record in.
+///
+/// # Panics
+/// As [`fold`].
+pub fn fold_on(orders: &mut BTreeMap<OrderId, SwapOrder>, record: &Record) {
+    let Some(subject) = SwapSubject::parse(&record.subject) else { return };
+    let event = SwapEvent::decode(&record.payload).expect("every stored event can be read");
+    match (orders.get_mut(&subject.order()), event) {
+        (None, SwapEvent::Placed(placed)) => drop(orders.insert(subject.order(), SwapOrder::new(placed))),
+        (None, other) => panic!("{} begins with {other:?}", subject.order()),
+        (Some(order), event) => {
+            order.apply(event).unwrap_or_else(|error| panic!("sequence {}: {error}", record.seq));
+        }
+    }
 }

@@ -49,8 +49,8 @@ impl Difference {
         match self {
             Self::Missing(name) => format!("schemas/{name} is missing: `cargo xtask schemas` writes it"),
             Self::Changed(name) => format!(
-                "schemas/{name} is not what its event type says: `cargo xtask schemas` writes it anew, but a released \
-                 version is frozen (schemas/README.md)"
+                "schemas/{name} is not what its event type says: `cargo xtask schemas` writes it anew; what may change of a \
+                 released version is told in schemas/README.md"
             ),
             Self::Unknown(name) => format!(
                 "schemas/{name} belongs to no event: put the version back into EVERY_EVENT (crates/domain/src/schema.rs), \

@@ -1,8 +1,7 @@
-use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
-use crate::cargo::{Profile, build_fillstream, cargo, fillstream, run, shown, target_dir};
+use crate::cargo::{cargo, run, shown};
 use crate::schemas::schemas;
 use crate::steps::Steps;
 
@@ -25,7 +24,8 @@ pub(crate) fn test(length: Length) -> Result<(), String> {
     steps.run("format", || run(cargo(&["fmt", "--all", "--check"])));
     steps.run("lints", || run(cargo(&["clippy", "--all-targets", "--", "--deny", "warnings"])));
     steps.run("schemas", || schemas(true));
-    steps.run("binaries for the end-to-end tests", build_binaries);
+    // One build with one set of features for the binary, which the end-to-end tests run, and for all tests.
+    steps.run("build", || run(cargo(&["build", "--all-targets"])));
     steps.run("tests", || run_tests(length, &mut count));
     steps.run("docs", || {
         let mut command = cargo(&["doc", "--no-deps"]);
@@ -39,22 +39,6 @@ pub(crate) fn test(length: Length) -> Result<(), String> {
         [] => Ok(()),
         failed => Err(format!("failed: {}", failed.join(", "))),
     }
-}
-
-/// The end-to-end tests run `fillstream` as it is delivered and, for the crash sweep, one that can be told where to die:
-/// `crash-points/fillstream` in the target directory.
-fn build_binaries() -> Result<(), String> {
-    build_fillstream(Profile::Dev, &["--features", "crash-points"])?;
-    let directory = target_dir()?.join("crash-points");
-    let copy = || {
-        fs::create_dir_all(&directory)?;
-        // A new file in the place of the old one, which a test that is still running may have open.
-        let unfinished = directory.join("unfinished");
-        fs::copy(fillstream(Profile::Dev).map_err(std::io::Error::other)?, &unfinished)?;
-        fs::rename(unfinished, directory.join("fillstream"))
-    };
-    copy().map_err(|error| format!("cannot copy the binary to {}: {error}", directory.display()))?;
-    build_fillstream(Profile::Dev, &[])
 }
 
 fn run_tests(length: Length, count: &mut Count) -> Result<(), String> {

@@ -32,6 +32,10 @@ fn main() -> ExitCode {
     }
 }
 
+/// Under load a quarter of the CPU was glibc's malloc (docs/PERFORMANCE.md).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Anything that ends a command, to be printed with its causes.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -53,8 +57,11 @@ fn refuse(error: &(dyn std::error::Error + 'static)) -> ExitCode {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
+        // Many an error repeats its cause in its own words.
+        let words = error.to_string();
+        if !text.ends_with(&words) {
+            text.push_str(&format!(": {words}"));
+        }
         cause = error.source();
     }
     eprintln!("fillstream: {text}");

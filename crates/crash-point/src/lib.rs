@@ -1,6 +1,13 @@
-//! Numbered places in an order's life where a process may die. In a build without the feature `armed` each is
-//! nothing; with it, `FILLSTREAM_CRASH_AT=<name>[:<n>]` makes the process kill itself with SIGKILL when it reaches
-//! the place for the nth time.
+//! Numbered places in an order's life where a process may die. In a release build each is nothing; in a build with
+//! debug assertions, a process that reaches the place for the nth time (1 when it is left out)
+//!
+//! ```text
+//!  FILLSTREAM_CRASH_AT=<name>[:<n>]    kills itself with SIGKILL
+//!  FILLSTREAM_FREEZE_AT=<name>[:<n>]   stops itself with SIGSTOP: after SIGCONT it goes on with what it knew before
+//! ```
+
+#[cfg(debug_assertions)]
+mod armed;
 
 macro_rules! boundaries {
     ($($variant:ident = $name:literal),* $(,)?) => {
@@ -45,6 +52,8 @@ boundaries! {
     AfterWait = "after-wait",
     BeforeReview = "before-review",
     AfterReview = "after-review",
+    BeforeDecision = "before-decision",
+    AfterDecision = "after-decision",
     BeforeEnd = "before-end",
     AfterEnd = "after-end",
     BeforeAck = "before-ack",
@@ -52,27 +61,9 @@ boundaries! {
 }
 
 /// This place is reached.
-#[cfg(not(feature = "armed"))]
+#[cfg(not(debug_assertions))]
 #[inline(always)]
 pub const fn reach(_: Boundary) {}
 
-/// This place is reached: the process dies here when it was told to.
-#[cfg(feature = "armed")]
-pub fn reach(boundary: Boundary) {
-    use std::sync::{
-        LazyLock,
-        atomic::{AtomicU32, Ordering},
-    };
-    static TOLD: LazyLock<Option<(String, u32)>> = LazyLock::new(|| {
-        let told = std::env::var("FILLSTREAM_CRASH_AT").ok()?;
-        let (name, nth) = told.split_once(':').unwrap_or((&told, "1"));
-        Some((name.to_owned(), nth.parse().ok()?))
-    });
-    static REACHED: AtomicU32 = AtomicU32::new(0);
-    if let Some((name, nth)) = &*TOLD
-        && name == boundary.name()
-        && REACHED.fetch_add(1, Ordering::Relaxed) + 1 == *nth
-    {
-        let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
-    }
-}
+#[cfg(debug_assertions)]
+pub use armed::reach;

@@ -87,10 +87,19 @@ pub enum ParkedEvent {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(all(test, feature = "schema"), derive(schemars::JsonSchema))]
 pub struct Versioned<T> {
+    #[serde(deserialize_with = "one")]
     version: u32,
     /// The payload.
     #[serde(flatten)]
     pub body: T,
+}
+
+/// The only version that is read here; another one is refused instead of being half understood.
+fn one<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    match u32::deserialize(deserializer)? {
+        1 => Ok(1),
+        other => Err(serde::de::Error::custom(format!("unknown version {other}"))),
+    }
 }
 
 impl<T> Versioned<T> {
@@ -154,6 +163,8 @@ mod tests {
         let text = r#"{"type":"parked.entry","version":1,"part":"executor","seq":7,"subject":"orders.swap.x.placed","cause":"unreadable","reason":"not JSON","at":"2026-01-10T07:30:15.123Z"}"#;
         let event = ParkedEvent::decode(text.as_bytes()).unwrap();
         assert_eq!(String::from_utf8(event.encode()).unwrap(), text);
-        assert!(ParkedEvent::decode(b"{}").is_err());
+        for unreadable in ["{}", &text.replace("\"version\":1", "\"version\":2")] {
+            assert!(ParkedEvent::decode(unreadable.as_bytes()).is_err(), "{unreadable}");
+        }
     }
 }

@@ -111,7 +111,14 @@ mod tests {
 
     #[test]
     fn what_could_not_be_shown_again_is_refused() {
-        for bad in ["", "now", "2026-01-10", "2026-13-01T00:00:00Z", "9999-12-31T23:59:59.999-01:00", "0000-01-01T00:00:00+01:00"] {
+        for bad in [
+            "",
+            "now",
+            "2026-01-10",
+            "2026-13-01T00:00:00Z",
+            "9999-12-31T23:59:59.999-01:00",
+            "0000-01-01T00:00:00+01:00",
+        ] {
             assert_eq!(bad.parse::<Timestamp>(), Err(TimestampError), "{bad:?}");
         }
         assert!("9999-12-31T23:59:59.999Z".parse::<Timestamp>().is_ok());

@@ -13,6 +13,7 @@
 mod jetstream;
 mod log;
 mod memory;
+mod subject;
 
 pub use jetstream::{ConnectError, Definitions, JetStreamLog, LogOptions, Work, WorkQueue};
 pub use log::{

@@ -5,16 +5,18 @@ use bytes::Bytes;
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use crate::subject::is_literal;
+
 /// A record to be appended. Every append is fenced: it says after which record of its subject it comes.
 #[derive(Debug, Clone)]
 pub struct NewRecord {
-    /// Where it goes: a literal subject.
+    /// Where it goes: a literal subject of 1024 bytes at most.
     pub subject: String,
     /// The sequence of the subject's last record that the writer knows; 0 when there must be none.
     pub after: u64,
     /// Unique to this append: an acknowledgement that was lost is resolved by finding this id.
     pub event_id: Uuid,
-    /// CloudEvents `type`.
+    /// CloudEvents `type`; a header, and so one line, like the next two.
     pub event_type: String,
     /// CloudEvents `time`, RFC 3339.
     pub time: String,
@@ -22,6 +24,20 @@ pub struct NewRecord {
     pub traceparent: Option<String>,
     /// The payload, JSON.
     pub payload: Bytes,
+}
+
+impl NewRecord {
+    /// Refuses what no log takes, before it can spoil what is sent together with it.
+    pub(crate) fn check(&self) -> Result<(), AppendError> {
+        if !is_literal(&self.subject) {
+            return Err(AppendError::Refused(format!("{:?} is not a literal subject", self.subject)));
+        }
+        let headers = [Some(&self.event_type), Some(&self.time), self.traceparent.as_ref()];
+        match headers.into_iter().flatten().find(|header| header.contains(char::is_control)) {
+            Some(header) => Err(AppendError::Refused(format!("{header:?} cannot be a header"))),
+            None => Ok(()),
+        }
+    }
 }
 
 /// A record of the log.
@@ -40,17 +56,18 @@ pub struct Record {
 /// Why a record was not appended, as far as is known.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AppendError {
-    /// Another record came first; nothing was stored.
-    #[error("another writer was first: the subject's last sequence is {last}, not the expected one")]
+    /// The fence did not hold; nothing was stored.
+    #[error("the fence did not hold: the subject goes on, or ends, at sequence {last}")]
     Fenced {
-        /// The subject's record that won, by sequence.
+        /// The record that won: the subject's first one behind the fence. When the fence lies beyond the subject's
+        /// end: its last record, 0 when it has none.
         last: u64,
     },
     /// The log will never take this record; nothing was stored.
     #[error("the log refuses the record: {0}")]
     Refused(String),
-    /// The log could not be asked within the writer's patience. The record may be stored or not; whoever retries
-    /// must use the same fence.
+    /// The log could not be asked within the writer's patience, 10 seconds. The record may be stored or not, also
+    /// later; whoever retries must use the same fence.
     #[error("the stream cannot be reached; whether the record is stored is not known yet")]
     Unknown,
     /// The log was shut down before the record was sent; nothing was stored.
@@ -152,6 +169,14 @@ pub trait EventLog: Send + Sync + 'static {
     /// When the log cannot be asked.
     async fn read(&self, subject: &str, from: u64, consistency: Consistency) -> Result<Page, LogError>;
 
+    /// The first record of one literal subject: what decided it, whatever a foreign writer has put behind it.
+    ///
+    /// # Errors
+    /// When the log cannot be asked.
+    async fn first(&self, subject: &str, consistency: Consistency) -> Result<Option<Record>, LogError> {
+        Ok(self.read(subject, 1, consistency).await?.records.into_iter().next())
+    }
+
     /// The last record of one literal subject.
     ///
     /// # Errors
@@ -192,7 +217,8 @@ pub trait Follow: Send {
     /// [`LogError::Recreated`] when the stream is another one; nothing else ends a tail.
     async fn next(&mut self, max: usize) -> Result<Vec<Record>, LogError>;
 
-    /// Records that the stream held behind the last one given, as of its delivery.
+    /// Records that the stream held behind the last one given, as of its delivery. Too high, by what was skipped, on a
+    /// tail that began beyond the stream's end.
     fn behind(&self) -> u64;
 
     /// How often the tail had to be set up again (its consumer was lost or had a gap).

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use crate::{
     AppendError, Consistency, Durability, EventLog, Follow, Link, LogError, NewRecord, Page, Record,
-    StreamInfo,
+    StreamInfo, subject::matches,
 };
 
 /// Records of a page, as the real log pages.
@@ -92,19 +92,23 @@ impl State {
         seq
     }
 
-    fn last_of(&self, subject: &str) -> u64 {
-        self.by_subject.get(subject).and_then(|places| places.last()).map_or(0, |at| *at as u64 + 1)
+    /// A fence holds when its record is the subject's last one; else it names the next one, as far as there is one.
+    fn check(&self, fence: &NewRecord) -> Result<(), AppendError> {
+        let mut seqs = self.by_subject.get(&fence.subject).into_iter().flatten().map(|at| *at as u64 + 1);
+        let last = seqs.clone().next_back().unwrap_or(0);
+        if last == fence.after {
+            return Ok(());
+        }
+        Err(AppendError::Fenced { last: seqs.find(|seq| *seq > fence.after).unwrap_or(last) })
     }
 }
 
 #[async_trait]
 impl EventLog for MemoryLog {
     async fn append(&self, record: NewRecord) -> Result<u64, AppendError> {
+        record.check()?;
         let mut state = self.0.state.lock();
-        let last = state.last_of(&record.subject);
-        if last != record.after {
-            return Err(AppendError::Fenced { last });
-        }
+        state.check(&record)?;
         let seq = state.push(record);
         self.0.last.send_replace(seq);
         Ok(seq)
@@ -211,18 +215,5 @@ impl MemoryTail {
             }
         }
         taken
-    }
-}
-
-/// NATS subject matching: `*` is one token, `>` the rest.
-fn matches(pattern: &str, subject: &str) -> bool {
-    let (mut pattern, mut subject) = (pattern.split('.'), subject.split('.'));
-    loop {
-        match (pattern.next(), subject.next()) {
-            (Some(">"), Some(_)) | (None, None) => return true,
-            (Some("*"), Some(_)) => {}
-            (Some(wanted), Some(token)) if wanted == token => {}
-            (Some(_) | None, Some(_) | None) => return false,
-        }
     }
 }

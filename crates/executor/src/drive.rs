@@ -104,9 +104,11 @@ impl Drive<'_> {
                     Some(offers) => offers,
                     None => self.effects.quotes(&order, order.attempt()).await,
                 };
-                match after_quotes(&order, &offers, &self.backoff, now()) {
-                    SwapEvent::Routed(routed) => self.route(history, ahead, routed).await?,
-                    ended => self.end_attempt(history, ended).await?,
+                let event = after_quotes(&order, &offers, &self.backoff, now());
+                if let SwapEvent::Routed(routed) = event {
+                    self.route(history, ahead, routed).await?;
+                } else {
+                    self.end_attempt(history, event).await?;
                 }
             }
             Step::Build(routed) => {

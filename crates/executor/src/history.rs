@@ -6,12 +6,17 @@ use fillstream_domain::{
     swap::{DecodeError, IllegalEvent, SwapEvent, SwapOrder},
 };
 use fillstream_event_log::{Consistency, EventLog, LogError, Record};
+use fillstream_parked::is_left_out;
+
+use crate::run::PART;
 
 /// An order with the fence for its next event.
 #[derive(Debug, Clone)]
 pub struct SwapHistory {
     /// The order, folded.
     pub order: SwapOrder,
+    /// The sequence of its placed event.
+    pub placed_seq: u64,
     /// The last sequence of its progress subject; 0 when there is none.
     pub progress_seq: u64,
 }
@@ -46,6 +51,17 @@ pub enum HistoryError {
     },
 }
 
+impl HistoryError {
+    /// The sequence of the record that is in the way, if it is one.
+    #[must_use]
+    pub const fn seq(&self) -> Option<u64> {
+        match self {
+            Self::Log(_) | Self::Unknown(_) => None,
+            Self::Unreadable { seq, .. } | Self::Misplaced(seq) | Self::Illegal { seq, .. } => Some(*seq),
+        }
+    }
+}
+
 impl SwapHistory {
     /// An order right after its placed event.
     ///
@@ -54,7 +70,7 @@ impl SwapHistory {
     pub fn from_placed(order: OrderId, record: &Record) -> Result<Self, HistoryError> {
         match decode(record)? {
             SwapEvent::Placed(placed) if placed.order_id == order => {
-                Ok(Self { order: SwapOrder::new(placed), progress_seq: 0 })
+                Ok(Self { order: SwapOrder::new(placed), placed_seq: record.seq, progress_seq: 0 })
             }
             SwapEvent::Placed(_)
             | SwapEvent::RoutingStarted(_)
@@ -81,7 +97,8 @@ impl SwapHistory {
         Ok(())
     }
 
-    /// Reads what the stream has behind the last event known, from the leader: the next fence rests on it.
+    /// Reads what the stream has behind the last event known, from the leader: the next fence rests on it. A record that
+    /// cannot be applied and that an operator has dealt with is left out.
     ///
     /// # Errors
     /// See [`HistoryError`].
@@ -90,7 +107,12 @@ impl SwapHistory {
         loop {
             let page = log.read(&progress, self.progress_seq + 1, Consistency::Leader).await?;
             for record in &page.records {
-                self.apply(record)?;
+                if let Err(problem) = self.apply(record) {
+                    if !is_left_out(log, PART, record.seq).await? {
+                        return Err(problem);
+                    }
+                    self.progress_seq = record.seq;
+                }
             }
             if !page.more {
                 return Ok(());
@@ -108,8 +130,10 @@ fn decode(record: &Record) -> Result<SwapEvent, HistoryError> {
 /// # Errors
 /// See [`HistoryError`].
 pub async fn read_history(log: &dyn EventLog, order: OrderId) -> Result<SwapHistory, HistoryError> {
-    let placed = log.last(&swap_placed(order), Consistency::Leader).await?;
-    let mut history = SwapHistory::from_placed(order, &placed.ok_or(HistoryError::Unknown(order))?)?;
+    // An order is placed once, by the first record; what stands behind it is not its event.
+    let placed = log.read(&swap_placed(order), 1, Consistency::Leader).await?.records;
+    let placed = placed.first().ok_or(HistoryError::Unknown(order))?;
+    let mut history = SwapHistory::from_placed(order, placed)?;
     history.catch_up(log).await?;
     Ok(history)
 }

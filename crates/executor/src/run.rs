@@ -3,8 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use fillstream_crash_point::{Boundary, reach};
-use fillstream_domain::{parked::Cause, subject::SwapSubject};
-use fillstream_event_log::{EventLog, Work, WorkQueue};
+use fillstream_domain::{
+    parked::Cause,
+    subject::{SwapSubject, swap_progress},
+};
+use fillstream_event_log::{EventLog, Record, Work, WorkQueue};
 use fillstream_parked::park;
 use fillstream_swap_machine::Backoff;
 use fillstream_venues::Venue;
@@ -111,18 +114,33 @@ impl Executor {
     }
 
     async fn handle(&self, work: &Work) -> Driven {
-        let problem = match self.drive(work).await {
-            Ok(driven) => return driven,
-            Err(problem) => problem.to_string(),
+        match self.drive(work).await {
+            Ok(driven) => driven,
+            Err(problem) => self.put_aside(work, &problem).await,
+        }
+    }
+
+    /// Puts the record on the operators' list that is in the way. A placed event that cannot be read is done with. A
+    /// record behind it holds the order up, until an operator has dealt with it or a version comes that can read it.
+    async fn put_aside(&self, work: &Work, problem: &HistoryError) -> Driven {
+        let placed = &work.record;
+        let seq = problem.seq().unwrap_or(placed.seq);
+        let culprit = match SwapSubject::parse(&placed.subject) {
+            Some(subject) if seq != placed.seq => {
+                Record { seq, subject: swap_progress(subject.order()), ..placed.clone() }
+            }
+            Some(_) | None => placed.clone(),
         };
-        warn!(seq = work.record.seq, subject = work.record.subject, problem, "an order is parked");
-        while let Err(error) =
-            park(&*self.log, PART, &work.record, Cause::Unreadable, problem.clone(), now()).await
-        {
-            warn!(%error, "the parked entry is not written yet");
+        let reason = problem.to_string();
+        loop {
+            match park(&*self.log, PART, &culprit, Cause::Unreadable, reason.clone(), now()).await {
+                Ok(true) => break warn!(seq, subject = culprit.subject, reason, "a record is parked"),
+                Ok(false) => break,
+                Err(error) => warn!(%error, "the parked entry is not written yet"),
+            }
             tokio::time::sleep(PAUSE).await;
         }
-        Driven::Done
+        if seq == placed.seq { Driven::Done } else { Driven::NotNow }
     }
 
     async fn drive(&self, work: &Work) -> Result<Driven, HistoryError> {
@@ -132,10 +150,8 @@ impl Executor {
         // On the first delivery there is no progress, as a rule; the first fence finds out when there is.
         if work.delivered > 1 {
             while let Err(error) = history.catch_up(&*self.log).await {
-                match error {
-                    HistoryError::Log(_) => tokio::time::sleep(PAUSE).await,
-                    other => return Err(other),
-                }
+                let HistoryError::Log(_) = error else { return Err(error) };
+                tokio::time::sleep(PAUSE).await;
             }
             reach(Boundary::HistoryRead);
         }

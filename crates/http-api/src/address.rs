@@ -3,17 +3,23 @@
 use axum::http::{HeaderMap, header};
 use fillstream_domain::OrderId;
 
-/// `ws://HOST/api/orders/status/ID`: the configured public address, else the host that the request named, `wss` when a
-/// proxy says that it was asked over https.
-pub(crate) fn socket_url(public_url: Option<&str>, headers: &HeaderMap, order: OrderId) -> String {
+/// `ws://HOST/api/orders/status/ID`: the configured public address, else the host that the request named, else
+/// `listen`; `wss` when a proxy says that it was asked over https.
+pub(crate) fn socket_url(
+    public_url: Option<&str>,
+    listen: &str,
+    headers: &HeaderMap,
+    order: OrderId,
+) -> String {
     let base = match public_url {
         Some(url) => url.trim_end_matches('/').replacen("http", "ws", 1),
         None => {
-            let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-            let secure =
-                text("x-forwarded-proto").is_some_and(|proto| proto.trim().eq_ignore_ascii_case("https"));
-            let host = text("x-forwarded-host").or(text(header::HOST.as_str())).filter(|host| is_host(host));
-            format!("{}://{}", if secure { "wss" } else { "ws" }, host.unwrap_or("127.0.0.1:3000"))
+            // Each proxy of a chain appends its own word; the client spoke to the first.
+            let first = |name: &str| headers.get(name)?.to_str().ok()?.split(',').next().map(str::trim);
+            let secure = first("x-forwarded-proto").is_some_and(|proto| proto.eq_ignore_ascii_case("https"));
+            let hosts = [first("x-forwarded-host"), first(header::HOST.as_str())];
+            let host = hosts.into_iter().flatten().find(|host| is_host(host)).unwrap_or(listen);
+            format!("{}://{host}", if secure { "wss" } else { "ws" })
         }
     };
     format!("{base}/api/orders/status/{order}")
@@ -34,15 +40,21 @@ mod tests {
         for (public, headers, base) in [
             (None, &[("host", "localhost:3000")][..], "ws://localhost:3000"),
             (None, &[("host", "api.example"), ("x-forwarded-proto", "https")], "wss://api.example"),
-            (None, &[("host", "a b\"c")], "ws://127.0.0.1:3000"),
-            (None, &[], "ws://127.0.0.1:3000"),
+            (None, &[("host", "a:1"), ("x-forwarded-proto", "https, http")], "wss://a:1"),
+            (None, &[("host", "a:1"), ("x-forwarded-host", "b.example, a:1")], "ws://b.example"),
+            (None, &[("host", "a:1"), ("x-forwarded-host", "<b>")], "ws://a:1"),
+            (None, &[("host", "a b\"c")], "ws://[::1]:3007"),
+            (None, &[], "ws://[::1]:3007"),
             (Some("https://desk.example/"), &[("host", "localhost")], "wss://desk.example"),
         ] {
             let headers: HeaderMap = headers
                 .iter()
                 .map(|(name, value)| (name.parse::<header::HeaderName>().unwrap(), value.parse().unwrap()))
                 .collect();
-            assert_eq!(socket_url(public, &headers, order), format!("{base}/api/orders/status/{order}"));
+            assert_eq!(
+                socket_url(public, "[::1]:3007", &headers, order),
+                format!("{base}/api/orders/status/{order}")
+            );
         }
     }
 }

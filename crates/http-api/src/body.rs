@@ -9,7 +9,7 @@ use axum::{
 use bytes::Bytes;
 use fillstream_domain::swap::Field;
 use fillstream_http_edge::Problem;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 /// Largest body of an order (CONTRACT.md).
@@ -47,7 +47,8 @@ pub(crate) struct ExecuteBody<'a> {
     pub(crate) token_out: Option<&'a RawValue>,
     #[serde(borrow)]
     pub(crate) amount: Option<&'a RawValue>,
-    #[serde(borrow)]
+    /// null is a slippage that was given, and a wrong one: the default is for those who leave it out.
+    #[serde(borrow, default, deserialize_with = "as_written")]
     pub(crate) slippage: Option<&'a RawValue>,
     #[serde(borrow, rename = "clientOrderId")]
     pub(crate) client_order_id: Option<&'a RawValue>,
@@ -55,10 +56,17 @@ pub(crate) struct ExecuteBody<'a> {
     pub(crate) user_id: Option<&'a RawValue>,
 }
 
+fn as_written<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
+}
+
 impl<'a> ExecuteBody<'a> {
     /// Reads the fields; what they hold is judged later.
     pub(crate) fn parse(body: &'a [u8]) -> Result<Self, Problem> {
-        serde_json::from_slice(body)
+        // serde_json passes over ignored strings unread, and would take a list for the fields in their order.
+        let object = str::from_utf8(body).ok().filter(|text| text.trim_ascii_start().starts_with('{'));
+        let object = object.ok_or_else(|| Problem::malformed("", "must be a JSON object in UTF-8"))?;
+        serde_json::from_str(object)
             .map_err(|error| Problem::malformed("", format!("must be a JSON object: {error}")))
     }
 }

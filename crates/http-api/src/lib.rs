@@ -49,6 +49,8 @@ pub struct Api {
     pub stored: Arc<dyn StoredOrders>,
     /// The address that clients are told, when it is not the request's host: `https://api.example`.
     pub public_url: Option<String>,
+    /// Host and port where this server listens: what is told to a request that names no host.
+    pub listen: String,
     /// The present instant.
     pub clock: fn() -> Timestamp,
 }

@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::{Path, RawQuery, State},
+    extract::{Path, RawQuery, State, rejection::PathRejection},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
@@ -12,7 +12,7 @@ use fillstream_domain::{
     subject::{swap_placed, swap_progress},
     swap::{Status, SwapEvent},
 };
-use fillstream_event_log::{Consistency, LogError};
+use fillstream_event_log::{Consistency, Link, LogError};
 use fillstream_http_edge::{Problem, asker, parameter};
 use fillstream_projections::{
     OrderView,
@@ -39,12 +39,12 @@ struct OrderAnswer {
 /// `GET /api/orders/{order_id}` and `GET /api/orders/status/{order_id}`
 pub(crate) async fn get_order(
     State(api): State<Api>,
-    Path(order): Path<String>,
+    path: Result<Path<String>, PathRejection>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     asker(&headers, query.as_deref(), None)?;
-    let order = order_id(&order)?;
+    let order = order_id(path)?;
     let mut view = None::<OrderView>;
     for (seq, event) in history(&api, order).await? {
         match (&mut view, event) {
@@ -94,12 +94,12 @@ impl From<Entry> for LogAnswer {
 /// `GET /api/orders/{order_id}/logs?cursor=…&limit=…`: all entries, the newest page first, each page in order.
 pub(crate) async fn get_logs(
     State(api): State<Api>,
-    Path(order): Path<String>,
+    path: Result<Path<String>, PathRejection>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     asker(&headers, query.as_deref(), None)?;
-    let order_id = order_id(&order)?;
+    let order_id = order_id(path)?;
     let before = number(query.as_deref(), "cursor", u64::MAX, "must be a cursor of an earlier answer")?;
     let limit = number(query.as_deref(), "limit", MAX_LOGS as u64, "must be a number from 1 to 1000")?;
     if !(1..=MAX_LOGS as u64).contains(&limit) {
@@ -135,8 +135,9 @@ fn number(query: Option<&str>, name: &str, default: u64, must: &str) -> Result<u
     }
 }
 
-fn order_id(text: &str) -> Result<OrderId, Problem> {
-    text.parse().map_err(|_| Problem::malformed("path:orderId", "must be a hyphenated UUID"))
+fn order_id(path: Result<Path<String>, PathRejection>) -> Result<OrderId, Problem> {
+    let parsed = path.ok().and_then(|Path(text)| text.parse().ok());
+    parsed.ok_or_else(|| Problem::malformed("path:orderId", "must be a hyphenated UUID"))
 }
 
 fn unknown(order: OrderId) -> Problem {
@@ -147,8 +148,9 @@ fn unknown(order: OrderId) -> Problem {
 /// Any other comes from the log; when that is out of reach, what the store has is better than nothing.
 async fn history(api: &Api, order: OrderId) -> Result<Vec<(u64, SwapEvent)>, Problem> {
     let stored = api.stored.stored(order).await;
+    let out_of_reach = *api.log.link().borrow() == Link::Down;
     if let Some(stored) = &stored
-        && stored.ended
+        && (stored.ended || out_of_reach)
     {
         return Ok(decoded(&stored.events));
     }
@@ -170,10 +172,10 @@ fn decoded(events: &[(u64, Bytes)]) -> Vec<(u64, SwapEvent)> {
 
 async fn from_log(api: &Api, order: OrderId) -> Result<Vec<(u64, Bytes)>, LogError> {
     let subject = swap_placed(order);
-    let placed = match api.log.last(&subject, Consistency::Any).await? {
+    let placed = match api.log.first(&subject, Consistency::Any).await? {
         Some(placed) => Some(placed),
         // A replica that is behind does not know the newest orders.
-        None => api.log.last(&subject, Consistency::Leader).await?,
+        None => api.log.first(&subject, Consistency::Leader).await?,
     };
     let Some(placed) = placed else { return Ok(Vec::new()) };
     let mut events = vec![(placed.seq, placed.payload)];

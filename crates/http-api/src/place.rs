@@ -51,6 +51,8 @@ pub(crate) async fn place(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
+    // Who must not ask is told before the body is looked at.
+    asker(&headers, query.as_deref(), None)?;
     let body = body::read(&headers, body).await?;
     let accepted = judge(&headers, query.as_deref(), &body)?;
     let order = match &accepted.key {
@@ -58,7 +60,7 @@ pub(crate) async fn place(
         None => OrderId::new(Uuid::now_v7()),
     };
     let (seq, replayed) = append(&api, order, accepted, &headers).await?;
-    let ws_url = socket_url(api.public_url.as_deref(), &headers, order);
+    let ws_url = socket_url(api.public_url.as_deref(), &api.listen, &headers, order);
     let answer = PlacedAnswer { order_id: order, status: Status::Pending, ws_url, seq };
     let mut response = (StatusCode::CREATED, Json(answer)).into_response();
     if let Ok(location) = HeaderValue::from_str(&format!("/api/orders/{order}")) {
@@ -107,9 +109,11 @@ fn problem_of(error: FieldError) -> FieldProblem {
 /// The client's key: from the header, from the body, or from both when they are equal.
 fn key(headers: &HeaderMap, client_order_id: &Scalar<'_>) -> Result<Option<ClientKey>, FieldProblem> {
     let refused = |pointer: &str, detail: String| FieldProblem { pointer: pointer.to_owned(), detail };
-    let header = match headers.get("idempotency-key") {
-        None => None,
-        Some(value) => {
+    let mut headers = headers.get_all("idempotency-key").iter();
+    let header = match (headers.next(), headers.next()) {
+        (None, _) => None,
+        (Some(_), Some(_)) => return Err(refused("header:Idempotency-Key", "must be given once".into())),
+        (Some(value), None) => {
             let text = value.to_str().unwrap_or("");
             // The draft writes it as a quoted string, most clients without quotes.
             let bare = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text);
@@ -181,7 +185,7 @@ async fn replay(api: &Api, order: OrderId, fingerprint: &str) -> Result<(u64, bo
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stream_unreachable", "The stream cannot be reached.")
             .header(header::RETRY_AFTER, HeaderValue::from_static("2"))
     };
-    let found = api.log.last(&swap_placed(order), Consistency::Leader).await.map_err(|_| unreachable())?;
+    let found = api.log.first(&swap_placed(order), Consistency::Leader).await.map_err(|_| unreachable())?;
     let record = found.ok_or_else(unreachable)?;
     match SwapEvent::decode(&record.payload) {
         Ok(SwapEvent::Placed(placed)) if placed.fingerprint == fingerprint => Ok((record.seq, true)),

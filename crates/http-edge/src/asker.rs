@@ -3,7 +3,7 @@
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use fillstream_domain::UserId;
 
-use crate::{Problem, parameter};
+use crate::{FieldProblem, Problem, parameters};
 
 /// The user that query, header or body name; nobody when none does.
 ///
@@ -20,22 +20,19 @@ pub fn asker(
             .field("header:Authorization", "must be absent");
         return Err(problem.header(header::WWW_AUTHENTICATE, HeaderValue::from_static("None")));
     }
-    let header = match headers.get("x-user-id") {
-        Some(value) => Some(value.to_str().unwrap_or("?").to_owned()),
-        None => None,
-    };
-    let named = [
-        ("query:user_id", parameter(query, "user_id")),
-        ("header:X-User-Id", header),
-        ("/user_id", body.map(str::to_owned)),
-    ];
+    // All of each: one that is passed over might be the one that was meant.
+    let query = parameters(query, "user_id").map(|text| ("query:user_id", text));
+    let header = headers.get_all("x-user-id").iter();
+    let header =
+        header.map(|value| ("header:X-User-Id", String::from_utf8_lossy(value.as_bytes()).into_owned()));
+    let body = body.map(|text| ("/user_id", text.to_owned()));
     let mut found = None;
-    for (pointer, text) in named {
-        let Some(text) = text else { continue };
+    for (pointer, text) in query.chain(header).chain(body) {
         let user: UserId =
             text.parse().map_err(|_| Problem::malformed(pointer, "must be a hyphenated UUID"))?;
         if found.is_some_and(|known| known != user) {
-            return Err(Problem::invalid(Vec::new()).field(pointer, "must name the same user everywhere"));
+            let detail = "must name the same user everywhere".to_owned();
+            return Err(Problem::invalid(vec![FieldProblem { pointer: pointer.to_owned(), detail }]));
         }
         found = Some(user);
     }
@@ -72,6 +69,8 @@ mod tests {
         check(None, Some(ONE), Some(ONE), Ok(Some(ONE)));
         check(Some(&query), None, Some(TWO), Err(422));
         check(Some("user_id="), None, None, Err(400));
+        check(Some("user_id=%ff"), None, None, Err(400));
+        check(Some(&format!("{query}&user_id={TWO}")), None, None, Err(422));
         check(None, Some("me"), None, Err(400));
         check(None, None, Some("*"), Err(400));
     }

@@ -8,4 +8,4 @@ mod query;
 pub use asker::asker;
 pub use origin::Origins;
 pub use problem::{FieldProblem, Problem};
-pub use query::parameter;
+pub use query::{parameter, parameters};

@@ -16,9 +16,13 @@ pub struct FieldProblem {
     pub detail: String,
 }
 
-/// An error for a client.
+/// An error for a client. Boxed: it is the rare outcome of every handler.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Problem {
+#[serde(transparent)]
+pub struct Problem(Box<Told>);
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Told {
     /// Stable; the last part is the code that sockets use.
     #[serde(rename = "type")]
     kind: String,
@@ -37,7 +41,7 @@ impl Problem {
     /// A problem with a stable code.
     #[must_use]
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Told {
             kind: format!("https://fillstream.dev/problems/{code}"),
             title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
@@ -45,7 +49,7 @@ impl Problem {
             code,
             errors: Vec::new(),
             headers: Vec::new(),
-        }
+        }))
     }
 
     /// A request that cannot be read: 400.
@@ -60,40 +64,42 @@ impl Problem {
     pub fn invalid(errors: Vec<FieldProblem>) -> Self {
         let named: Vec<_> = errors.iter().map(|error| error.pointer.as_str()).collect();
         let detail = format!("Refused, nothing is stored: {}.", named.join(", "));
-        Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_fields", detail) }
+        let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_fields", detail);
+        problem.0.errors = errors;
+        problem
     }
 
     /// Names a field.
     #[must_use]
     pub fn field(mut self, pointer: impl Into<String>, must: impl Into<String>) -> Self {
-        self.errors.push(FieldProblem { pointer: pointer.into(), detail: must.into() });
+        self.0.errors.push(FieldProblem { pointer: pointer.into(), detail: must.into() });
         self
     }
 
     /// Adds a header.
     #[must_use]
     pub fn header(mut self, name: header::HeaderName, value: HeaderValue) -> Self {
-        self.headers.push((name, value));
+        self.0.headers.push((name, value));
         self
     }
 
     /// The stable code.
     #[must_use]
-    pub const fn code(&self) -> &'static str {
-        self.code
+    pub fn code(&self) -> &'static str {
+        self.0.code
     }
 
     /// The sentence for people.
     #[must_use]
     pub fn detail(&self) -> &str {
-        &self.detail
+        &self.0.detail
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(mut self) -> Response<Body> {
-        let headers = std::mem::take(&mut self.headers);
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let headers = std::mem::take(&mut self.0.headers);
+        let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = serde_json::to_vec(&self).expect("string keys and plain values always become JSON");
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = status;

@@ -1,29 +1,16 @@
-//! Reading one parameter of a query string.
+//! Reading parameters of a query string.
 
-/// The first value of a parameter, percent-decoded, `+` as a space. Nothing when it is absent or not UTF-8.
-#[must_use]
-pub fn parameter(query: Option<&str>, name: &str) -> Option<String> {
-    let pairs = query?.split('&').filter_map(|pair| pair.split_once('=').or(Some((pair, ""))));
-    let (_, value) = pairs.into_iter().find(|(key, _)| *key == name)?;
-    decode(value)
+/// All values of a parameter, percent-decoded, `+` as a space. Bytes that are no UTF-8 read as U+FFFD: a value that
+/// cannot be right is refused as any other is, and never taken for absent.
+pub fn parameters(query: Option<&str>, name: &str) -> impl Iterator<Item = String> {
+    let pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    pairs.filter(move |(key, _)| key == name).map(|(_, value)| value.into_owned())
 }
 
-fn decode(value: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(value.len());
-    let mut rest = value.as_bytes();
-    while let Some((first, behind)) = rest.split_first() {
-        rest = behind;
-        match first {
-            b'+' => bytes.push(b' '),
-            b'%' => {
-                let (digits, behind) = rest.split_at_checked(2)?;
-                bytes.push(u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?);
-                rest = behind;
-            }
-            other => bytes.push(*other),
-        }
-    }
-    String::from_utf8(bytes).ok()
+/// The first value of a parameter; nothing when it is absent.
+#[must_use]
+pub fn parameter(query: Option<&str>, name: &str) -> Option<String> {
+    parameters(query, name).next()
 }
 
 #[cfg(test)]
@@ -36,14 +23,16 @@ mod tests {
             (None, None),
             (Some("a=1"), None),
             (Some("a=1&id=x%2Fy"), Some("x/y")),
+            (Some("%69d=1"), Some("1")),
             (Some("id=two+words"), Some("two words")),
             (Some("id"), Some("")),
-            (Some("id=%"), None),
-            (Some("id=%zz"), None),
-            (Some("id=%ff"), None),
+            (Some("id=%"), Some("%")),
+            (Some("id=%zz"), Some("%zz")),
+            (Some("id=%ff"), Some("\u{fffd}")),
             (Some("id=1&id=2"), Some("1")),
         ] {
             assert_eq!(parameter(query, "id").as_deref(), value, "{query:?}");
         }
+        assert_eq!(parameters(Some("id=1&a=2&id=3"), "id").collect::<Vec<_>>(), ["1", "3"]);
     }
 }

@@ -43,7 +43,8 @@ pub struct Open {
     pub entry_seq: u64,
 }
 
-/// Puts a record aside. Doing it again, or another process doing it too, changes nothing.
+/// Puts a record aside; false when it is there already. Doing it again, or another process doing it too, changes
+/// nothing.
 ///
 /// # Errors
 /// When the stream cannot be reached; the record must not be acknowledged then.
@@ -54,13 +55,14 @@ pub async fn park(
     cause: Cause,
     reason: String,
     at: Timestamp,
-) -> Result<(), AppendError> {
+) -> Result<bool, AppendError> {
     let order_id = SwapSubject::parse(&record.subject).map(SwapSubject::order);
     let (part, seq, subject) = (part.to_owned(), record.seq, record.subject.clone());
     let place = subject::parked(&part, seq);
     let event = ParkedEvent::parked(Parked { part, seq, subject, cause, order_id, reason, at });
     match log.append(new_record(place, 0, &event)).await {
-        Ok(_) | Err(AppendError::Fenced { .. }) => Ok(()),
+        Ok(_) => Ok(true),
+        Err(AppendError::Fenced { .. }) => Ok(false),
         Err(error) => Err(error),
     }
 }
@@ -75,22 +77,38 @@ pub async fn list(log: &dyn EventLog) -> Result<Vec<Open>, LogError> {
 }
 
 fn open(record: &Record) -> Option<Open> {
-    match ParkedEvent::decode(&record.payload).ok()? {
-        ParkedEvent::Parked(entry) => Some(Open { entry: entry.body, entry_seq: record.seq }),
-        ParkedEvent::Closed(_) => None,
-    }
+    let entry = match ParkedEvent::decode(&record.payload) {
+        Ok(ParkedEvent::Parked(entry)) => entry.body,
+        Ok(ParkedEvent::Closed(_)) => return None,
+        Err(error) => unreadable_entry(record, &error.to_string())?,
+    };
+    Some(Open { entry, entry_seq: record.seq })
 }
 
-/// Appends the message anew, at the end of its subject, and closes the entry.
+/// An entry of another version stays on the list: what an operator does not see is lost.
+fn unreadable_entry(record: &Record, reason: &str) -> Option<Parked> {
+    let (part, seq) = record.subject.strip_prefix("parked.")?.rsplit_once('.')?;
+    Some(Parked {
+        part: part.to_owned(),
+        seq: seq.parse().ok()?,
+        subject: record.subject.clone(),
+        cause: Cause::Unreadable,
+        order_id: None,
+        reason: format!("the entry itself cannot be read: {reason}"),
+        at: Timestamp::from_unix_ms(0),
+    })
+}
+
+/// Appends the message anew, at the end of its subject, and closes every part's entry of it.
 ///
 /// # Errors
 /// See [`ParkedError`].
 pub async fn retry(log: &dyn EventLog, part: &str, seq: u64, at: Timestamp) -> Result<u64, ParkedError> {
-    let open = find(log, part, seq).await?;
-    if open.entry.cause == Cause::Review {
+    let asked = find(log, part, seq).await?.entry;
+    if asked.cause == Cause::Review {
         return Err(ParkedError::NeedsDecision(subject::parked(part, seq)));
     }
-    let place = &open.entry.subject;
+    let place = &asked.subject;
     let page = log.read(place, seq, Consistency::Leader).await?;
     let original = page.records.into_iter().find(|record| record.seq == seq).ok_or(ParkedError::Gone(seq))?;
     let after = log.last(place, Consistency::Leader).await?.map_or(0, |last| last.seq);
@@ -104,7 +122,13 @@ pub async fn retry(log: &dyn EventLog, part: &str, seq: u64, at: Timestamp) -> R
         payload: original.payload,
     };
     let retried_as = log.append(again).await?;
-    end(log, &open, Closing::Retried, Some(retried_as), at).await?;
+    // It is there anew for every part: nobody is to append it once more.
+    for entry in log.last_of_each(&subject::parked("*", seq)).await?.iter().filter_map(open) {
+        if entry.entry.cause == Cause::Unreadable {
+            let part = &entry.entry.part;
+            end(log, (part, seq), entry.entry_seq, Closing::Retried, Some(retried_as), at).await?;
+        }
+    }
     Ok(retried_as)
 }
 
@@ -117,15 +141,43 @@ pub async fn skip(log: &dyn EventLog, part: &str, seq: u64, at: Timestamp) -> Re
     if open.entry.cause == Cause::Review {
         return Err(ParkedError::NeedsDecision(subject::parked(part, seq)));
     }
-    end(log, &open, Closing::Skipped, None, at).await
+    end(log, (part, seq), open.entry_seq, Closing::Skipped, None, at).await
 }
 
-/// Closes the entry of an undecided swap after its outcome was decided.
+/// Closes the entry of an undecided swap after its outcome was decided. If it was not put aside yet, it will not be.
 ///
 /// # Errors
 /// See [`ParkedError`].
-pub async fn resolved(log: &dyn EventLog, open: &Open, at: Timestamp) -> Result<(), ParkedError> {
-    end(log, open, Closing::Resolved, None, at).await
+pub async fn resolved(log: &dyn EventLog, part: &str, seq: u64, at: Timestamp) -> Result<(), ParkedError> {
+    let place = subject::parked(part, seq);
+    loop {
+        let last = log.last(&place, Consistency::Leader).await?;
+        if last.as_ref().is_some_and(|last| open(last).is_none()) {
+            return Ok(());
+        }
+        match end(log, (part, seq), last.map_or(0, |last| last.seq), Closing::Resolved, None, at).await {
+            Err(ParkedError::Append(AppendError::Fenced { .. })) => {}
+            ended => return ended,
+        }
+    }
+}
+
+/// Whether an operator has dealt with a message: the part leaves it out, because it is never applied at its old place.
+///
+/// # Errors
+/// When the stream cannot be reached.
+pub async fn is_left_out(log: &dyn EventLog, part: &str, seq: u64) -> Result<bool, LogError> {
+    let last = log.last(&subject::parked(part, seq), Consistency::Leader).await?;
+    Ok(last.is_some_and(|last| open(&last).is_none()))
+}
+
+/// Whether a message is put aside and nobody has dealt with it yet.
+///
+/// # Errors
+/// See [`ParkedError`].
+pub async fn is_open(log: &dyn EventLog, part: &str, seq: u64) -> Result<bool, ParkedError> {
+    let last = log.last(&subject::parked(part, seq), Consistency::Leader).await?;
+    Ok(last.as_ref().and_then(open).is_some())
 }
 
 async fn find(log: &dyn EventLog, part: &str, seq: u64) -> Result<Open, ParkedError> {
@@ -136,14 +188,14 @@ async fn find(log: &dyn EventLog, part: &str, seq: u64) -> Result<Open, ParkedEr
 
 async fn end(
     log: &dyn EventLog,
-    open: &Open,
+    (part, seq): (&str, u64),
+    entry_seq: u64,
     closing: Closing,
     retried_as: Option<u64>,
     at: Timestamp,
 ) -> Result<(), ParkedError> {
-    let Parked { part, seq, .. } = &open.entry;
-    let event = ParkedEvent::closed(Closed { part: part.clone(), seq: *seq, closing, retried_as, at });
-    log.append(new_record(subject::parked(part, *seq), open.entry_seq, &event)).await?;
+    let event = ParkedEvent::closed(Closed { part: part.to_owned(), seq, closing, retried_as, at });
+    log.append(new_record(subject::parked(part, seq), entry_seq, &event)).await?;
     Ok(())
 }
 

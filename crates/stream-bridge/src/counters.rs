@@ -1,6 +1,11 @@
 //! What the bridge counts.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use crate::hub::Hub;
 
 /// A number that only grows, or is set.
 #[derive(Debug, Default)]
@@ -29,10 +34,12 @@ impl Count {
 /// Counts of one process since its start.
 #[derive(Debug, Default)]
 pub struct Counters {
-    /// Sockets open now.
+    /// Sockets open now, or being opened.
     pub connections: Count,
     /// Sockets that watch an order now.
     pub subscriptions: Count,
+    /// Orders that sockets watch now.
+    pub orders_watched: Count,
     /// Messages written to sockets.
     pub messages_sent: Count,
     /// Times that a socket was told `fell_behind`.
@@ -45,4 +52,23 @@ pub struct Counters {
     pub tail_recreated: Count,
     /// Upgrades refused because the process is full or going down.
     pub refused: Count,
+}
+
+/// Counts one for as long as it is held.
+pub(crate) struct Held {
+    hub: Arc<Hub>,
+    count: fn(&Counters) -> &Count,
+}
+
+impl Held {
+    pub(crate) fn new(hub: &Arc<Hub>, count: fn(&Counters) -> &Count) -> Self {
+        count(&hub.counters).add(1);
+        Self { hub: Arc::clone(hub), count }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        (self.count)(&self.hub.counters).sub(1);
+    }
 }

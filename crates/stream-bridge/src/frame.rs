@@ -64,7 +64,7 @@ pub(crate) fn progress(
 }
 
 /// A family B message.
-pub(crate) fn status(order: OrderId, entry: &Entry, previous: Position, token: &str) -> String {
+pub(crate) fn status(order: OrderId, entry: &Entry, at: Position, previous: Position, token: &str) -> String {
     to_text(&Live {
         kind: "status_update",
         order_id: order,
@@ -74,9 +74,10 @@ pub(crate) fn status(order: OrderId, entry: &Entry, previous: Position, token: &
         timestamp: entry.at,
         details: &entry.details,
         replayed: false,
-        seq: entry.seq,
-        index: 0,
-        last: true,
+        seq: at.seq,
+        index: at.index,
+        // The last entry of an event changes the status whenever one of its entries does.
+        last: entry.last,
         previous_seq: previous.seq,
         previous_index: previous.index,
         token,
@@ -88,7 +89,7 @@ pub(crate) struct Backfill<'a> {
     pub(crate) channel: Channel,
     pub(crate) status: Option<Status>,
     pub(crate) last: Option<&'a Entry>,
-    pub(crate) entries: Vec<&'a Entry>,
+    pub(crate) entries: Vec<(Position, &'a Entry)>,
     pub(crate) position: Position,
     pub(crate) token: String,
     /// Entries before this sequence were wanted and are not in it: they are paged over HTTP.
@@ -137,15 +138,15 @@ struct LogText<'a> {
 /// The history in one message.
 pub(crate) fn backfill(told: &Backfill<'_>) -> String {
     let on_progress = matches!(told.channel.family, Family::Progress);
-    let logs = told.entries.iter().map(|entry| LogText {
+    let logs = told.entries.iter().map(|(at, entry)| LogText {
         timestamp: entry.at,
         status: entry.status,
         message: &entry.message,
         kind: on_progress.then_some(entry.kind),
         progress: on_progress.then_some(entry.progress),
         details: &entry.details,
-        seq: entry.seq,
-        index: if on_progress { entry.index } else { 0 },
+        seq: at.seq,
+        index: at.index,
     });
     to_text(&BackfillText {
         kind: "backfill",

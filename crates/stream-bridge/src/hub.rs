@@ -4,31 +4,26 @@
 //!  follow ──▶ record ──▶ watched order? ──▶ its topic ──▶ wake its sockets
 //!                        placed lately?  ──▶ kept, for a join without a read
 //! ```
+//! Nobody awaits under a lock, or takes a second one.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
     hash::{BuildHasher, RandomState},
+    ops::Deref,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
 };
 
-use fillstream_domain::{
-    OrderId, Timestamp,
-    subject::{SwapSubject, swap_placed, swap_progress},
-};
-use fillstream_event_log::{Consistency, EventLog, Link, LogError, Record};
+use fillstream_domain::{OrderId, Timestamp, subject::SwapSubject};
+use fillstream_event_log::{EventLog, Follow, LogError, Record};
 use parking_lot::Mutex;
-use tokio::{
-    sync::watch,
-    time::{sleep, timeout},
-};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, info};
+use tracing::error;
 
-use crate::{counters::Counters, settings::Settings, topic::Topic};
+use crate::{condition::Condition, counters::Counters, recent::Recent, settings::Settings, topic::Topic};
 
 /// Locks over the orders: enough that the tail and joins seldom meet.
 const SHARDS: usize = 64;
@@ -36,19 +31,6 @@ const SHARDS: usize = 64;
 const TAIL_BATCH: usize = 1000;
 /// Payload bytes of orders kept for a join without a read, over all shards.
 const RECENT_BYTES: usize = 64 << 20;
-/// Pauses before a stale history is read again; afterwards the leader is asked.
-const STALE_PAUSES: [Duration; 3] =
-    [Duration::from_millis(5), Duration::from_millis(20), Duration::from_millis(80)];
-
-/// What sockets need to know of the process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Condition {
-    /// The stream has been unreachable for longer than people should be left without a word.
-    pub(crate) stream_lost: bool,
-    /// The process goes down.
-    pub(crate) stopping: bool,
-}
-
 /// See the module's first line.
 pub struct Hub {
     pub(crate) log: Arc<dyn EventLog>,
@@ -56,9 +38,9 @@ pub struct Hub {
     pub(crate) counters: Counters,
     /// Gives the present instant; only for messages about the connection itself.
     pub(crate) clock: fn() -> Timestamp,
-    condition: watch::Sender<Condition>,
-    /// The last sequence that the tail has handed over.
-    position: watch::Sender<u64>,
+    pub(crate) condition: watch::Sender<Condition>,
+    /// The last sequence that the tail has handed over; nothing before the tail is set up.
+    position: watch::Sender<Option<u64>>,
     hasher: RandomState,
     shards: Vec<Mutex<Shard>>,
 }
@@ -66,36 +48,54 @@ pub struct Hub {
 #[derive(Default)]
 struct Shard {
     watched: HashMap<OrderId, Arc<Watched>>,
-    recent: HashMap<OrderId, Vec<Record>>,
-    /// Orders of `recent`, oldest first.
-    arrivals: VecDeque<OrderId>,
-    recent_bytes: usize,
+    recent: Recent,
 }
 
 /// An order that sockets watch.
 pub(crate) struct Watched {
     pub(crate) topic: Mutex<Topic>,
     /// Changes whenever the topic has something new.
-    pub(crate) news: watch::Sender<u64>,
+    pub(crate) news: watch::Sender<()>,
     /// Sockets on it. Changes only under the shard's lock, so that the last one to leave is known.
     sockets: AtomicUsize,
     /// Held by the one that reads the history; the others wait for it.
-    loading: tokio::sync::Mutex<()>,
+    pub(crate) loading: tokio::sync::Mutex<()>,
 }
 
-/// Why an order cannot be watched.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum JoinError {
-    /// No such order.
-    #[error("there is no such order")]
-    Unknown,
-    /// The stream could not be read.
-    #[error(transparent)]
-    Log(#[from] LogError),
+/// A socket's place on an order: the topic is kept up to date for as long as somebody holds one.
+pub(crate) struct Seat {
+    hub: Arc<Hub>,
+    order: OrderId,
+    watched: Arc<Watched>,
+}
+
+impl Seat {
+    /// The order's part, for what outlives a borrow of the seat.
+    pub(crate) fn watched(&self) -> Arc<Watched> {
+        Arc::clone(&self.watched)
+    }
+}
+
+impl Deref for Seat {
+    type Target = Watched;
+
+    fn deref(&self) -> &Watched {
+        &self.watched
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut shard = self.hub.shard(self.order).lock();
+        if self.watched.sockets.fetch_sub(1, Ordering::Relaxed) == 1 {
+            shard.watched.remove(&self.order);
+            self.hub.counters.orders_watched.sub(1);
+        }
+    }
 }
 
 impl Hub {
-    /// A hub over the log; its tail runs until told to stop.
+    /// A hub over the log. Sockets wait until its tail [runs](Self::run).
     #[must_use]
     pub fn new(log: Arc<dyn EventLog>, settings: Settings, clock: fn() -> Timestamp) -> Arc<Self> {
         Arc::new(Self {
@@ -103,50 +103,34 @@ impl Hub {
             settings,
             counters: Counters::default(),
             clock,
-            condition: watch::Sender::new(Condition { stream_lost: false, stopping: false }),
-            position: watch::Sender::new(0),
+            condition: watch::Sender::new(Condition::default()),
+            position: watch::Sender::new(None),
             hasher: RandomState::new(),
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
         })
     }
 
-    /// Follows the stream from its end on. Returns when told to stop, or when the stream is another one.
+    /// Follows the stream from its end on. Returns when told to stop, or when the stream is another one. However it
+    /// ends, and if it panics, sockets are told that the process goes down: without a tail they would be silent.
     ///
     /// # Errors
     /// When the stream cannot be reached at the start, or was recreated.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) -> Result<(), LogError> {
-        let last = self.log.info().await?.last_seq;
-        let mut tail = self.log.follow(last + 1, None).await?;
-        self.position.send_replace(last);
-        let watcher = tokio::spawn(Arc::clone(&self).watch_link());
-        let ended = loop {
-            let records = tokio::select! {
-                () = stop.cancelled() => break Ok(()),
-                records = tail.next(TAIL_BATCH) => records,
-            };
-            match records {
-                Ok(records) => self.take_in(records),
-                Err(error) => {
-                    error!(%error, "the tail has ended");
-                    break Err(error);
-                }
-            }
-            self.counters.tail_recreated.set(tail.recreated());
-        };
-        watcher.abort();
-        self.condition.send_modify(|condition| condition.stopping = true);
-        ended
+        let hub = StopOnDrop(self);
+        let last = hub.0.log.info().await?.last_seq;
+        let tail = hub.0.log.follow(last + 1, None).await?;
+        hub.0.position.send_replace(Some(last));
+        tokio::select! {
+            () = stop.cancelled() => Ok(()),
+            ended = hub.0.follow(tail) => ended,
+            never = hub.0.watch_stream() => match never {},
+        }
     }
 
-    /// Sockets are told that the process goes down, and no new one is taken.
-    pub fn stop(&self) {
-        self.condition.send_modify(|condition| condition.stopping = true);
-    }
-
-    /// The last sequence that was handed to the sockets.
+    /// The last sequence that was handed to the sockets; 0 before the tail runs.
     #[must_use]
     pub fn position(&self) -> u64 {
-        *self.position.borrow()
+        self.position.borrow().unwrap_or(0)
     }
 
     /// What the bridge has done so far.
@@ -155,13 +139,78 @@ impl Hub {
         &self.counters
     }
 
-    pub(crate) fn condition(&self) -> watch::Receiver<Condition> {
-        self.condition.subscribe()
+    /// Waits until the tail is set up.
+    pub(crate) async fn tail_begins(&self) {
+        // The sender is ours, so this cannot fail.
+        let _ = self.position.subscribe().wait_for(Option::is_some).await;
+    }
+
+    /// Whether the stream has come as far as `seq`. If so, this waits until the tail has, too: from then on every
+    /// loaded topic holds all of its order up to there.
+    ///
+    /// # Errors
+    /// When the stream cannot be asked.
+    pub(crate) async fn reaches(&self, seq: u64) -> Result<bool, LogError> {
+        if self.position() < seq && self.log.info().await?.last_seq < seq {
+            return Ok(false);
+        }
+        self.passes(seq).await;
+        Ok(true)
+    }
+
+    /// Waits until the tail has passed `seq`.
+    pub(crate) async fn passes(&self, seq: u64) {
+        // The sender is ours, so this cannot fail.
+        let _ = self.position.subscribe().wait_for(|position| position.is_some_and(|at| at >= seq)).await;
+    }
+
+    /// The order is in memory.
+    pub(crate) fn knows(&self, order: OrderId) -> bool {
+        let watched = {
+            let shard = self.shard(order).lock();
+            if shard.recent.contains(order) {
+                return true;
+            }
+            shard.watched.get(&order).map(Arc::clone)
+        };
+        watched.is_some_and(|watched| watched.topic.lock().status().is_some())
+    }
+
+    /// A place on the order, whose topic is registered with the tail before its history is read.
+    pub(crate) fn watch(self: &Arc<Self>, order: OrderId) -> Seat {
+        let mut shard = self.shard(order).lock();
+        let Shard { watched, recent } = &mut *shard;
+        let watched = watched.entry(order).or_insert_with(|| {
+            self.counters.orders_watched.add(1);
+            let mut topic = Topic::new(order, self.log.incarnation());
+            // All of its life was seen: nothing has to be read.
+            if let Some(history) = recent.take(order) {
+                let loaded = topic.on_history(&history, 0);
+                debug_assert!(loaded.is_ok(), "a new topic has no floor");
+            }
+            Arc::new(Watched {
+                topic: Mutex::new(topic),
+                news: watch::Sender::new(()),
+                sockets: AtomicUsize::new(0),
+                loading: tokio::sync::Mutex::new(()),
+            })
+        });
+        watched.sockets.fetch_add(1, Ordering::Relaxed);
+        Seat { hub: Arc::clone(self), order, watched: Arc::clone(watched) }
     }
 
     fn shard(&self, order: OrderId) -> &Mutex<Shard> {
         let place = self.hasher.hash_one(order) % SHARDS as u64;
         &self.shards[usize::try_from(place).unwrap_or(0)]
+    }
+
+    async fn follow(&self, mut tail: Box<dyn Follow>) -> Result<(), LogError> {
+        loop {
+            let records =
+                tail.next(TAIL_BATCH).await.inspect_err(|error| error!(%error, "the tail has ended"))?;
+            self.counters.tail_recreated.set(tail.recreated());
+            self.take_in(records);
+        }
     }
 
     fn take_in(&self, records: Vec<Record>) {
@@ -171,237 +220,26 @@ impl Hub {
                 self.take_in_one(subject, record);
             }
         }
-        self.position.send_replace(last);
+        self.position.send_replace(Some(last));
     }
 
     fn take_in_one(&self, subject: SwapSubject, record: Record) {
         let mut shard = self.shard(subject.order()).lock();
-        if let Some(watched) = shard.watched.get(&subject.order()) {
-            let watched = Arc::clone(watched);
-            drop(shard);
-            if watched.topic.lock().on_live(record) {
-                watched.news.send_modify(|version| *version += 1);
-            }
-            return;
-        }
-        shard.remember(subject, record, self.settings.recent_orders / SHARDS);
-    }
-
-    /// Tells sockets of an outage once it has lasted, and of its end.
-    async fn watch_link(self: Arc<Self>) {
-        let mut link = self.log.link();
-        loop {
-            let state = *link.borrow_and_update();
-            let told = self.condition.borrow().stream_lost;
-            let lost = match state {
-                Link::Up => false,
-                Link::Down if told => true,
-                Link::Down => match timeout(self.settings.unreachable_after, link.changed()).await {
-                    Ok(Ok(())) => continue,
-                    Ok(Err(_)) => return,
-                    Err(_) => true,
-                },
-            };
-            self.condition.send_if_modified(|condition| {
-                let changed = condition.stream_lost != lost;
-                condition.stream_lost = lost;
-                changed
-            });
-            if lost != told {
-                info!(lost, "the stream's reachability has changed");
-            }
-            if link.changed().await.is_err() {
-                return;
-            }
-        }
-    }
-
-    /// Whether the order exists, from memory or by one read.
-    ///
-    /// # Errors
-    /// When it does not, or when that cannot be found out.
-    pub(crate) async fn exists(&self, order: OrderId) -> Result<(), JoinError> {
-        {
-            let shard = self.shard(order).lock();
-            let known =
-                shard.watched.get(&order).is_some_and(|watched| watched.topic.lock().placed().is_some());
-            if known || shard.recent.contains_key(&order) {
-                return Ok(());
-            }
-        }
-        let subject = swap_placed(order);
-        if self.log.last(&subject, Consistency::Any).await?.is_some() {
-            return Ok(());
-        }
-        // A replica that is behind does not know the newest orders.
-        match self.log.last(&subject, Consistency::Leader).await? {
-            Some(_) => Ok(()),
-            None => Err(JoinError::Unknown),
-        }
-    }
-
-    /// The order's topic, registered with the tail before its history is read.
-    pub(crate) fn watch(&self, order: OrderId) -> Arc<Watched> {
-        let mut shard = self.shard(order).lock();
-        if let Some(watched) = shard.watched.get(&order) {
-            watched.sockets.fetch_add(1, Ordering::Relaxed);
-            return Arc::clone(watched);
-        }
-        let mut topic = Topic::new(order, self.log.incarnation());
-        // All of its life was seen: nothing has to be read.
-        if let Some(history) = shard.recall(order) {
-            let loaded = topic.on_history(&history, 0);
-            debug_assert!(loaded.is_ok(), "a new topic has no floor");
-        }
-        let watched = Arc::new(Watched {
-            topic: Mutex::new(topic),
-            news: watch::Sender::new(0),
-            sockets: AtomicUsize::new(1),
-            loading: tokio::sync::Mutex::new(()),
-        });
-        shard.watched.insert(order, Arc::clone(&watched));
-        watched
-    }
-
-    /// A socket has gone; the last one takes the topic with it.
-    pub(crate) fn leave(&self, order: OrderId, watched: &Watched) {
-        let mut shard = self.shard(order).lock();
-        if watched.sockets.fetch_sub(1, Ordering::Relaxed) == 1 {
-            shard.watched.remove(&order);
-        }
-    }
-
-    /// Sees to it that the topic has its history; whoever comes meanwhile waits for the same read.
-    ///
-    /// # Errors
-    /// When the order does not exist or cannot be read.
-    pub(crate) async fn load(&self, order: OrderId, watched: &Watched) -> Result<(), JoinError> {
-        let _reading = watched.loading.lock().await;
-        if watched.topic.lock().is_loaded() {
-            return Ok(());
-        }
-        let floor = self.floor(order).await?;
-        for pause in STALE_PAUSES {
-            let history = self.read(order, Consistency::Any).await?;
-            if watched.topic.lock().on_history(&history, floor).is_ok() {
-                return self.loaded(watched);
-            }
-            debug!(%order, "the history that was read is stale");
-            self.counters.stale_reads.add(1);
-            sleep(pause).await;
-        }
-        let history = self.read(order, Consistency::Leader).await?;
-        let read = watched.topic.lock().on_history(&history, floor);
-        match read {
-            Ok(()) => self.loaded(watched),
-            Err(_) => Err(LogError::Unreachable("the leader is behind what was seen".to_owned()).into()),
-        }
-    }
-
-    fn loaded(&self, watched: &Watched) -> Result<(), JoinError> {
-        self.counters.histories_read.add(1);
-        match watched.topic.lock().placed() {
-            Some(_) => Ok(()),
-            None => Err(JoinError::Unknown),
-        }
-    }
-
-    /// On a replicated stream a replica may answer with less than was acknowledged: the leader says how far.
-    async fn floor(&self, order: OrderId) -> Result<u64, LogError> {
-        if !self.log.info().await?.replicated {
-            return Ok(0);
-        }
-        let last = match self.log.last(&swap_progress(order), Consistency::Leader).await? {
-            Some(last) => Some(last),
-            None => self.log.last(&swap_placed(order), Consistency::Leader).await?,
+        let Some(watched) = shard.watched.get(&subject.order()).map(Arc::clone) else {
+            let max_orders = self.settings.recent_orders.div_ceil(SHARDS);
+            return shard.recent.remember(subject, record, max_orders, RECENT_BYTES / SHARDS);
         };
-        Ok(last.map_or(0, |record| record.seq))
-    }
-
-    async fn read(&self, order: OrderId, consistency: Consistency) -> Result<Vec<Record>, LogError> {
-        let mut history = Vec::new();
-        let mut pages = Pages { consistency, ..self.pages(order) };
-        while let Some(page) = pages.next().await? {
-            history.extend(page);
-        }
-        Ok(history)
-    }
-
-    /// The order's history from the log, page by page.
-    pub(crate) fn pages(&self, order: OrderId) -> Pages<'_> {
-        Pages { log: &*self.log, order, consistency: Consistency::Any, next: PageOf::Placed }
-    }
-}
-
-/// See [`Hub::pages`].
-pub(crate) struct Pages<'a> {
-    log: &'a dyn EventLog,
-    order: OrderId,
-    consistency: Consistency,
-    next: PageOf,
-}
-
-enum PageOf {
-    Placed,
-    Progress(u64),
-    Nothing,
-}
-
-impl Pages<'_> {
-    pub(crate) async fn next(&mut self) -> Result<Option<Vec<Record>>, LogError> {
-        match self.next {
-            PageOf::Placed => {
-                let placed = self.log.last(&swap_placed(self.order), self.consistency).await?;
-                self.next =
-                    placed.as_ref().map_or(PageOf::Nothing, |record| PageOf::Progress(record.seq + 1));
-                Ok(Some(placed.into_iter().collect()))
-            }
-            PageOf::Progress(from) => {
-                let page = self.log.read(&swap_progress(self.order), from, self.consistency).await?;
-                self.next = match page.records.last() {
-                    Some(last) if page.more => PageOf::Progress(last.seq + 1),
-                    Some(_) | None => PageOf::Nothing,
-                };
-                Ok(Some(page.records))
-            }
-            PageOf::Nothing => Ok(None),
+        drop(shard);
+        if watched.topic.lock().on_live(record) {
+            watched.news.send_replace(());
         }
     }
 }
 
-impl Shard {
-    /// Keeps what the tail shows of orders placed since the start.
-    fn remember(&mut self, subject: SwapSubject, record: Record, max_orders: usize) {
-        let (order, bytes) = (subject.order(), record.payload.len());
-        match subject {
-            SwapSubject::Placed(_) => {
-                self.recent.insert(order, vec![record]);
-                self.arrivals.push_back(order);
-            }
-            SwapSubject::Progress(_) => match self.recent.get_mut(&order) {
-                Some(history) => history.push(record),
-                None => return,
-            },
-        }
-        self.recent_bytes += bytes;
-        while (self.arrivals.len() > max_orders.max(1) || self.recent_bytes > RECENT_BYTES / SHARDS)
-            && let Some(oldest) = self.arrivals.pop_front()
-        {
-            self.forget(oldest);
-        }
-    }
+struct StopOnDrop(Arc<Hub>);
 
-    fn forget(&mut self, order: OrderId) -> Option<Vec<Record>> {
-        let history = self.recent.remove(&order)?;
-        let bytes: usize = history.iter().map(|record| record.payload.len()).sum();
-        self.recent_bytes = self.recent_bytes.saturating_sub(bytes);
-        Some(history)
-    }
-
-    /// Hands an order's history over to its topic.
-    fn recall(&mut self, order: OrderId) -> Option<Vec<Record>> {
-        let history = self.forget(order)?;
-        self.arrivals.retain(|kept| *kept != order);
-        Some(history)
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.stop();
     }
 }

@@ -11,18 +11,28 @@
 //! A socket has no queue of its own: it has a place in its topic's frames. A slow client's place falls behind; it is
 //! told so and goes on from there, so what is bounded is the topic, once for all its sockets.
 
+mod catch_up;
+mod condition;
 mod counters;
 mod frame;
+mod history;
 mod hub;
+#[cfg(test)]
+mod interleaving;
+mod pulse;
+mod recent;
 mod settings;
+mod shown;
 mod socket;
+mod speak;
 mod token;
 mod topic;
 mod upgrade;
 mod wire;
 
 pub use counters::{Count, Counters};
-pub use hub::{Hub, JoinError};
+pub use history::JoinError;
+pub use hub::Hub;
 pub use settings::Settings;
 pub use token::{After, Channel, Family, NotAToken, Position};
 pub use upgrade::{Asked, upgrade};

@@ -2,98 +2,100 @@
 //!
 //! ```text
 //!  greeting ──▶ history (loaded once per order) ──▶ backfill ──▶ live, behind the gate for life ──▶ close
+//!                └──────────────────── meanwhile: attend ────────────────────┘
 //! ```
+//! Whatever a socket waits for, it attends to its peer, to pings and to the process's condition meanwhile.
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
-use axum::extract::ws::{Message, Utf8Bytes, WebSocket};
-use fillstream_domain::OrderId;
+use axum::extract::ws::{Message, WebSocket};
 use tokio::{
     sync::watch,
-    time::{Instant, Interval, MissedTickBehavior, interval_at, sleep, sleep_until, timeout},
+    time::{Instant, sleep, timeout_at},
 };
 use tracing::debug;
 
 use crate::{
-    frame::Control,
-    hub::{Condition, Hub, JoinError, Watched},
-    token::{After, Family, Position},
-    topic::Topic,
+    condition::Condition,
+    counters::Held,
+    history::JoinError,
+    hub::{Hub, Seat},
+    pulse::{Beat, Pulse},
+    token::{After, Channel, Family, Position},
     wire::{End, Wire, code},
 };
 
-/// Frames that are written with one flush.
-const FRAMES_AT_ONCE: usize = 64;
-/// Rounds of catching up before a client counts as too slow.
-const CATCH_UP_ROUNDS: u32 = 3;
-/// Pause before a history is read again that could not be.
-const LOAD_PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
+/// Pause before the log is asked again that could not answer.
+pub(crate) const LOG_PAUSE: Duration = Duration::from_millis(100);
 
 /// What the upgrade has found out.
 pub(crate) struct Joining {
     pub(crate) hub: Arc<Hub>,
-    pub(crate) order: OrderId,
-    pub(crate) family: Family,
+    pub(crate) channel: Channel,
     pub(crate) after: Option<After>,
     /// Whether the order exists could not be decided in time.
     pub(crate) undecided: bool,
+    /// Counts the connection until it is gone.
+    pub(crate) connection: Held,
 }
 
-struct Socket {
-    hub: Arc<Hub>,
-    order: OrderId,
-    family: Family,
-    watched: Arc<Watched>,
-    news: watch::Receiver<u64>,
-    condition: watch::Receiver<Condition>,
-    wire: Wire,
+/// The parts of a socket that all of its stages use.
+pub(crate) struct Socket {
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) channel: Channel,
+    pub(crate) seat: Seat,
     /// The position of the last message sent: the resume token, the dedupe and the gap detector in one.
-    gate: Position,
-    ping: Interval,
-    heard: Instant,
+    pub(crate) gate: Position,
+    pub(crate) wire: Wire,
+    condition: watch::Receiver<Condition>,
     told_lost: bool,
+    pulse: Pulse,
+    _connection: Held,
 }
 
 /// Serves a socket from its upgrade to its close.
-pub(crate) async fn serve(joining: Joining, socket: WebSocket) {
-    let Joining { hub, order, family, after, undecided } = joining;
-    hub.counters.connections.add(1);
-    let watched = hub.watch(order);
-    let interval = hub.settings.ping_interval;
-    let mut ping = interval_at(Instant::now() + interval, interval);
-    ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut socket = Socket {
-        order,
-        family,
-        news: watched.news.subscribe(),
-        condition: hub.condition(),
-        wire: Wire::new(socket, hub.settings.write_timeout),
-        gate: match after {
-            Some(After::Position(position)) => position,
-            Some(After::Foreign(_)) | None => Position::START,
-        },
-        ping,
-        heard: Instant::now(),
-        told_lost: false,
-        watched: Arc::clone(&watched),
-        hub: Arc::clone(&hub),
-    };
-    let end = socket.run(after, undecided).await;
-    debug!(%order, ?end, "a socket ends");
-    hub.leave(order, &watched);
-    socket.wire.end(end).await;
-    hub.counters.connections.sub(1);
+pub(crate) fn serve(joining: Joining, socket: WebSocket) -> impl Future<Output = ()> {
+    let (after, undecided) = (joining.after, joining.undecided);
+    let mut socket = Socket::new(joining, socket);
+    async move {
+        let Err(end) = socket.run(after, undecided).await;
+        debug!(order = %socket.channel.order, ?end, "a socket ends");
+        drop(socket.seat);
+        socket.wire.end(end).await;
+    }
 }
 
 impl Socket {
-    async fn run(&mut self, after: Option<After>, undecided: bool) -> End {
-        match self.live(after, undecided).await {
-            Ok(never) => match never {},
-            Err(end) => end,
+    fn new(joining: Joining, socket: WebSocket) -> Self {
+        let Joining { hub, channel, after, connection, .. } = joining;
+        let settings = hub.settings;
+        let mut condition = hub.condition();
+        // What has happened before is news to this socket.
+        condition.mark_changed();
+        Self {
+            channel,
+            seat: hub.watch(channel.order),
+            gate: match after {
+                Some(After::Position(position)) => position,
+                Some(After::Foreign(_)) | None => Position::START,
+            },
+            wire: Wire::new(socket, settings.write_timeout),
+            condition,
+            told_lost: false,
+            pulse: Pulse::new(settings.ping_interval, settings.silence_limit),
+            hub,
+            _connection: connection,
         }
     }
 
-    async fn live(&mut self, after: Option<After>, undecided: bool) -> Result<std::convert::Infallible, End> {
+    async fn run(&mut self, after: Option<After>, undecided: bool) -> Result<Infallible, End> {
+        // Large while it runs, gone for the rest of the socket's life.
+        Box::pin(self.open(after, undecided)).await?;
+        let _subscription = Held::new(&self.hub, |counters| &counters.subscriptions);
+        self.follow().await
+    }
+
+    async fn open(&mut self, after: Option<After>, undecided: bool) -> Result<(), End> {
         self.greet().await?;
         if undecided {
             self.say_error(
@@ -103,221 +105,141 @@ impl Socket {
             .await?;
             return Err(End::Close(code::TRY_LATER, self.token()));
         }
-        self.load().await?;
-        self.hub.counters.subscriptions.add(1);
-        let ended = match self.begin(after).await {
-            Ok(()) => self.follow().await,
-            Err(end) => Err(end),
-        };
-        self.hub.counters.subscriptions.sub(1);
-        ended
+        let from = self.load(after).await?;
+        self.begin(from).await
     }
 
     /// Family A is greeted at once, so that no connection is ever silent.
     async fn greet(&mut self) -> Result<(), End> {
-        match self.family {
+        match self.channel.family {
             Family::Status => Ok(()),
             Family::Progress => {
-                let connection = self.control("connection", "Connected to order status stream", None).text();
-                let subscribed =
-                    self.positioned("subscribed", "Subscribed to order status stream", None).text();
-                self.send([connection.into(), subscribed.into()]).await
+                self.say("connection", "Connected to order status stream", None).await?;
+                self.say("subscribed", "Subscribed to order status stream", None).await
             }
         }
     }
 
-    /// Waits for the history. Says so when that takes long, gives up in the end.
-    async fn load(&mut self) -> Result<(), End> {
-        let (hub, watched, order) = (Arc::clone(&self.hub), Arc::clone(&self.watched), self.order);
+    /// Waits for the history, and for all that the client has seen of it. The outcome is where the backfill begins,
+    /// or why it has to begin anew.
+    async fn load(&mut self, after: Option<After>) -> Result<Result<Position, &'static str>, End> {
+        let hub = Arc::clone(&self.hub);
+        let order = self.channel.order;
+        let watched = self.seat.watched();
         let loading = async {
             loop {
-                match hub.load(order, &watched).await {
-                    Ok(()) => return Ok(()),
+                let error = match hub.load(order, &watched).await {
+                    Ok(()) => match after {
+                        None => return Ok(Ok(Position::START)),
+                        Some(After::Foreign(reason)) => return Ok(Err(reason)),
+                        Some(After::Position(position)) => match hub.reaches(position.seq).await {
+                            Ok(true) => return Ok(Ok(position)),
+                            // It is of an older copy of the stream, or made up.
+                            Ok(false) => return Ok(Err("ahead_of_stream")),
+                            Err(error) => error,
+                        },
+                    },
+                    Err(JoinError::Log(error)) => error,
                     Err(JoinError::Unknown) => {
-                        return Err(End::Close(code::POLICY, "there is no such order".into()));
+                        return Err(End::Close(code::POLICY, "there is no such order".to_owned()));
                     }
-                    Err(JoinError::Log(error)) => {
-                        debug!(%order, %error, "the history cannot be read yet");
-                        sleep(LOAD_PAUSE).await;
-                    }
-                }
+                };
+                debug!(%order, %error, "the history cannot be read yet");
+                sleep(LOG_PAUSE).await;
             }
         };
-        tokio::pin!(loading);
-        let started = Instant::now();
-        let mut told = false;
-        loop {
-            let tell_at = started + self.hub.settings.unreachable_after;
-            let give_up = started + self.hub.settings.load_limit;
-            tokio::select! {
-                biased;
-                loaded = &mut loading => return loaded,
-                () = sleep_until(tell_at), if !told => {
-                    told = true;
-                    let text = self.positioned("status", "The history is being read", Some("waiting_for_history")).text();
-                    self.send([text.into()]).await?;
-                }
-                () = sleep_until(give_up) => return Err(End::Close(code::TRY_LATER, self.token())),
-                said = self.wire.read() => self.heard_from(said?).await?,
-                changed = self.condition.changed() => self.condition_changed(changed.is_ok()).await?,
+        self.wait_for_log(loading).await?
+    }
+
+    /// Reset when the backfill has to begin anew, then the backfill, then the last entry once more on family A.
+    async fn begin(&mut self, from: Result<Position, &'static str>) -> Result<(), End> {
+        let after = match from {
+            Ok(after) => after,
+            Err(reason) => {
+                self.gate = Position::START;
+                self.say("reset", "The history starts anew", Some(reason)).await?;
+                Position::START
             }
-        }
-    }
-
-    /// Reset when the token was not ours, then the backfill, then the last entry once more on family A.
-    async fn begin(&mut self, after: Option<After>) -> Result<(), End> {
-        let hub = Arc::clone(&self.hub);
-        let after = match after {
-            None => Position::START,
-            Some(After::Position(position)) if is_ahead(&hub, position).await => {
-                self.reset("ahead_of_stream").await?
-            }
-            Some(After::Position(position)) => position,
-            Some(After::Foreign(reason)) => self.reset(reason).await?,
         };
-        let (position, backfill, replayed) = {
-            let topic = self.watched.topic.lock();
-            let (position, backfill) = topic.backfill(self.family, after);
-            let fresh = position > after;
-            let replayed = match self.family {
-                Family::Progress if fresh => topic.replayed(position),
-                Family::Progress | Family::Status => None,
-            };
-            (position, backfill, replayed)
+        let family = self.channel.family;
+        let (end, backfill, replayed) = {
+            let topic = self.seat.topic.lock();
+            let end = topic.end(family);
+            let fresh = end > after && matches!(family, Family::Progress);
+            (end, topic.backfill(family, after), fresh.then(|| topic.replayed()).flatten())
         };
-        self.gate = position.max(self.own(after));
-        self.send(std::iter::once(backfill.into()).chain(replayed.map(Utf8Bytes::from))).await
-    }
-
-    /// A position as this family counts: a bare sequence stands for all of its event.
-    fn own(&self, after: Position) -> Position {
-        match self.family {
-            Family::Progress => after,
-            Family::Status => Position { index: 0, ..after },
-        }
-    }
-
-    async fn reset(&mut self, reason: &str) -> Result<Position, End> {
-        self.gate = Position::START;
-        let text = self.positioned("reset", "The history starts anew", Some(reason)).text();
-        self.send([text.into()]).await?;
-        Ok(Position::START)
+        let texts = std::iter::once(backfill).chain(replayed);
+        self.send(texts.map(|text| (end, text.into()))).await
     }
 
     /// Live: everything behind the gate, as it comes.
-    async fn follow(&mut self) -> Result<std::convert::Infallible, End> {
+    async fn follow(&mut self) -> Result<Infallible, End> {
+        let mut news = self.seat.news.subscribe();
         let mut close_at = None;
         loop {
-            self.news.borrow_and_update();
+            news.mark_unchanged();
             self.send_news().await?;
             if close_at.is_none() && self.has_ended() {
                 close_at = Some(Instant::now() + self.hub.settings.linger);
             }
-            tokio::select! {
-                biased;
-                _ = self.news.changed() => {}
-                changed = self.condition.changed() => self.condition_changed(changed.is_ok()).await?,
-                said = self.wire.read() => self.heard_from(said?).await?,
-                _ = self.ping.tick() => self.check_peer().await?,
-                () = sleep_until(close_at.unwrap_or_else(Instant::now)), if close_at.is_some() => {
-                    return Err(End::Close(code::DONE, "the order has ended".to_owned()));
-                }
-            }
+            // The sender is in the seat, so there is always more to wait for.
+            let _ = match close_at {
+                None => self.attend(news.changed()).await?,
+                Some(at) => match self.attend(timeout_at(at, news.changed())).await? {
+                    Ok(changed) => changed,
+                    Err(_) => return Err(End::Close(code::DONE, "the order has ended".to_owned())),
+                },
+            };
         }
     }
 
     fn has_ended(&self) -> bool {
-        let topic = self.watched.topic.lock();
-        topic.status().is_some_and(|status| status.is_terminal()) && self.gate >= topic.end(self.family)
+        let topic = self.seat.topic.lock();
+        topic.status().is_some_and(|status| status.is_terminal())
+            && self.gate >= topic.end(self.channel.family)
     }
 
-    /// Sends what is behind the gate. A client that is too far behind is told so, and told when it has caught up.
-    async fn send_news(&mut self) -> Result<(), End> {
-        let mut rounds = 0;
-        let mut target = None;
+    /// Sees to the peer, to pings and to the process's condition until `until` is done.
+    pub(crate) async fn attend<T>(&mut self, until: impl Future<Output = T>) -> Result<T, End> {
+        tokio::pin!(until);
         loop {
-            let (behind, forgotten, frames) = {
-                let mut topic = self.watched.topic.lock();
-                let behind = topic.events_behind(self.family, self.gate);
-                let frames = topic.frames_after(self.family, self.gate, FRAMES_AT_ONCE);
-                (behind, topic.has_forgotten(self.gate), frames)
-            };
-            let too_far = behind > self.hub.settings.queue_events || forgotten;
-            match target {
-                None if too_far => {
-                    self.tell_behind(behind).await?;
-                    target = Some(self.head());
-                }
-                Some(head) if self.gate >= head && too_far => {
-                    rounds += 1;
-                    if rounds >= CATCH_UP_ROUNDS {
-                        return Err(End::Close(code::TOO_SLOW, self.token()));
-                    }
-                    target = Some(self.head());
-                }
-                Some(head) if self.gate >= head => {
-                    let text = self.positioned("caught_up", "Up to date again", None).text();
-                    self.send([text.into()]).await?;
-                    target = None;
-                }
-                None | Some(_) => {}
-            }
-            if forgotten {
-                self.send_from_log().await?;
-                continue;
-            }
-            let Some((position, _)) = frames.last() else { return Ok(()) };
-            let (position, count) = (*position, frames.len());
-            self.send(frames.into_iter().map(|(_, frame)| frame)).await?;
-            self.gate = position;
-            if target.is_none() && count < FRAMES_AT_ONCE {
-                return Ok(());
+            // In random order, so that none of these keeps the others waiting.
+            tokio::select! {
+                done = &mut until => return Ok(done),
+                _ = self.condition.changed() => self.condition_changed().await?,
+                said = self.wire.read() => self.heard(said?).await?,
+                beat = self.pulse.beat() => self.beat(beat).await?,
             }
         }
     }
 
-    fn head(&self) -> Position {
-        self.watched.topic.lock().end(self.family)
+    /// Waits for something out of the log: says so when that takes long, gives up in the end.
+    pub(crate) async fn wait_for_log<T>(&mut self, work: impl Future<Output = T>) -> Result<T, End> {
+        tokio::pin!(work);
+        let started = Instant::now();
+        let tell_at = started + self.hub.settings.unreachable_after;
+        if let Ok(done) = self.attend(timeout_at(tell_at, &mut work)).await? {
+            return Ok(done);
+        }
+        self.say("status", "The history is being read", Some("waiting_for_history")).await?;
+        let give_up_at = started + self.hub.settings.load_limit;
+        let done = self.attend(timeout_at(give_up_at, work)).await?;
+        done.map_err(|_| End::Close(code::TRY_LATER, self.token()))
     }
 
-    async fn tell_behind(&mut self, events: usize) -> Result<(), End> {
-        self.hub.counters.fell_behind.add(1);
-        let message = format!("{events} events behind; they follow");
-        let text = self.positioned("fell_behind", &message, Some("too_slow")).text();
-        self.send([text.into()]).await
-    }
-
-    /// What the topic does not keep any more is folded from the log again, for this socket alone.
-    async fn send_from_log(&mut self) -> Result<(), End> {
-        let mut past = Topic::new(self.order, self.hub.log.incarnation());
-        let hub = Arc::clone(&self.hub);
-        let mut history = hub.pages(self.order);
-        loop {
-            let page = match timeout(self.hub.settings.load_limit, history.next()).await {
-                Ok(Ok(Some(page))) => page,
-                Ok(Ok(None)) => return Ok(()),
-                Ok(Err(_)) | Err(_) => return Err(End::Close(code::TRY_LATER, self.token())),
-            };
-            past.extend(&page);
-            while let frames = past.frames_after(self.family, self.gate, FRAMES_AT_ONCE)
-                && let Some((position, _)) = frames.last()
-            {
-                let position = *position;
-                self.send(frames.into_iter().map(|(_, frame)| frame)).await?;
-                self.gate = position;
-            }
+    async fn beat(&mut self, beat: Beat) -> Result<(), End> {
+        match beat {
+            Beat::Ping => self.wire.ping().await.map_err(|unwritten| self.unwritten(unwritten)),
+            // It may have spoken while something was being written.
+            Beat::Silent => match self.wire.read_now() {
+                Some(said) => self.heard(said?).await,
+                None => Err(End::Close(code::POLICY, "nothing was heard for too long".to_owned())),
+            },
         }
     }
 
-    async fn check_peer(&mut self) -> Result<(), End> {
-        if self.heard.elapsed() >= self.hub.settings.silence_limit {
-            return Err(End::Close(code::POLICY, "nothing was heard for too long".to_owned()));
-        }
-        self.wire.ping().await
-    }
-
-    async fn heard_from(&mut self, message: Message) -> Result<(), End> {
-        self.heard = Instant::now();
+    async fn heard(&mut self, message: Message) -> Result<(), End> {
+        self.pulse.heard();
         match message {
             Message::Ping(_) | Message::Pong(_) => Ok(()),
             Message::Close(_) => Err(End::Gone),
@@ -328,12 +250,10 @@ impl Socket {
         }
     }
 
-    async fn condition_changed(&mut self, known: bool) -> Result<(), End> {
+    async fn condition_changed(&mut self) -> Result<(), End> {
         let condition = *self.condition.borrow_and_update();
-        if condition.stopping || !known {
-            let text =
-                self.positioned("shutdown", "The server goes down; resume with the token", None).text();
-            self.send([text.into()]).await?;
+        if condition.stopping {
+            self.say("shutdown", "The server goes down; resume with the token", None).await?;
             return Err(End::Close(code::GOING_AWAY, self.token()));
         }
         if condition.stream_lost == self.told_lost {
@@ -344,55 +264,6 @@ impl Socket {
             true => ("The stream cannot be reached; waiting for it", "stream_unreachable"),
             false => ("The stream is reachable again", "stream_reachable"),
         };
-        let text = self.positioned("status", message, Some(reason)).text();
-        self.send([text.into()]).await
+        self.say("status", message, Some(reason)).await
     }
-
-    async fn say_error(&mut self, code: &'static str, message: &str) -> Result<(), End> {
-        let text = Control { code: Some(code), ..self.control("error", message, None) }.text();
-        self.send([text.into()]).await
-    }
-
-    async fn send(&mut self, texts: impl IntoIterator<Item = Utf8Bytes>) -> Result<(), End> {
-        let mut sent = 0;
-        let channel = self.watched.topic.lock().channel(self.family);
-        let (incarnation, gate) = (self.hub.log.incarnation(), self.gate);
-        let texts = texts.into_iter().inspect(|_| sent += 1);
-        let written = self.wire.write(texts, || channel.token(incarnation, gate)).await;
-        self.hub.counters.messages_sent.add(sent);
-        written
-    }
-
-    fn token(&self) -> String {
-        self.watched.topic.lock().channel(self.family).token(self.hub.log.incarnation(), self.gate)
-    }
-
-    fn control<'a>(&self, kind: &'static str, message: &'a str, reason: Option<&'a str>) -> Control<'a> {
-        Control {
-            kind,
-            order_id: self.order,
-            progress: self.watched.topic.lock().progress_at(self.family, self.gate),
-            message,
-            reason,
-            code: None,
-            timestamp: (self.hub.clock)(),
-            seq: None,
-            index: None,
-            token: None,
-        }
-    }
-
-    fn positioned<'a>(&self, kind: &'static str, message: &'a str, reason: Option<&'a str>) -> Control<'a> {
-        let (seq, index) = (Some(self.gate.seq), Some(self.gate.index));
-        Control { seq, index, token: Some(self.token()), ..self.control(kind, message, reason) }
-    }
-}
-
-/// The stream does not reach that far: the position is of an older copy of it, or made up.
-async fn is_ahead(hub: &Hub, position: Position) -> bool {
-    if position.seq <= hub.position() {
-        return false;
-    }
-    let asked = timeout(hub.settings.unreachable_after, hub.log.info()).await;
-    matches!(asked, Ok(Ok(info)) if position.seq > info.last_seq)
 }

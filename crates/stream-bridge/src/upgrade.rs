@@ -9,20 +9,22 @@ use axum::{
 };
 use fillstream_domain::OrderId;
 use fillstream_http_edge::{Origins, Problem, asker, parameter};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::{
-    hub::{Hub, JoinError},
-    socket::{self, Joining},
-    token::{Channel, Family},
+    counters::Held,
+    history::JoinError,
+    hub::Hub,
+    socket::{self, Joining, LOG_PAUSE},
+    token::{After, Channel, Family, NotAToken},
 };
 
 /// Bytes that a read from a socket asks for. Clients say little; the default of 128 KiB would be zeroed each time.
 const READ_BUFFER: usize = 1024;
-/// Bytes that are gathered before the socket is written to without a flush.
-const WRITE_BUFFER: usize = 16 << 10;
-/// Bytes that may wait for a slow peer within one write: the largest backfill and a little.
-const MAX_WRITE_BUFFER: usize = 32 << 20;
+/// Bytes that are gathered before the socket is written to without a flush. A socket keeps as much for life.
+const WRITE_BUFFER: usize = 4 << 10;
+/// Bytes that may wait for a slow peer within one write: the largest backfill, 8 MiB, with room to spare.
+const MAX_WRITE_BUFFER: usize = 16 << 20;
 
 /// What a request for a socket brings along.
 pub struct Asked<'a> {
@@ -66,32 +68,42 @@ async fn admit(
     origins.check(asked.headers)?;
     asker(asked.headers, asked.query, None)?;
     let order = order_id(asked.order)?;
-    let after = match parameter(asked.query, "after") {
-        Some(text) => {
-            let after = Channel { order, family }.after(hub.log.incarnation(), &text);
-            Some(after.map_err(|error| Problem::malformed("query:after", error.to_string()))?)
+    let channel = Channel { order, family };
+    let after = after(hub, channel, asked.query)?;
+    let connection = room(hub)?;
+    let undecided = match timeout(hub.settings.unreachable_after, exists(hub, order)).await {
+        Ok(true) => false,
+        Ok(false) => {
+            let detail = format!("There is no order {order}.");
+            return Err(Problem::new(StatusCode::NOT_FOUND, "unknown_order", detail));
         }
-        None if asked.query.is_some_and(|query| query.split('&').any(|pair| pair.starts_with("after="))) => {
-            return Err(Problem::malformed(
-                "query:after",
-                "must be a token that a message carried, or a sequence",
-            ));
-        }
-        None => None,
+        Err(_) => true,
     };
-    check_room(hub)?;
-    let undecided = match timeout(hub.settings.unreachable_after, hub.exists(order)).await {
-        Ok(Ok(())) => false,
-        Ok(Err(JoinError::Unknown)) => {
-            return Err(Problem::new(
-                StatusCode::NOT_FOUND,
-                "unknown_order",
-                format!("There is no order {order}."),
-            ));
+    Ok(Joining { hub: Arc::clone(hub), channel, after, undecided, connection })
+}
+
+/// What the client asks to be resumed after.
+fn after(hub: &Hub, channel: Channel, query: Option<&str>) -> Result<Option<After>, Problem> {
+    let malformed = || Problem::malformed("query:after", NotAToken.to_string());
+    match parameter(query, "after") {
+        Some(text) => channel.after(hub.log.incarnation(), &text).map(Some).map_err(|_| malformed()),
+        // It is there, but no text.
+        None if query.is_some_and(|query| query.split('&').any(|pair| pair.starts_with("after="))) => {
+            Err(malformed())
         }
-        Ok(Err(JoinError::Log(_))) | Err(_) => true,
-    };
-    Ok(Joining { hub: Arc::clone(hub), order, family, after, undecided })
+        None => Ok(None),
+    }
+}
+
+/// Whether the order exists, as soon as that can be found out.
+async fn exists(hub: &Hub, order: OrderId) -> bool {
+    loop {
+        match hub.exists(order).await {
+            Ok(()) => return true,
+            Err(JoinError::Unknown) => return false,
+            Err(JoinError::Log(_)) => sleep(LOG_PAUSE).await,
+        }
+    }
 }
 
 fn order_id(text: Option<&str>) -> Result<OrderId, Problem> {
@@ -100,17 +112,22 @@ fn order_id(text: Option<&str>) -> Result<OrderId, Problem> {
     text.parse().map_err(|_| Problem::malformed("orderId", must))
 }
 
-fn check_room(hub: &Hub) -> Result<(), Problem> {
-    let busy = |code, detail: &str| {
+/// A place among the sockets, taken before the upgrade so that a rush cannot overfill the process.
+fn room(hub: &Arc<Hub>) -> Result<Held, Problem> {
+    let refused = |code, detail: &str| {
         hub.counters.refused.add(1);
         let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, detail);
-        Err(problem.header(header::RETRY_AFTER, HeaderValue::from_static("1")))
+        problem.header(header::RETRY_AFTER, HeaderValue::from_static("1"))
     };
     if hub.condition().borrow().stopping {
-        return busy("going_down", "This server goes down; another one, or its next start, takes sockets.");
+        return Err(refused(
+            "going_down",
+            "This server goes down; another one, or its next start, takes sockets.",
+        ));
     }
-    if hub.counters.connections.get() >= hub.settings.max_sockets as u64 {
-        return busy("too_many_sockets", "This server has all the sockets that it takes.");
+    let connection = Held::new(hub, |counters| &counters.connections);
+    if hub.counters.connections.get() > hub.settings.max_sockets as u64 {
+        return Err(refused("too_many_sockets", "This server has all the sockets that it takes."));
     }
-    Ok(())
+    Ok(connection)
 }

@@ -3,8 +3,10 @@
 use std::{error::Error as _, time::Duration};
 
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{FutureExt, SinkExt, StreamExt};
 use tokio::time::timeout;
+
+use crate::token::Position;
 
 /// Close codes (RFC 6455 section 7.4, and ours from 4400 on).
 pub(crate) mod code {
@@ -19,7 +21,7 @@ pub(crate) mod code {
     pub(crate) const TOO_SLOW: u16 = 4408;
 }
 
-/// How long a peer may take to answer our close.
+/// How long a peer may take to answer our close, or to take ours.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Why a socket ends.
@@ -27,8 +29,17 @@ const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 pub(crate) enum End {
     /// We close, with code and reason.
     Close(u16, String),
+    /// The peer has closed or has gone.
+    Gone,
+}
+
+/// Why a write did not get through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unwritten {
     /// The peer has gone.
     Gone,
+    /// The peer does not read.
+    Stalled,
 }
 
 /// A socket with its write limit.
@@ -42,32 +53,27 @@ impl Wire {
         Self { socket, write_timeout }
     }
 
-    /// Writes texts with one flush. `token` is what a client that stalls is told to resume with.
+    /// Writes texts with one flush. `taken` hears the position of each that will come before anything written
+    /// later, a close included.
     pub(crate) async fn write(
         &mut self,
-        texts: impl IntoIterator<Item = Utf8Bytes>,
-        token: impl FnOnce() -> String,
-    ) -> Result<(), End> {
+        texts: impl IntoIterator<Item = (Position, Utf8Bytes)>,
+        mut taken: impl FnMut(Position),
+    ) -> Result<(), Unwritten> {
         let socket = &mut self.socket;
         let written = timeout(self.write_timeout, async {
-            for text in texts {
+            for (position, text) in texts {
                 socket.feed(Message::Text(text)).await?;
+                taken(position);
             }
             socket.flush().await
         });
-        match written.await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(End::Gone),
-            Err(_) => Err(End::Close(code::TOO_SLOW, token())),
-        }
+        outcome(written.await)
     }
 
-    pub(crate) async fn ping(&mut self) -> Result<(), End> {
+    pub(crate) async fn ping(&mut self) -> Result<(), Unwritten> {
         let ping = self.socket.send(Message::Ping(Default::default()));
-        match timeout(self.write_timeout, ping).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(End::Gone),
-        }
+        outcome(timeout(self.write_timeout, ping).await)
     }
 
     /// The next thing that the peer says. Safe to drop while it waits.
@@ -79,20 +85,40 @@ impl Wire {
         }
     }
 
-    /// Ends the socket: our close, the peer's answer for a while, then the connection goes.
-    pub(crate) async fn end(mut self, end: End) {
-        let End::Close(code, reason) = end else { return };
+    /// What the peer has said already.
+    pub(crate) fn read_now(&mut self) -> Option<Result<Message, End>> {
+        self.read().now_or_never()
+    }
+
+    /// Ends the socket: our close or the answer to the peer's, the peer's answer for a while, then the connection goes.
+    pub(crate) async fn end(&mut self, end: End) {
         let farewell = async {
-            let frame = CloseFrame { code, reason: reason.into() };
-            if self.socket.send(Message::Close(Some(frame))).await.is_ok() {
-                while let Some(Ok(_)) = self.socket.next().await {}
+            if let End::Close(code, reason) = end {
+                let frame = CloseFrame { code, reason: reason.into() };
+                if self.socket.send(Message::Close(Some(frame))).await.is_err() {
+                    return;
+                }
             }
+            // Reading on writes what is owed to the peer's close.
+            while let Some(Ok(_)) = self.socket.next().await {}
         };
         let _ = timeout(CLOSE_PATIENCE, farewell).await;
     }
 }
 
+fn outcome(written: Result<Result<(), axum::Error>, tokio::time::error::Elapsed>) -> Result<(), Unwritten> {
+    match written {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) => Err(Unwritten::Gone),
+        Err(_) => Err(Unwritten::Stalled),
+    }
+}
+
 /// What a broken frame is answered with.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "another crate's enum, whose variants depend on its features"
+)]
 fn broken(error: &axum::Error) -> End {
     use tungstenite::{Error, error::ProtocolError};
     let Some(error) = error.source().and_then(|source| source.downcast_ref::<Error>()) else {

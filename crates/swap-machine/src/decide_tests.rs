@@ -1,3 +1,8 @@
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test names what it expects; anything else is its failure"
+)]
+
 use std::time::Duration;
 
 use fillstream_domain::{

@@ -53,7 +53,7 @@ pub(crate) fn run(order: &Order) -> Result<ExitCode, Failure> {
 }
 
 async fn history(log: &dyn EventLog, order: OrderId) -> Result<Vec<Record>, Failure> {
-    let placed = log.last(&swap_placed(order), Consistency::Leader).await?;
+    let placed = log.first(&swap_placed(order), Consistency::Leader).await?;
     let mut records: Vec<_> = placed.into_iter().collect();
     loop {
         let from = records.last().map_or(1, |record| record.seq + 1);

@@ -20,7 +20,7 @@ pub(crate) struct RebuildCommand {
 pub(crate) fn run(rebuild: &RebuildCommand) -> Result<ExitCode, Failure> {
     block_on(async {
         let log = rebuild.stream.open().await?;
-        let store = ReadStore::open(&rebuild.store.url(&rebuild.stream.data_dir()?)).await?;
+        let store = ReadStore::open(&rebuild.store.url(&rebuild.stream.data_dir()?)?).await?;
         let style = ProgressStyle::with_template("{bar:40} {pos}/{len} events  {per_sec}  {eta} left");
         let bar = ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         let progress = &mut |done, all| {

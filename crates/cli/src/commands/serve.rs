@@ -36,6 +36,7 @@ pub(crate) struct Serve {
 pub(crate) fn run(serve: Serve) -> Result<ExitCode, Failure> {
     telemetry::start(&serve.common.log)?;
     serve.http.check()?;
+    serve.sockets.check()?;
     serve.venues.check(serve.executor.ack_wait)?;
     let data = serve.nats.data_dir()?;
     let nats_url =
@@ -45,7 +46,7 @@ pub(crate) fn run(serve: Serve) -> Result<ExitCode, Failure> {
         nats_url,
         durability: serve.nats.durability.into(),
         replicas: serve.nats.replicas,
-        database_url: serve.store.url(&data),
+        database_url: serve.store.url(&data)?,
         venue_ledger: serve.venues.venue_ledger.clone().unwrap_or_else(|| data.join("venues")),
         http: serve.http,
         executor: serve.executor,

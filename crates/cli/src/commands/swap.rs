@@ -50,9 +50,8 @@ fn place(swap: &Swap) -> Result<Value, Failure> {
     });
     let server = &swap.server.server;
     let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-    let mut request = agent
-        .post(format!("{}/api/orders/execute", server.trim_end_matches('/')))
-        .header("Content-Type", "application/json");
+    let mut request =
+        agent.post(format!("{server}/api/orders/execute")).header("Content-Type", "application/json");
     if let Some(key) = &swap.key {
         request = request.header("Idempotency-Key", key);
     }
@@ -60,7 +59,8 @@ fn place(swap: &Swap) -> Result<Value, Failure> {
         request.send(body.to_string()).map_err(|error| format!("{server} does not answer: {error}"))?;
     let status = answer.status();
     let text = answer.body_mut().read_to_string()?;
-    let answer: Value = serde_json::from_str(&text)?;
+    let answer: Value = serde_json::from_str(&text)
+        .map_err(|_| format!("{server} answers {status} without JSON: that is no fillstream"))?;
     if status == 201 { Ok(answer) } else { Err(problem(&answer).into()) }
 }
 

@@ -13,10 +13,10 @@ use crate::{Failure, node::open_log, settings::NatsSettings};
 #[derive(Debug, Clone, Args)]
 pub(crate) struct StreamArgs {
     /// NATS server [default: the one that `fillstream up` started]
-    #[arg(long, env = "FILLSTREAM_NATS_URL", value_name = "URL")]
+    #[arg(long, env = "FILLSTREAM_NATS_URL", hide_env_values = true, value_name = "URL", global = true)]
     pub(crate) nats_url: Option<String>,
     /// Data directory of `fillstream up` [default: fillstream in the user's data directory]
-    #[arg(long, env = "FILLSTREAM_DATA", value_name = "DIR")]
+    #[arg(long, env = "FILLSTREAM_DATA", value_name = "DIR", global = true)]
     pub(crate) data: Option<PathBuf>,
 }
 

@@ -24,7 +24,13 @@ pub(crate) struct Up {
     #[arg(long, env = "FILLSTREAM_SYNC", value_enum, default_value = "always", help_heading = "Stream")]
     sync: SyncArg,
     /// Port of the private nats-server, if it is free
-    #[arg(long, env = "FILLSTREAM_NATS_PORT", default_value_t = 4222, help_heading = "Stream")]
+    #[arg(
+        long,
+        env = "FILLSTREAM_NATS_PORT",
+        value_name = "PORT",
+        default_value_t = 4222,
+        help_heading = "Stream"
+    )]
     nats_port: u16,
     #[command(flatten)]
     http: HttpSettings,
@@ -50,6 +56,7 @@ enum SyncArg {
 pub(crate) fn run(up: Up) -> Result<ExitCode, Failure> {
     telemetry::start(&up.common.log)?;
     up.http.check()?;
+    up.sockets.check()?;
     up.venues.check(up.executor.ack_wait)?;
     let data = up.nats.data_dir()?;
     let (server, nats_url, durability) = match &up.nats.nats_url {
@@ -69,7 +76,7 @@ pub(crate) fn run(up: Up) -> Result<ExitCode, Failure> {
         nats_url,
         durability,
         replicas: up.nats.replicas,
-        database_url: up.store.url(&data),
+        database_url: up.store.url(&data)?,
         venue_ledger: up.venues.venue_ledger.clone().unwrap_or_else(|| data.join("venues")),
         http: up.http,
         executor: up.executor,

@@ -31,8 +31,16 @@ pub(crate) struct Watch {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ServerArgs {
     /// Address of the server's HTTP
-    #[arg(long, env = "FILLSTREAM_SERVER", default_value = "http://127.0.0.1:3000", value_name = "URL")]
+    #[arg(long, env = "FILLSTREAM_SERVER", default_value = "http://127.0.0.1:3000", value_name = "URL", value_parser = server)]
     pub(crate) server: String,
+}
+
+/// Commands speak plain HTTP.
+fn server(text: &str) -> Result<String, String> {
+    match text.strip_prefix("http://").map(|rest| rest.trim_end_matches('/')) {
+        Some(host) if !host.is_empty() => Ok(format!("http://{host}")),
+        Some(_) | None => Err("must be such as http://127.0.0.1:3000".to_owned()),
+    }
 }
 
 pub(crate) fn run(watch: &Watch) -> Result<ExitCode, Failure> {
@@ -41,7 +49,7 @@ pub(crate) fn run(watch: &Watch) -> Result<ExitCode, Failure> {
 
 /// Follows an order to its end; the exit code tells the outcome: 0 confirmed, 2 failed.
 pub(crate) async fn follow(server: &str, order: OrderId) -> Result<ExitCode, Failure> {
-    let url = format!("{}/api/orders/status/{order}", server.trim_end_matches('/').replacen("http", "ws", 1));
+    let url = format!("{}/api/orders/status/{order}", server.replacen("http", "ws", 1));
     let mut shown = Shown::new();
     loop {
         let resume = shown.token.as_ref().map_or_else(|| url.clone(), |token| format!("{url}?after={token}"));

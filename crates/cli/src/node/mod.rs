@@ -20,9 +20,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use self::{parts::Parts, web::Web};
 use crate::{
     Failure,
-    settings::{ExecutorSettings, HttpSettings, SocketSettings, VenueSettings},
+    settings::{ExecutorSettings, HttpSettings, SocketSettings, VenueSettings, without_passwords},
 };
 
 /// The stream's and the executor's consumer's definitions: the files that the nats CLI reads.
@@ -106,45 +107,70 @@ pub(crate) async fn open_log(
 }
 
 async fn run(start: Start) -> Result<(), Failure> {
-    let names: Vec<_> = start.roles.iter().map(|role| role.name()).collect();
-    let name = format!("fillstream {}", names.join("+"));
-    let log = open_log(&start.nats_url, &name, start.durability, start.replicas).await?;
-    let durability = log.info().await?.durability;
-    println!("stream ORDERS at {}, acknowledged means {}", start.nats_url, durability.name());
-    let needs_rows = start.has(Role::Api) || start.has(Role::Projector) || start.has(Role::Bridge);
-    let store = match needs_rows {
-        true => Some(ReadStore::open(&start.database_url).await?),
-        false => None,
+    let signalled = signalled()?;
+    tokio::pin!(signalled);
+    let mut running = tokio::select! {
+        () = &mut signalled => return Ok(()),
+        running = Running::open(start) => running?,
     };
-    let stop = CancellationToken::new();
-    let mut parts = parts::Parts::start(&start, &log, store.clone(), &stop).await?;
-    let web = web::serve(&start, Arc::new(log), store.clone(), &parts, durability).await?;
     let ended = tokio::select! {
-        () = signalled() => Ok(()),
-        failure = parts.ended() => Err(failure),
+        () = signalled => Ok(()),
+        failure = running.parts.ended() => Err(failure),
     };
     info!("going down");
-    parts.tell_sockets().await;
-    stop.cancel();
-    web.stop().await;
-    parts.stop().await;
-    if let Some(store) = store {
-        store.close().await;
-    }
+    running.stop().await;
     ended
 }
 
-/// SIGTERM or SIGINT.
-async fn signalled() {
-    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        warn!("signals cannot be received; only a kill ends this process");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = int.recv() => {}
+/// All that a process has opened.
+struct Running {
+    store: Option<ReadStore>,
+    parts: Parts,
+    web: Web,
+    stop: CancellationToken,
+}
+
+impl Running {
+    async fn open(start: Start) -> Result<Self, Failure> {
+        let names: Vec<_> = start.roles.iter().map(|role| role.name()).collect();
+        let name = format!("fillstream {}", names.join("+"));
+        // First of all: that a port is taken must not be found out with orders in hand.
+        let listener = web::bind(&start)?;
+        let log = open_log(&start.nats_url, &name, start.durability, start.replicas).await?;
+        let durability = log.info().await?.durability;
+        let url = without_passwords(&start.nats_url);
+        println!("stream ORDERS at {url}, acknowledged means {}", durability.name());
+        let needs_rows = start.has(Role::Api) || start.has(Role::Projector) || start.has(Role::Bridge);
+        let store = match needs_rows {
+            true => Some(ReadStore::open(&start.database_url).await?),
+            false => None,
+        };
+        let stop = CancellationToken::new();
+        let parts = Parts::start(&start, &log, store.clone(), &stop).await?;
+        let web = web::serve(&start, listener, Arc::new(log), store.clone(), &parts, durability).await?;
+        Ok(Self { store, parts, web, stop })
     }
+
+    async fn stop(mut self) {
+        self.parts.tell_sockets().await;
+        self.stop.cancel();
+        self.web.stop().await;
+        self.parts.stop().await;
+        if let Some(store) = self.store {
+            store.close().await;
+        }
+    }
+}
+
+/// Waits for SIGTERM or SIGINT; one that comes after this call is not missed, also during the start.
+fn signalled() -> Result<impl Future<Output = ()>, Failure> {
+    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = int.recv() => {}
+        }
+    })
 }
 
 /// Raises the soft limit of open files: each socket is one.

@@ -3,8 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    extract::{FromRequestParts, Request, State, ws::WebSocketUpgrade},
-    http::{HeaderName, HeaderValue, Method, header, request::Parts as RequestParts},
+    extract::{
+        FromRequestParts, Request, State,
+        ws::{WebSocketUpgrade, rejection::WebSocketUpgradeRejection},
+    },
+    http::{HeaderName, HeaderValue, Method, StatusCode, header, request::Parts as RequestParts},
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
     serve::ListenerExt,
@@ -12,10 +15,14 @@ use axum::{
 use fillstream_event_log::{Durability, EventLog};
 use fillstream_executor::now;
 use fillstream_http_api::{Api, method_not_allowed, not_found, read_router, router};
-use fillstream_http_edge::{Origins, parameter};
+use fillstream_http_edge::{Origins, Problem, parameter};
 use fillstream_read_store::ReadStore;
 use fillstream_stream_bridge::{Asked, Family, Hub, upgrade};
-use tokio::{net::TcpSocket, task::JoinHandle, time::timeout};
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    task::JoinHandle,
+    time::timeout,
+};
 use tokio_util::sync::CancellationToken;
 use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
 use tracing::warn;
@@ -46,20 +53,41 @@ impl Web {
     }
 }
 
-/// Opens the port, when a role needs one.
+/// Opens the port, when a role needs one. What comes in before [`serve`] waits.
+pub(crate) fn bind(start: &Start) -> Result<Option<TcpListener>, Failure> {
+    let Some(address) = start.http.address(start.has(Role::Api) || start.has(Role::Bridge)) else {
+        return Ok(None);
+    };
+    let open = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    open().map(Some).map_err(|error: std::io::Error| {
+        format!("cannot listen on {address}: {error}; --listen takes another address").into()
+    })
+}
+
+/// Answers at the port, when there is one.
 pub(crate) async fn serve(
     start: &Start,
+    listener: Option<TcpListener>,
     log: Arc<dyn EventLog>,
     store: Option<ReadStore>,
     parts: &Parts,
     durability: Durability,
 ) -> Result<Web, Failure> {
     let stop = CancellationToken::new();
+    let Some(listener) = listener else {
+        println!("{} at work, no port opened", names(start));
+        return Ok(Web { serving: None, stop });
+    };
     let state = ops::Watch::new(start, Arc::clone(&log), parts, durability);
     let mut app = ops::router(state);
     if let (Some(store), true) = (store, start.has(Role::Api) || start.has(Role::Bridge)) {
-        let public_url = start.http.public_url.clone();
-        let api = Api { log, stored: Arc::new(Rows(store)), public_url, clock: now };
+        let (public_url, listen) = (start.http.public_url.clone(), listener.local_addr()?.to_string());
+        let api = Api { log, stored: Arc::new(Rows(store)), public_url, listen, clock: now };
         app = app.merge(if start.has(Role::Api) { router(api) } else { read_router(api) });
     }
     app = app.fallback(not_found).method_not_allowed_fallback(method_not_allowed);
@@ -68,7 +96,6 @@ pub(crate) async fn serve(
         let sockets = Sockets { hub: Arc::clone(hub), origins: start.http.origins() };
         app = app.layer(from_fn_with_state(sockets, divert));
     }
-    let listener = listen(start)?;
     println!("http://{} serves {}", listener.local_addr()?, names(start));
     let listener = listener.tap_io(|stream| {
         if let Err(error) = stream.set_nodelay(true) {
@@ -86,19 +113,6 @@ pub(crate) async fn serve(
 
 fn names(start: &Start) -> String {
     start.roles.iter().map(|role| role.name()).collect::<Vec<_>>().join(", ")
-}
-
-fn listen(start: &Start) -> Result<tokio::net::TcpListener, Failure> {
-    let address = start.http.listen;
-    let open = || {
-        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-        socket.set_reuseaddr(true)?;
-        socket.bind(address)?;
-        socket.listen(BACKLOG)
-    };
-    open().map_err(|error: std::io::Error| {
-        format!("cannot listen on {address}: {error}; --listen takes another address").into()
-    })
 }
 
 fn cors(origins: &Origins) -> CorsLayer {
@@ -154,8 +168,19 @@ async fn open_socket(
 ) -> Response {
     let handshake = match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
         Ok(handshake) => handshake,
-        Err(rejection) => return rejection.into_response(),
+        Err(rejection) => return no_handshake(&rejection).into_response(),
     };
     let asked = Asked { order: order.as_deref(), query: parts.uri.query(), headers: &parts.headers };
     upgrade(&sockets.hub, &sockets.origins, family, &asked, handshake).await
+}
+
+/// An upgrade that is none; the version that we speak is named as RFC 6455 section 4.4 asks for.
+fn no_handshake(rejection: &WebSocketUpgradeRejection) -> Problem {
+    let text = rejection.to_string();
+    if !matches!(rejection, WebSocketUpgradeRejection::InvalidWebSocketVersionHeader(_)) {
+        return Problem::new(StatusCode::BAD_REQUEST, "bad_handshake", text);
+    }
+    Problem::new(StatusCode::UPGRADE_REQUIRED, "bad_handshake", text)
+        .header(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"))
+        .header(header::UPGRADE, HeaderValue::from_static("websocket"))
 }

@@ -3,7 +3,10 @@
 //! The file's values are put into the command line where flag and variable are silent, so that there is one place
 //! that reads and judges a value, and one kind of message for a wrong one.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
 
 use clap::{ArgMatches, Command, parser::ValueSource};
 
@@ -23,7 +26,9 @@ pub(crate) enum FileError {
 /// The process's arguments, completed from the settings file when one is named.
 pub(crate) fn arguments(command: Command) -> Result<Vec<OsString>, FileError> {
     let mut arguments: Vec<OsString> = std::env::args_os().collect();
-    let Ok(matches) = command.clone().try_get_matches_from(&arguments) else { return Ok(arguments) };
+    // What a command requires may stand in the file.
+    let lenient = command.clone().mut_subcommands(|command| command.mut_args(|arg| arg.required(false)));
+    let Ok(matches) = lenient.try_get_matches_from(&arguments) else { return Ok(arguments) };
     let Some((name, given)) = matches.subcommand() else { return Ok(arguments) };
     let file = given.try_get_one::<PathBuf>("config").ok().flatten();
     if let Some(path) = file {
@@ -54,10 +59,10 @@ fn from_file(path: &PathBuf, command: &Command, given: &ArgMatches) -> Result<Ve
     Ok(more)
 }
 
-fn unknown(path: &PathBuf, key: String, command: &Command) -> FileError {
+fn unknown(path: &Path, key: String, command: &Command) -> FileError {
     let known = command.get_arguments().filter_map(|arg| arg.get_long()).filter(|long| *long != "config");
     let known = known.collect::<Vec<_>>().join(", ");
-    FileError::Unknown { path: path.clone(), key, command: command.get_name().to_owned(), known }
+    FileError::Unknown { path: path.to_owned(), key, command: command.get_name().to_owned(), known }
 }
 
 fn value_text(value: &toml::Value) -> Option<String> {

@@ -1,16 +1,23 @@
 //! Settings, a struct for each concern. Every one is a flag, a `FILLSTREAM_…` variable, and a key of the TOML file.
 
+mod address;
 pub(crate) mod file;
 mod span;
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
-use clap::{Args, ValueEnum};
+pub(crate) use address::without_passwords;
+use address::{listen_address, origin, public_url};
+use clap::{Args, ValueEnum, builder::RangedU64ValueParser};
 use fillstream_event_log::Durability;
 use fillstream_http_edge::Origins;
 use fillstream_swap_machine::Backoff;
 use fillstream_venues::{Faults, SimulatedSettings};
 pub(crate) use span::Span;
+use span::at_least;
 
 use crate::Failure;
 
@@ -18,7 +25,14 @@ use crate::Failure;
 #[derive(Debug, Clone, Args)]
 pub(crate) struct NatsSettings {
     /// NATS server to use instead of a private one, such as nats://127.0.0.1:4222
-    #[arg(long, env = "FILLSTREAM_NATS_URL", value_name = "URL", help_heading = "Stream")]
+    // Its value may hold a password, as the database's may: help does not print them.
+    #[arg(
+        long,
+        env = "FILLSTREAM_NATS_URL",
+        hide_env_values = true,
+        value_name = "URL",
+        help_heading = "Stream"
+    )]
     pub(crate) nats_url: Option<String>,
 
     /// Where the private nats-server, the read model and the simulated venues keep their data
@@ -37,7 +51,7 @@ pub(crate) struct NatsSettings {
     pub(crate) durability: DurabilityArg,
 
     /// Copies of the stream when it is made: 1, or 3 on a cluster
-    #[arg(long, env = "FILLSTREAM_REPLICAS", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=5), help_heading = "Stream")]
+    #[arg(long, env = "FILLSTREAM_REPLICAS", value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=5), help_heading = "Stream")]
     pub(crate) replicas: u8,
 }
 
@@ -78,23 +92,19 @@ impl NatsSettings {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct HttpSettings {
     /// Address for HTTP and sockets; only loopback addresses until authentication exists
-    #[arg(
-        long,
-        env = "FILLSTREAM_LISTEN",
-        default_value = "127.0.0.1:3000",
-        value_name = "ADDRESS",
-        help_heading = "HTTP"
-    )]
-    pub(crate) listen: SocketAddr,
+    /// [default: 127.0.0.1:3000 for api and bridge; executor and projector alone open a port only when told]
+    #[arg(long, env = "FILLSTREAM_LISTEN", value_parser = listen_address, value_name = "ADDRESS", help_heading = "HTTP")]
+    pub(crate) listen: Option<SocketAddr>,
 
     /// Address that clients are told instead of the one they asked, such as https://orders.example
-    #[arg(long, env = "FILLSTREAM_PUBLIC_URL", value_name = "URL", help_heading = "HTTP")]
+    #[arg(long, env = "FILLSTREAM_PUBLIC_URL", value_parser = public_url, value_name = "URL", help_heading = "HTTP")]
     pub(crate) public_url: Option<String>,
 
     /// Web origins that may call, such as https://desk.example; several separated by commas [default: any, on loopback]
     #[arg(
         long,
         env = "FILLSTREAM_ALLOW_ORIGIN",
+        value_parser = origin,
         value_delimiter = ',',
         value_name = "ORIGIN",
         help_heading = "HTTP"
@@ -102,11 +112,20 @@ pub(crate) struct HttpSettings {
     pub(crate) allow_origin: Vec<String>,
 }
 
+/// Where api and bridge listen when nothing is said.
+const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 3000);
+
 impl HttpSettings {
+    /// The address to open, if any.
+    pub(crate) fn address(&self, serves_clients: bool) -> Option<SocketAddr> {
+        self.listen.or(serves_clients.then_some(DEFAULT_LISTEN))
+    }
+
     /// Refuses what must not be opened.
     pub(crate) fn check(&self) -> Result<(), Failure> {
-        if !self.listen.ip().is_loopback() {
-            let address = self.listen;
+        if let Some(address) = self.listen
+            && !address.ip().is_loopback()
+        {
             return Err(format!(
                 "--listen {address}: only loopback addresses are accepted, because nobody's identity is checked yet; \
                  use 127.0.0.1:{} or [::1]:{}",
@@ -114,11 +133,6 @@ impl HttpSettings {
                 address.port()
             )
             .into());
-        }
-        if let Some(url) = &self.public_url
-            && !(url.starts_with("http://") || url.starts_with("https://"))
-        {
-            return Err(format!("--public-url {url}: must begin with http:// or https://").into());
         }
         Ok(())
     }
@@ -133,14 +147,25 @@ impl HttpSettings {
 pub(crate) struct StoreSettings {
     /// Database of the read model: sqlite:///path/file.db or postgres://user@host/database
     /// [default: a SQLite file in the data directory]
-    #[arg(long, env = "FILLSTREAM_DATABASE_URL", value_name = "URL", help_heading = "Read model")]
+    #[arg(
+        long,
+        env = "FILLSTREAM_DATABASE_URL",
+        hide_env_values = true,
+        value_name = "URL",
+        help_heading = "Read model"
+    )]
     pub(crate) database_url: Option<String>,
 }
 
 impl StoreSettings {
-    pub(crate) fn url(&self, data: &std::path::Path) -> String {
-        let file = || format!("sqlite://{}", data.join("read-model.db").display());
-        self.database_url.clone().unwrap_or_else(file)
+    /// The address of the database: the one given, else of a file in the data directory, which is made if missing.
+    pub(crate) fn url(&self, data: &Path) -> Result<String, Failure> {
+        if let Some(url) = &self.database_url {
+            return Ok(url.clone());
+        }
+        std::fs::create_dir_all(data)
+            .map_err(|error| format!("cannot make the data directory {}: {error}", data.display()))?;
+        Ok(format!("sqlite://{}", data.join("read-model.db").display()))
     }
 }
 
@@ -151,6 +176,7 @@ pub(crate) struct ExecutorSettings {
     #[arg(
         long,
         env = "FILLSTREAM_QUOTE_TIMEOUT",
+        value_parser = at_least::<1>,
         default_value = "5s",
         value_name = "TIME",
         help_heading = "Executor"
@@ -160,6 +186,7 @@ pub(crate) struct ExecutorSettings {
     #[arg(
         long,
         env = "FILLSTREAM_REBROADCAST",
+        value_parser = at_least::<1>,
         default_value = "2s",
         value_name = "TIME",
         help_heading = "Executor"
@@ -187,13 +214,14 @@ pub(crate) struct ExecutorSettings {
     #[arg(
         long,
         env = "FILLSTREAM_ACK_WAIT",
+        value_parser = at_least::<50>,
         default_value = "5s",
         value_name = "TIME",
         help_heading = "Executor"
     )]
     pub(crate) ack_wait: Span,
     /// Orders in hand at the same time, over all executors
-    #[arg(long, env = "FILLSTREAM_MAX_ACK_PENDING", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Executor")]
+    #[arg(long, env = "FILLSTREAM_MAX_ACK_PENDING", value_name = "N", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Executor")]
     pub(crate) max_ack_pending: u32,
 }
 
@@ -216,7 +244,13 @@ pub(crate) struct VenueSettings {
     #[arg(long, env = "FILLSTREAM_VENUE_LEDGER", value_name = "DIR", help_heading = "Simulated venues")]
     pub(crate) venue_ledger: Option<PathBuf>,
     /// Where all chance comes from
-    #[arg(long, env = "FILLSTREAM_VENUE_SEED", default_value_t = 0, help_heading = "Simulated venues")]
+    #[arg(
+        long,
+        env = "FILLSTREAM_VENUE_SEED",
+        value_name = "N",
+        default_value_t = 0,
+        help_heading = "Simulated venues"
+    )]
     pub(crate) venue_seed: u64,
     /// How long a quote takes
     #[arg(
@@ -258,13 +292,14 @@ pub(crate) struct VenueSettings {
     #[arg(
         long,
         env = "FILLSTREAM_BLOCK_INTERVAL",
+        value_parser = at_least::<1>,
         default_value = "400ms",
         value_name = "TIME",
         help_heading = "Simulated venues"
     )]
     pub(crate) block_interval: Span,
     /// Blocks that a transaction can land in
-    #[arg(long, env = "FILLSTREAM_LIFE_BLOCKS", default_value_t = 150, value_parser = clap::value_parser!(u64).range(1..), help_heading = "Simulated venues")]
+    #[arg(long, env = "FILLSTREAM_LIFE_BLOCKS", value_name = "N", default_value_t = 150, value_parser = clap::value_parser!(u64).range(1..), help_heading = "Simulated venues")]
     pub(crate) life_blocks: u64,
     /// What goes wrong, in thousandths: drop=100,lose_reply=50,land_late=50,revert=10,unknowable=1,…
     #[arg(
@@ -313,6 +348,7 @@ pub(crate) struct SocketSettings {
     #[arg(
         long,
         env = "FILLSTREAM_PING_INTERVAL",
+        value_parser = at_least::<1>,
         default_value = "30s",
         value_name = "TIME",
         help_heading = "Sockets"
@@ -322,6 +358,7 @@ pub(crate) struct SocketSettings {
     #[arg(
         long,
         env = "FILLSTREAM_SILENCE_LIMIT",
+        value_parser = at_least::<1>,
         default_value = "60s",
         value_name = "TIME",
         help_heading = "Sockets"
@@ -331,6 +368,7 @@ pub(crate) struct SocketSettings {
     #[arg(
         long,
         env = "FILLSTREAM_WRITE_TIMEOUT",
+        value_parser = at_least::<1>,
         default_value = "10s",
         value_name = "TIME",
         help_heading = "Sockets"
@@ -346,17 +384,35 @@ pub(crate) struct SocketSettings {
     )]
     pub(crate) socket_linger: Span,
     /// Largest message from a client, bytes
-    #[arg(long, env = "FILLSTREAM_MAX_MESSAGE", default_value_t = 1 << 20, help_heading = "Sockets")]
+    #[arg(long, env = "FILLSTREAM_MAX_MESSAGE", value_name = "BYTES", value_parser = at_least_one(), default_value_t = 1 << 20, help_heading = "Sockets")]
     pub(crate) max_message: usize,
     /// Events that a client may be behind before it is told so
-    #[arg(long, env = "FILLSTREAM_QUEUE_EVENTS", default_value_t = 100, help_heading = "Sockets")]
+    #[arg(long, env = "FILLSTREAM_QUEUE_EVENTS", value_name = "N", value_parser = at_least_one(), default_value_t = 100, help_heading = "Sockets")]
     pub(crate) queue_events: usize,
     /// Sockets at the same time
-    #[arg(long, env = "FILLSTREAM_MAX_SOCKETS", default_value_t = 20_000, help_heading = "Sockets")]
+    #[arg(long, env = "FILLSTREAM_MAX_SOCKETS", value_name = "N", value_parser = at_least_one(), default_value_t = 20_000, help_heading = "Sockets")]
     pub(crate) max_sockets: usize,
 }
 
+/// Of none of these there can be a bridge with nothing.
+fn at_least_one() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..)
+}
+
 impl SocketSettings {
+    /// Who answers every ping must never count as silent.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        let (ping, silence) = (self.ping_interval, self.silence_limit);
+        if silence.get() <= ping.get() {
+            return Err(format!(
+                "--silence-limit is {silence}, but must be above --ping-interval ({ping}): a client that only answers \
+                 pings would be closed"
+            )
+            .into());
+        }
+        Ok(())
+    }
+
     pub(crate) fn bridge(&self) -> fillstream_stream_bridge::Settings {
         fillstream_stream_bridge::Settings {
             ping_interval: self.ping_interval.get(),

@@ -8,14 +8,18 @@ pub(super) mod code {
     pub(crate) const WRONG_LAST_SEQUENCE: u64 = 10071;
     /// `wrong last sequence` without the number: in batches and on replicated streams.
     pub(crate) const WRONG_LAST_SEQUENCE_CONSTANT: u64 = 10164;
-    /// The stream does not allow atomic batches.
-    pub(crate) const BATCH_DISABLED: u64 = 10174;
     /// The batch has a gap: its leader changed, or it idled too long.
     pub(crate) const BATCH_INCOMPLETE: u64 = 10176;
     /// The batch holds an id that was stored already.
     pub(crate) const BATCH_DUPLICATE: u64 = 10201;
     /// Too many batches are under way.
     pub(crate) const BATCH_TOO_MANY_INFLIGHT: u64 = 10210;
+    /// A cluster has nobody to take it at the moment.
+    pub(crate) const UNAVAILABLE: u64 = 10008;
+    /// It was asked while its leader changed.
+    pub(crate) const NOT_LEADER: u64 = 10009;
+    /// A replicated stream cannot keep up.
+    pub(crate) const TOO_MANY_REQUESTS: u64 = 10167;
 }
 
 /// The server's answer to a publish.
@@ -36,7 +40,7 @@ pub(super) struct ServerError {
 }
 
 /// An answer, judged.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     /// Stored at this sequence; of a batch, its last message.
     Stored(u64),
@@ -44,9 +48,7 @@ pub(super) enum Outcome {
     Fenced,
     /// Nothing was stored, trying again makes sense.
     Again(String),
-    /// The stream does not take batches.
-    NoBatches,
-    /// The server will not take it.
+    /// The server will not take it; of a batch, perhaps only not as a batch.
     Refused(String),
     /// Not an answer of JetStream: nobody listens there, or it is not readable.
     Unclear,
@@ -65,10 +67,62 @@ impl Answer {
                 code::WRONG_LAST_SEQUENCE | code::WRONG_LAST_SEQUENCE_CONSTANT | code::BATCH_DUPLICATE => {
                     Outcome::Fenced
                 }
-                code::BATCH_INCOMPLETE | code::BATCH_TOO_MANY_INFLIGHT => Outcome::Again(error.description),
-                code::BATCH_DISABLED => Outcome::NoBatches,
+                code::BATCH_INCOMPLETE
+                | code::BATCH_TOO_MANY_INFLIGHT
+                | code::UNAVAILABLE
+                | code::NOT_LEADER
+                | code::TOO_MANY_REQUESTS => Outcome::Again(error.description),
                 _ => Outcome::Refused(error.description),
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_nats::{Message, StatusCode};
+
+    use super::*;
+
+    fn message(status: Option<StatusCode>, payload: &str) -> Message {
+        Message {
+            subject: "_INBOX.1.1".into(),
+            reply: None,
+            payload: payload.to_owned().into(),
+            headers: None,
+            status,
+            description: None,
+            length: 0,
+        }
+    }
+
+    #[test]
+    fn answers_are_told_apart() {
+        let check = |payload: &str, expected: Outcome| {
+            assert_eq!(Answer::judge(&message(None, payload)), expected, "{payload}");
+        };
+        check(r#"{"stream":"ORDERS","seq":7}"#, Outcome::Stored(7));
+        check(r#"{"stream":"ORDERS","seq":9,"batch":"b","count":3}"#, Outcome::Stored(9));
+        for unclear in ["", "{", "{}", "[]", r#"{"stream":"ORDERS","seq":0}"#] {
+            check(unclear, Outcome::Unclear);
+        }
+        let error = |number, expected: Outcome| {
+            check(
+                &format!(r#"{{"error":{{"code":400,"err_code":{number},"description":"why"}}}}"#),
+                expected,
+            );
+        };
+        for number in [10071, 10164, 10201] {
+            error(number, Outcome::Fenced);
+        }
+        for number in [10176, 10210, 10008, 10009, 10167] {
+            error(number, Outcome::Again("why".to_owned()));
+        }
+        // Too large, batches are off, the store is full, and what no version has said yet.
+        for number in [10054, 10174, 10077, 19999] {
+            error(number, Outcome::Refused("why".to_owned()));
+        }
+        let nobody = Answer::judge(&message(Some(StatusCode::NO_RESPONDERS), ""));
+        assert!(matches!(nobody, Outcome::Again(_)), "{nobody:?}");
     }
 }

@@ -10,49 +10,42 @@ use super::{
     answer::{Answer, Outcome},
     read,
     requests::{Answers, Requests},
-    writer::{Entry, GroupDone, tell},
+    writer::{Entry, GroupDone},
 };
 use crate::{AppendError, Consistency, LogError, NewRecord};
 
 /// Pause before something is tried again that the server could not do just now.
 const PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
-/// Room for headers within the server's `max_payload`, which counts them.
-const HEADER_ROOM: usize = 4096;
 /// CloudEvents `source` of everything that is written here.
 const SOURCE: &str = "fillstream";
+/// Only the leader knows for certain that a record is not there.
+const LEADER: Consistency = Consistency::Leader;
 
 /// Sends groups.
 #[derive(Clone)]
 pub(super) struct Committer {
     requests: Requests,
     stream: String,
+    /// Records from which on a group goes as one atomic batch.
+    batch_from: usize,
 }
 
 impl Committer {
-    pub(super) fn new(requests: Requests, stream: String) -> Self {
-        Self { requests, stream }
+    pub(super) fn new(requests: Requests, stream: String, batch_from: usize) -> Self {
+        Self { requests, stream, batch_from }
     }
 
     /// Sends a group and sees to it that each record gets its verdict, or comes back to be tried again.
-    pub(super) async fn commit(self, group: Vec<Entry>, as_batch: bool) -> GroupDone {
+    pub(super) async fn commit(self, group: Vec<Entry>) -> GroupDone {
         let subjects = group.iter().map(|entry| entry.record.subject.clone()).collect();
-        let (group, too_large) = self.split_too_large(group);
-        for (entry, limit) in too_large {
-            let size = entry.record.payload.len();
-            tell(
-                entry,
-                Err(AppendError::Refused(format!("{size} bytes are more than the server takes ({limit})"))),
-            );
-        }
-        let again = if as_batch { self.as_batch(group).await } else { self.as_plain(group).await };
+        self.requests.connected().await;
+        let again = self.send(group).await;
         GroupDone { again, subjects }
     }
 
-    fn split_too_large(&self, group: Vec<Entry>) -> (Vec<Entry>, Vec<(Entry, usize)>) {
-        let limit = self.requests.client().max_payload().saturating_sub(HEADER_ROOM);
-        let (fits, large): (Vec<_>, Vec<_>) =
-            group.into_iter().partition(|entry| entry.record.payload.len() <= limit);
-        (fits, large.into_iter().map(|entry| (entry, limit)).collect())
+    async fn send(&self, mut group: Vec<Entry>) -> Vec<Entry> {
+        group.retain(|entry| !entry.is_abandoned());
+        if group.len() >= self.batch_from { self.as_batch(group).await } else { self.as_plain(group).await }
     }
 
     /// Plain publishes, side by side.
@@ -66,10 +59,13 @@ impl Committer {
         let mut again = Vec::new();
         for (entry, answers) in sent {
             match outcome(answers).await {
-                Outcome::Stored(seq) => tell(entry, Ok(seq)),
-                Outcome::Refused(reason) => tell(entry, Err(AppendError::Refused(reason))),
+                Outcome::Stored(seq) => entry.tell(Ok(seq)),
+                Outcome::Refused(reason) => entry.tell(Err(AppendError::Refused(reason))),
                 Outcome::Fenced | Outcome::Unclear => doubtful.push(entry),
-                Outcome::Again(_) | Outcome::NoBatches => again.push(entry),
+                Outcome::Again(reason) => {
+                    debug!(reason, subject = entry.record.subject, "a record goes again");
+                    again.push(entry);
+                }
             }
         }
         if !again.is_empty() {
@@ -81,8 +77,32 @@ impl Committer {
 
     /// One atomic batch. What the server refuses as a whole is taken apart: losers are told, the rest goes again.
     async fn as_batch(&self, group: Vec<Entry>) -> Vec<Entry> {
+        match self.publish_batch(&group).await {
+            Outcome::Stored(last_seq) => {
+                let first = last_seq + 1 - group.len() as u64;
+                for (entry, seq) in group.into_iter().zip(first..) {
+                    entry.tell(Ok(seq));
+                }
+                Vec::new()
+            }
+            Outcome::Fenced => {
+                let count = group.len();
+                let left = self.resolve(group).await;
+                // At once and without newcomers: the next duplicate among those would stop it again.
+                if left.len() < count { Box::pin(self.send(left)).await } else { left }
+            }
+            Outcome::Unclear => self.resolve(group).await,
+            // Each on its own, so that only those wait or fail that are to blame.
+            Outcome::Again(reason) | Outcome::Refused(reason) => {
+                debug!(reason, "the batch is taken apart");
+                self.as_plain(group).await
+            }
+        }
+    }
+
+    async fn publish_batch(&self, group: &[Entry]) -> Outcome {
         let batch_id = Uuid::now_v7().simple().to_string();
-        let Some((last, others)) = group.split_last() else { return group };
+        let Some((last, others)) = group.split_last() else { return Outcome::Unclear };
         for (sequence, entry) in (1..).zip(others) {
             // Only the commit is answered. If one of these is not sent, the server finds the batch incomplete.
             let headers =
@@ -91,23 +111,7 @@ impl Committer {
             let _ = self.requests.client().publish_with_headers(subject, headers, payload).await;
         }
         let commit = Place { batch_id: &batch_id, sequence: group.len(), commit: true };
-        match outcome(self.publish(&last.record, Some(commit)).await).await {
-            Outcome::Stored(last_seq) => {
-                let first = last_seq + 1 - group.len() as u64;
-                for (entry, seq) in group.into_iter().zip(first..) {
-                    tell(entry, Ok(seq));
-                }
-                Vec::new()
-            }
-            Outcome::Fenced | Outcome::Unclear => self.resolve(group).await,
-            Outcome::Again(reason) => {
-                debug!(reason, "the batch goes again");
-                tokio::time::sleep(PAUSE).await;
-                group
-            }
-            // Each on its own: the refused one is told so, its neighbours are stored.
-            Outcome::NoBatches | Outcome::Refused(_) => Box::pin(self.as_plain(group)).await,
-        }
+        outcome(self.publish(&last.record, Some(commit)).await).await
     }
 
     async fn publish(&self, record: &NewRecord, place: Option<Place<'_>>) -> Result<Answers, LogError> {
@@ -116,19 +120,18 @@ impl Committer {
 
     /// Finds out what became of records: stored by us, beaten by another writer, or not there, which brings them
     /// back. Reading comes first because an answer that is lost says nothing.
-    async fn resolve(&self, doubtful: Vec<Entry>) -> Vec<Entry> {
+    async fn resolve(&self, mut doubtful: Vec<Entry>) -> Vec<Entry> {
         if doubtful.is_empty() {
             return doubtful;
         }
-        let looked_up = join_all(doubtful.iter().map(|entry| self.first_after(&entry.record))).await;
+        self.requests.connected().await;
+        doubtful.retain(|entry| !entry.is_abandoned());
+        let looked_up = join_all(doubtful.iter().map(|entry| self.look_up(&entry.record))).await;
         let mut again = Vec::new();
         let mut unreachable = false;
         for (entry, found) in doubtful.into_iter().zip(looked_up) {
             match found {
-                Ok(Some(found)) if found.event_id == Some(entry.record.event_id) => {
-                    tell(entry, Ok(found.seq))
-                }
-                Ok(Some(found)) => tell(entry, Err(AppendError::Fenced { last: found.seq })),
+                Ok(Some(verdict)) => entry.tell(verdict),
                 Ok(None) => again.push(entry),
                 Err(error) => {
                     warn!(%error, subject = entry.record.subject, "cannot see yet whether a record is stored");
@@ -143,9 +146,19 @@ impl Committer {
         again
     }
 
-    /// The first record behind the fence: ours or the one that beat us.
-    async fn first_after(&self, record: &NewRecord) -> Result<Option<crate::Record>, LogError> {
-        read::next(&self.requests, &self.stream, &record.subject, record.after + 1, Consistency::Leader).await
+    /// The verdict that the stream shows; none while the record is not there and its fence still holds.
+    async fn look_up(&self, record: &NewRecord) -> Result<Option<Result<u64, AppendError>>, LogError> {
+        let (requests, stream, subject) = (&self.requests, &self.stream, &record.subject);
+        // The first record behind the fence is ours or the one that beat us.
+        if let Some(found) = read::next(requests, stream, subject, record.after + 1, LEADER).await? {
+            let ours = found.event_id == Some(record.event_id);
+            return Ok(Some(if ours { Ok(found.seq) } else { Err(AppendError::Fenced { last: found.seq }) }));
+        }
+        if record.after == 0 {
+            return Ok(None);
+        }
+        let last = read::last(requests, stream, subject, LEADER).await?.map_or(0, |found| found.seq);
+        Ok((last < record.after).then_some(Err(AppendError::Fenced { last })))
     }
 }
 
@@ -157,11 +170,12 @@ struct Place<'a> {
 }
 
 async fn outcome(sent: Result<Answers, LogError>) -> Outcome {
-    let Ok(mut answers) = sent else { return Outcome::Unclear };
-    match answers.next().await {
-        Ok(message) => Answer::judge(&message),
-        Err(_) => Outcome::Unclear,
-    }
+    let mut answers = match sent {
+        Ok(answers) => answers,
+        Err(LogError::Server(reason)) => return Outcome::Refused(reason),
+        Err(LogError::Unreachable(_) | LogError::Recreated) => return Outcome::Unclear,
+    };
+    answers.next().await.map_or(Outcome::Unclear, |message| Answer::judge(&message))
 }
 
 fn headers(record: &NewRecord, place: Option<Place<'_>>) -> HeaderMap {

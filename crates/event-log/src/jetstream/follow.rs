@@ -1,8 +1,9 @@
-//! The tail: an ephemeral consumer without acknowledgements, watched for gaps.
+//! The tail: an ephemeral consumer without acknowledgements, watched for gaps and for the connection's end: what was under
+//! way on it is lost, and nothing tells of a gap until another message comes.
 //!
 //! ```text
 //!  consumer (mem, from N) ──▶ message: consumer sequence = former + 1 ?  yes ─▶ give it
-//!        ▲                                                    │ no, or heartbeat missed, or consumer gone
+//!        ▲                                                    │ no, or heartbeat missed, consumer or connection gone
 //!        └─────────────── again, from last given + 1 ─────────┘
 //! ```
 
@@ -14,10 +15,11 @@ use async_nats::jetstream::{
 };
 use async_trait::async_trait;
 use futures_util::{FutureExt, StreamExt};
+use tokio::sync::watch;
 use tracing::{debug, warn};
 
 use super::{Shared, connect::stream_info, read::event_id};
-use crate::{Follow, LogError, Record};
+use crate::{Follow, Link, LogError, Record};
 
 /// Messages that one pull asks for: enough to replay at full speed.
 const PULL_BATCH: usize = 2000;
@@ -31,6 +33,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// See the module's first line.
 pub(super) struct Tail {
     shared: Arc<Shared>,
+    link: watch::Receiver<Link>,
     pattern: Option<String>,
     /// The stream sequence that comes next at the earliest.
     next: u64,
@@ -48,6 +51,7 @@ impl Tail {
         pattern: Option<&str>,
     ) -> Result<Self, LogError> {
         let mut tail = Self {
+            link: shared.requests.link(),
             shared,
             pattern: pattern.map(str::to_owned),
             next: from.max(1),
@@ -61,11 +65,7 @@ impl Tail {
     }
 
     async fn subscribe(&mut self) -> Result<pull::Stream, LogError> {
-        // A stream that was recreated has other events under the same numbers.
-        let found = stream_info(&self.shared.requests, &self.shared.stream).await?;
-        if found.incarnation != self.shared.incarnation {
-            return Err(LogError::Recreated);
-        }
+        self.link.mark_unchanged();
         let context = jetstream::new(self.shared.requests.client().clone());
         let unreachable = |error: &dyn std::fmt::Display| LogError::Unreachable(error.to_string());
         let config = pull::Config {
@@ -82,6 +82,12 @@ impl Tail {
             .create_consumer_on_stream(config, self.shared.stream.as_str())
             .await
             .map_err(|error| unreachable(&error))?;
+        // A stream that was recreated has other events under the same numbers. Only now is it known to be the one that
+        // the consumer is on.
+        let found = stream_info(&self.shared.requests, &self.shared.stream).await?;
+        if found.incarnation != self.shared.incarnation {
+            return Err(LogError::Recreated);
+        }
         self.consumed = 0;
         consumer
             .stream()
@@ -97,6 +103,7 @@ impl Tail {
     async fn recover(&mut self) -> Result<(), LogError> {
         self.recreated += 1;
         loop {
+            self.shared.requests.connected().await;
             match self.subscribe().await {
                 Ok(messages) => {
                     self.messages = Some(messages);
@@ -137,7 +144,10 @@ impl Follow for Tail {
                 continue;
             };
             let message = if taken.is_empty() {
-                messages.next().await
+                tokio::select! {
+                    message = messages.next() => message,
+                    Ok(()) = self.link.changed() => None,
+                }
             } else {
                 match messages.next().now_or_never() {
                     Some(message) => message,

@@ -11,6 +11,7 @@ mod answer;
 mod batch;
 mod connect;
 mod follow;
+mod leader;
 mod read;
 mod requests;
 mod work;
@@ -55,11 +56,16 @@ impl JetStreamLog {
 #[async_trait]
 impl EventLog for JetStreamLog {
     async fn append(&self, record: NewRecord) -> Result<u64, AppendError> {
+        record.check()?;
         self.0.writer.append(record).await
     }
 
     async fn read(&self, subject: &str, from: u64, consistency: Consistency) -> Result<Page, LogError> {
         read::subject(&self.0.requests, &self.0.stream, subject, from, consistency).await
+    }
+
+    async fn first(&self, subject: &str, consistency: Consistency) -> Result<Option<Record>, LogError> {
+        read::next(&self.0.requests, &self.0.stream, subject, 1, consistency).await
     }
 
     async fn last(&self, subject: &str, consistency: Consistency) -> Result<Option<Record>, LogError> {

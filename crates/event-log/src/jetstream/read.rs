@@ -1,16 +1,13 @@
 //! Reading the stream: batched direct get for history, the leader for what must be fresh.
 //!
 //! A batched direct get is answered by many messages and an end marker (`204`), or `404` when there is nothing
-//! (ADR-31). The marker says how many more there are.
+//! (ADR-31). The marker says how many more there are; each part names the one before it, so that a lost one is missed.
 
 use async_nats::{HeaderMap, Message, StatusCode};
-use base64::{Engine, prelude::BASE64_STANDARD};
-use bytes::Bytes;
-use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{answer::ServerError, requests::Requests};
+use super::{leader::leader, requests::Requests};
 use crate::{Consistency, LogError, Page, Record};
 
 /// Records of one page: the batched direct get has no flow control, so this and [`PAGE_BYTES`] are it.
@@ -19,8 +16,6 @@ const PAGE: usize = 1000;
 const PAGE_BYTES: usize = 1 << 20;
 /// Subjects that one `multi_last` request can name or match, by the server.
 const MAX_SUBJECTS: usize = 1024;
-/// JetStream's error for "no such message".
-const NO_MESSAGE: u64 = 10037;
 
 /// A page of one literal subject from sequence `from` on.
 pub(super) async fn subject(
@@ -83,7 +78,9 @@ pub(super) async fn last_of_each(
     patterns: &[&str],
 ) -> Result<Vec<Record>, LogError> {
     let wanted = json!({ "multi_last": patterns, "batch": MAX_SUBJECTS });
-    Ok(direct(requests, stream, &wanted).await?.records)
+    let page = direct(requests, stream, &wanted).await?;
+    // No second page: its subjects could have moved into the first one meanwhile.
+    if page.more { Err(LogError::Server(format!("{patterns:?} are too much"))) } else { Ok(page.records) }
 }
 
 async fn one(
@@ -107,8 +104,14 @@ async fn direct(requests: &Requests, stream: &str, wanted: &serde_json::Value) -
     loop {
         let message = answers.next().await?;
         match message.status {
-            None | Some(StatusCode::OK) => page.records.push(record(message)?),
+            None | Some(StatusCode::OK) => {
+                if batched {
+                    follows(&page, &message)?;
+                }
+                page.records.push(record(message)?);
+            }
             Some(status) if status.as_u16() == 204 => {
+                follows(&page, &message)?;
                 page.more = number(message.headers.as_ref(), "Nats-Num-Pending").is_some_and(|more| more > 0);
                 return Ok(page);
             }
@@ -127,63 +130,13 @@ async fn direct(requests: &Requests, stream: &str, wanted: &serde_json::Value) -
     }
 }
 
-#[derive(Deserialize)]
-struct LeaderAnswer {
-    message: Option<StoredMessage>,
-    error: Option<ServerError>,
-}
-
-#[derive(Deserialize)]
-struct StoredMessage {
-    subject: String,
-    seq: u64,
-    #[serde(default)]
-    hdrs: String,
-    #[serde(default)]
-    data: String,
-}
-
-/// One message through `STREAM.MSG.GET`, which only the leader answers.
-async fn leader(
-    requests: &Requests,
-    stream: &str,
-    wanted: &serde_json::Value,
-) -> Result<Option<Record>, LogError> {
-    let subject = format!("$JS.API.STREAM.MSG.GET.{stream}");
-    let message = requests.ask(subject, wanted.to_string().into()).await?;
-    if message.status == Some(StatusCode::NO_RESPONDERS) {
-        return Err(LogError::Unreachable("nobody answers for the stream".to_owned()));
+/// A connection that breaks and comes back in between can take parts of an answer with it.
+fn follows(page: &Page, message: &Message) -> Result<(), LogError> {
+    let last = page.records.last().map_or(0, |record| record.seq);
+    if number(message.headers.as_ref(), "Nats-Last-Sequence") == Some(last) {
+        return Ok(());
     }
-    let answer: LeaderAnswer =
-        serde_json::from_slice(&message.payload).map_err(|error| LogError::Server(error.to_string()))?;
-    match (answer.message, answer.error) {
-        (Some(stored), _) => stored.into_record().map(Some),
-        (None, Some(error)) if error.err_code == NO_MESSAGE => Ok(None),
-        (None, Some(error)) => Err(LogError::Server(error.description)),
-        (None, None) => Err(LogError::Server("an answer without a message".to_owned())),
-    }
-}
-
-impl StoredMessage {
-    fn into_record(self) -> Result<Record, LogError> {
-        let decode = |text: &str| {
-            BASE64_STANDARD.decode(text).map_err(|error| LogError::Server(format!("not base64: {error}")))
-        };
-        let headers = decode(&self.hdrs)?;
-        Ok(Record {
-            seq: self.seq,
-            subject: self.subject,
-            event_id: event_id_of_raw(&headers),
-            payload: Bytes::from(decode(&self.data)?),
-        })
-    }
-}
-
-/// The `ce-id` of a raw header block (`NATS/1.0\r\nname: value\r\n…`).
-fn event_id_of_raw(headers: &[u8]) -> Option<Uuid> {
-    let text = std::str::from_utf8(headers).ok()?;
-    let value = text.lines().find_map(|line| line.strip_prefix("ce-id:"))?;
-    Uuid::try_parse(value.trim()).ok()
+    Err(LogError::Unreachable("a part of the answer is lost".to_owned()))
 }
 
 /// The `ce-id` of parsed headers.
@@ -204,5 +157,49 @@ fn record(message: Message) -> Result<Record, LogError> {
             Ok(Record { seq, subject, event_id: event_id(headers), payload: message.payload })
         }
         (Some(_) | None, Some(_) | None) => Err(LogError::Server("a message without its place".to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    /// A part of an answer that names the one before it.
+    fn part(last: Option<u64>) -> Message {
+        let mut headers = HeaderMap::new();
+        if let Some(last) = last {
+            headers.insert("Nats-Last-Sequence", last.to_string());
+        }
+        Message {
+            subject: "_INBOX.1.1".into(),
+            reply: None,
+            payload: Bytes::new(),
+            headers: Some(headers),
+            status: None,
+            description: None,
+            length: 0,
+        }
+    }
+
+    #[test]
+    fn a_lost_part_is_missed() {
+        let check = |so_far: &[u64], last: Option<u64>, follows_it: bool| {
+            let record = |seq: &u64| Record {
+                seq: *seq,
+                subject: "orders.1".to_owned(),
+                event_id: None,
+                payload: Bytes::new(),
+            };
+            let page = Page { records: so_far.iter().map(record).collect(), more: false };
+            assert_eq!(follows(&page, &part(last)).is_ok(), follows_it, "{last:?} after {so_far:?}");
+        };
+        check(&[], Some(0), true);
+        check(&[2, 5], Some(5), true);
+        check(&[], Some(2), false);
+        check(&[2, 5], Some(9), false);
+        check(&[2, 5], Some(0), false);
+        check(&[2, 5], None, false);
     }
 }

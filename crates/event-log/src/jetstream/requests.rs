@@ -12,13 +12,14 @@ use std::{
     time::Duration,
 };
 
-use async_nats::{Client, HeaderMap, Message};
+use async_nats::{Client, HeaderMap, Message, PublishErrorKind};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use parking_lot::Mutex;
 use tokio::{
     sync::{mpsc, watch},
-    time::timeout,
+    task::JoinSet,
+    time::{Instant, timeout, timeout_at},
 };
 
 use crate::{Link, LogError};
@@ -37,6 +38,8 @@ pub(super) struct Requests {
     next: Arc<AtomicU64>,
     waiting: Waiting,
     link: watch::Receiver<Link>,
+    /// Ends with the last of the clones, and the connection with it.
+    _router: Arc<JoinSet<()>>,
 }
 
 /// Tells requests about the connection; made before the connection is.
@@ -66,6 +69,8 @@ pub(super) struct Answers {
     id: u64,
     waiting: Waiting,
     received: mpsc::UnboundedReceiver<Message>,
+    /// When the next one is late.
+    until: Instant,
 }
 
 impl Requests {
@@ -76,19 +81,20 @@ impl Requests {
             .await
             .map_err(|error| LogError::Unreachable(error.to_string()))?;
         let waiting = Arc::clone(&keeper.waiting);
-        let requests = Self {
-            client,
-            inbox: inbox.into(),
-            next: Arc::default(),
-            waiting: Arc::clone(&waiting),
-            link: keeper.link.subscribe(),
-        };
-        tokio::spawn(async move {
+        let mut router = JoinSet::new();
+        router.spawn(async move {
             while let Some(message) = answers.next().await {
                 route(&waiting, message);
             }
         });
-        Ok(requests)
+        Ok(Self {
+            client,
+            inbox: inbox.into(),
+            next: Arc::default(),
+            waiting: Arc::clone(&keeper.waiting),
+            link: keeper.link.subscribe(),
+            _router: Arc::new(router),
+        })
     }
 
     pub(super) fn client(&self) -> &Client {
@@ -97,6 +103,12 @@ impl Requests {
 
     pub(super) fn link(&self) -> watch::Receiver<Link> {
         self.link.clone()
+    }
+
+    /// Waits for the connection. What is sent without one waits in line, and may be stale when it goes out.
+    pub(super) async fn connected(&self) {
+        // The sender is held by the client, which is held here.
+        let _ = self.link.clone().wait_for(|link| *link == Link::Up).await;
     }
 
     /// Sends a request; the answers arrive at what is returned.
@@ -109,7 +121,8 @@ impl Requests {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let (sender, received) = mpsc::unbounded_channel();
         self.waiting.lock().insert(id, sender);
-        let answers = Answers { id, waiting: Arc::clone(&self.waiting), received };
+        let until = Instant::now() + ANSWER_TIMEOUT;
+        let answers = Answers { id, waiting: Arc::clone(&self.waiting), received, until };
         let reply = format!("{}.{id}", self.inbox);
         let sent = match headers {
             Some(headers) => {
@@ -117,8 +130,14 @@ impl Requests {
             }
             None => self.client.publish_with_reply(subject, reply, payload).await,
         };
-        sent.map_err(|error| LogError::Unreachable(error.to_string()))?;
-        Ok(answers)
+        match sent {
+            Ok(()) => Ok(answers),
+            Err(error) if error.kind() == PublishErrorKind::Send => {
+                Err(LogError::Unreachable(error.to_string()))
+            }
+            // The client refuses what would make the server drop the connection.
+            Err(error) => Err(LogError::Server(error.to_string())),
+        }
     }
 
     /// One request, one answer.
@@ -131,8 +150,11 @@ impl Requests {
 impl Answers {
     /// The next answer.
     pub(super) async fn next(&mut self) -> Result<Message, LogError> {
-        match timeout(ANSWER_TIMEOUT, self.received.recv()).await {
-            Ok(Some(message)) => Ok(message),
+        match timeout_at(self.until, self.received.recv()).await {
+            Ok(Some(message)) => {
+                self.until = Instant::now() + ANSWER_TIMEOUT;
+                Ok(message)
+            }
             Ok(None) | Err(_) => Err(lost()),
         }
     }

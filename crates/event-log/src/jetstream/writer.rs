@@ -8,7 +8,7 @@
 //!                        verdict per record: stored | fenced | again (goes back to the front)
 //! ```
 //! A record whose answer is lost is looked for in the stream before it is sent again, and its fence makes a
-//! second sending harmless: the stream takes one of the two.
+//! second sending harmless: the stream takes one of the two. A record whose caller has gone away is not sent any more.
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -18,18 +18,19 @@ use std::{
 use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use tokio::{
     sync::{mpsc, oneshot},
-    time::Instant,
+    time::timeout,
 };
 
 use super::{batch::Committer, requests::Requests};
 use crate::{AppendError, Durability, NewRecord};
 
-/// Callers that may wait in line before the next one waits for a place: as many as a few full batches.
+/// Records that may wait in line, and as many again that may wait to be grouped, before the next caller waits for a
+/// place: a few full batches.
 const QUEUE: usize = 8192;
 /// The server's limit of an atomic batch.
 pub(super) const MAX_BATCH: usize = 1000;
-/// How long a record is pursued before its writer is told that nothing is known: longer than a restart of the
-/// server takes, shorter than people wait.
+/// How long a caller waits, in line and for the stream, before it is told that nothing is known: longer than a restart
+/// of the server takes, shorter than people wait.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How records are grouped; the figures are the measured break-even of batches, by durability.
@@ -57,7 +58,18 @@ impl Grouping {
 pub(super) struct Entry {
     pub(super) record: NewRecord,
     pub(super) verdict: oneshot::Sender<Result<u64, AppendError>>,
-    pub(super) give_up: Instant,
+}
+
+impl Entry {
+    /// Tells the caller, who may have gone away meanwhile.
+    pub(super) fn tell(self, verdict: Result<u64, AppendError>) {
+        let _ = self.verdict.send(verdict);
+    }
+
+    /// Nobody waits for a verdict any more.
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.verdict.is_closed()
+    }
 }
 
 /// A group's end: what must be tried again, and the subjects that are free again.
@@ -74,30 +86,33 @@ impl Writer {
     pub(super) fn start(requests: Requests, stream: String, durability: Durability) -> Self {
         let (sender, queue) = mpsc::channel(QUEUE);
         let grouping = Grouping::for_durability(durability);
-        tokio::spawn(run(queue, Committer::new(requests, stream), grouping));
+        let committer = Committer::new(requests, stream, grouping.batch_from);
+        tokio::spawn(run(queue, committer, grouping.groups_in_flight));
         Self(sender)
     }
 
     pub(super) async fn append(&self, record: NewRecord) -> Result<u64, AppendError> {
         let (verdict, told) = oneshot::channel();
-        let entry = Entry { record, verdict, give_up: Instant::now() + PATIENCE };
-        self.0.send(entry).await.map_err(|_| AppendError::Closed)?;
-        told.await.unwrap_or(Err(AppendError::Unknown))
+        let pursued = async {
+            self.0.send(Entry { record, verdict }).await.map_err(|_| AppendError::Closed)?;
+            told.await.unwrap_or(Err(AppendError::Unknown))
+        };
+        timeout(PATIENCE, pursued).await.unwrap_or(Err(AppendError::Unknown))
     }
 }
 
-async fn run(mut queue: mpsc::Receiver<Entry>, committer: Committer, grouping: Grouping) {
+/// Runs until the last handle is gone and every group has ended.
+async fn run(mut queue: mpsc::Receiver<Entry>, committer: Committer, groups_in_flight: usize) {
     let mut waiting = VecDeque::new();
     let mut busy = HashSet::new();
     let mut in_flight: FuturesUnordered<BoxFuture<'static, GroupDone>> = FuturesUnordered::new();
     let mut arrived = Vec::new();
+    let mut open = true;
     loop {
-        let may_start = in_flight.len() < grouping.groups_in_flight;
+        let may_start = in_flight.len() < groups_in_flight;
         tokio::select! {
-            taken = queue.recv_many(&mut arrived, MAX_BATCH), if may_start && waiting.len() < QUEUE => {
-                if taken == 0 && in_flight.is_empty() && waiting.is_empty() {
-                    return;
-                }
+            taken = queue.recv_many(&mut arrived, MAX_BATCH), if open && may_start && waiting.len() < QUEUE => {
+                open = taken > 0;
                 waiting.extend(arrived.drain(..));
             }
             Some(done) = in_flight.next(), if !in_flight.is_empty() => {
@@ -108,19 +123,20 @@ async fn run(mut queue: mpsc::Receiver<Entry>, committer: Committer, grouping: G
                     waiting.push_front(entry);
                 }
                 // What arrived meanwhile joins the group that is formed now.
-                while let Ok(entry) = queue.try_recv() {
+                while waiting.len() < QUEUE
+                    && let Ok(entry) = queue.try_recv()
+                {
                     waiting.push_back(entry);
                 }
             }
+            else => return,
         }
-        while in_flight.len() < grouping.groups_in_flight {
+        while in_flight.len() < groups_in_flight {
             let group = form_group(&mut waiting, &mut busy);
             if group.is_empty() {
                 break;
             }
-            let as_batch = group.len() >= grouping.batch_from;
-            let committer = committer.clone();
-            in_flight.push(Box::pin(async move { committer.commit(group, as_batch).await }));
+            in_flight.push(Box::pin(committer.clone().commit(group)));
         }
     }
 }
@@ -133,9 +149,10 @@ fn form_group(waiting: &mut VecDeque<Entry>, busy: &mut HashSet<String>) -> Vec<
     while group.len() < MAX_BATCH
         && let Some(entry) = waiting.pop_front()
     {
-        if entry.give_up <= Instant::now() {
-            tell(entry, Err(AppendError::Unknown));
-        } else if busy.insert(entry.record.subject.clone()) {
+        if entry.is_abandoned() {
+            continue;
+        }
+        if busy.insert(entry.record.subject.clone()) {
             group.push(entry);
         } else {
             left.push_back(entry);
@@ -144,9 +161,4 @@ fn form_group(waiting: &mut VecDeque<Entry>, busy: &mut HashSet<String>) -> Vec<
     left.append(waiting);
     *waiting = left;
     group
-}
-
-/// Tells the caller, who may have gone away meanwhile.
-pub(super) fn tell(entry: Entry, verdict: Result<u64, AppendError>) {
-    let _ = entry.verdict.send(verdict);
 }

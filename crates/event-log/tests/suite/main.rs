@@ -10,17 +10,18 @@
     reason = "tests: their names say what they show, a panic is a failure"
 )]
 
-//mod connection;
+mod connection;
 mod contract;
-//mod cuts;
-//mod groups;
-//mod kills;
-//mod outage;
-//mod paging;
-//mod proxy;
+mod cuts;
+mod follow;
+mod groups;
+mod kills;
+mod outage;
+mod paging;
+mod proxy;
 mod records;
-//mod recreated;
+mod recreated;
 mod replica;
 mod server;
-//mod tail;
-//mod work;
+mod tail;
+mod work;

@@ -4,6 +4,7 @@ use std::{collections::HashMap, time::Duration};
 
 use bytes::Bytes;
 use fillstream_event_log::{AppendError, Consistency, EventLog, Follow, NewRecord, Page, Record};
+use futures_util::future::join_all;
 use uuid::Uuid;
 
 use crate::server::Stored;
@@ -92,6 +93,44 @@ pub(crate) fn seqs(records: &[Record]) -> Vec<u64> {
 
 /// An append and what it was answered.
 pub(crate) type Told = (NewRecord, Result<u64, AppendError>);
+
+/// Appends one after the other what finds its fence as it says.
+pub(crate) async fn fill(log: &dyn EventLog, records: &[NewRecord]) -> Vec<Record> {
+    let mut stored = Vec::new();
+    for record in records {
+        let seq = log.append(record.clone()).await.unwrap();
+        stored.push(stored_as(record, seq));
+    }
+    stored
+}
+
+/// Appends at once. On a runtime of one thread they all wait before the log does anything.
+pub(crate) async fn append_all(log: &dyn EventLog, records: Vec<NewRecord>) -> Vec<Told> {
+    let appends = records.into_iter().map(async |record| (record.clone(), log.append(record).await));
+    soon("all verdicts", join_all(appends)).await
+}
+
+/// Appends to one subject, one after the other. What is not known is tried again at the same fence.
+pub(crate) async fn write_while(
+    log: &dyn EventLog,
+    subject: &str,
+    go_on: impl Fn(&[Told]) -> bool,
+) -> Vec<Told> {
+    let mut told: Vec<Told> = Vec::new();
+    let mut after = 0;
+    while go_on(&told) {
+        let record = record(subject, after);
+        let verdict = soon("a verdict", log.append(record.clone())).await;
+        match &verdict {
+            Ok(seq) => after = *seq,
+            Err(AppendError::Fenced { last }) => after = *last,
+            Err(AppendError::Unknown) => {}
+            Err(AppendError::Refused(_) | AppendError::Closed) => panic!("{verdict:?}"),
+        }
+        told.push((record, verdict));
+    }
+    told
+}
 
 /// Holds the answers against the stream: nothing lost, nothing double, nothing stored that was refused.
 pub(crate) fn assert_agree(told: &[Told], stored: &[Stored]) {

@@ -8,7 +8,10 @@ use std::{
     },
 };
 
-use async_nats::jetstream::{self, stream::Stream};
+use async_nats::{
+    Subscriber,
+    jetstream::{self, stream::Stream},
+};
 use fillstream_event_log::{
     Definitions, Durability, EventLog, JetStreamLog, LogOptions, MemoryLog, StreamInfo,
 };
@@ -117,31 +120,44 @@ impl Witness {
     }
 
     /// A request to JetStream's interface, which must succeed.
-    pub(crate) async fn api(&self, subject: &str, body: &Value) -> Value {
-        let answer = self.0.request(format!("$JS.API.{subject}"), body.to_string().into()).await.unwrap();
+    pub(crate) async fn api(&self, subject: &str, body: &str) -> Value {
+        let body = body.to_owned().into();
+        let answer = self.0.request(format!("$JS.API.{subject}"), body).await.unwrap();
         let answer: Value = serde_json::from_slice(&answer.payload).unwrap();
         assert!(answer.get("error").is_none(), "{subject}: {answer}");
         answer
     }
 
+    /// Listens without ever answering.
+    pub(crate) async fn listen(&self, subject: &'static str) -> Subscriber {
+        self.0.subscribe(subject).await.unwrap()
+    }
+
+    /// Has a consumer's next message sent to somebody else than the one who follows it.
+    pub(crate) async fn steal_from(&self, consumer: &str, to: &'static str) {
+        let subject = format!("$JS.API.CONSUMER.MSG.NEXT.ORDERS.{consumer}");
+        self.0.publish_with_reply(subject, to, "1".into()).await.unwrap();
+        self.0.flush().await.unwrap();
+    }
+
     pub(crate) async fn delete_stream(&self) {
-        self.api("STREAM.DELETE.ORDERS", &Value::Null).await;
+        self.api("STREAM.DELETE.ORDERS", "").await;
     }
 
     pub(crate) async fn create_stream(&self) {
-        self.api("STREAM.CREATE.ORDERS", &stream_definition()).await;
+        self.api("STREAM.CREATE.ORDERS", ORDERS).await;
     }
 
     /// Names of the stream's consumers.
     pub(crate) async fn consumers(&self) -> Vec<String> {
-        let answer = self.api("CONSUMER.NAMES.ORDERS", &Value::Null).await;
+        let answer = self.api("CONSUMER.NAMES.ORDERS", "").await;
         let names = answer["consumers"].as_array().cloned().unwrap_or_default();
         names.iter().map(|name| name.as_str().unwrap().to_owned()).collect()
     }
 
     pub(crate) async fn delete_consumers(&self) {
         for name in self.consumers().await {
-            self.api(&format!("CONSUMER.DELETE.ORDERS.{name}"), &Value::Null).await;
+            self.api(&format!("CONSUMER.DELETE.ORDERS.{name}"), "").await;
         }
     }
 }

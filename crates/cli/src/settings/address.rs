@@ -1,0 +1,77 @@
+//! Addresses as people write them.
+
+use std::net::SocketAddr;
+
+use axum::http::Uri;
+
+/// Reads an address to listen on.
+pub(crate) fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| "must be an IP address and a port, such as 127.0.0.1:3000 or [::1]:3000".to_owned())
+}
+
+/// NATS addresses as they may be printed: whoever reads a log needs no password.
+pub(crate) fn without_passwords(urls: &str) -> String {
+    let bare = |url: &str| {
+        let (scheme, rest) = url.split_once("://")?;
+        let (_, host) = rest.rsplit_once('@')?;
+        Some(format!("{scheme}://{host}"))
+    };
+    urls.split(',').map(|url| bare(url).unwrap_or_else(|| url.to_owned())).collect::<Vec<_>>().join(",")
+}
+
+/// Reads the public address: where it begins is all that is told of it.
+pub(crate) fn public_url(text: &str) -> Result<String, String> {
+    let uri = text.parse::<Uri>().ok().filter(|uri| uri.query().is_none());
+    match uri.as_ref().and_then(Uri::scheme_str) {
+        Some("http" | "https") => Ok(text.to_owned()),
+        Some(_) | None => Err("must be such as https://orders.example".to_owned()),
+    }
+}
+
+/// Reads an origin: it is compared with what browsers send, byte by byte.
+pub(crate) fn origin(text: &str) -> Result<String, String> {
+    let whole = |uri: Uri| Some(format!("{}://{}", uri.scheme_str()?, uri.authority()?.as_str()));
+    let as_sent = text.parse().ok().and_then(whole).filter(|whole| whole == &text.to_ascii_lowercase());
+    as_sent.filter(|whole| whole == text && !text.contains('@')).ok_or_else(|| {
+        "must be scheme and host as browsers send them, in lower case and without a path: https://desk.example"
+            .to_owned()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_not_shown() {
+        for (urls, shown) in [
+            ("nats://127.0.0.1:4222", "nats://127.0.0.1:4222"),
+            ("nats://me:p@ss@a:1,b:2,tls://token@c", "nats://a:1,b:2,tls://c"),
+        ] {
+            assert_eq!(without_passwords(urls), shown);
+        }
+    }
+
+    #[test]
+    fn addresses_that_would_never_do_are_refused() {
+        for (text, is_origin, is_url) in [
+            ("https://desk.example", true, true),
+            ("http://localhost:5173", true, true),
+            ("http://[::1]:5173", true, true),
+            ("https://desk.example/", false, true),
+            ("https://desk.example/orders", false, true),
+            ("https://Desk.example", false, true),
+            ("chrome-extension://abcdef", true, false),
+            ("https://desk.example?x", false, false),
+            ("https://", false, false),
+            ("desk.example", false, false),
+            ("*", false, false),
+            ("null", false, false),
+            ("", false, false),
+        ] {
+            assert_eq!(origin(text).is_ok(), is_origin, "{text:?} as an origin");
+            assert_eq!(public_url(text).is_ok(), is_url, "{text:?} as a public address");
+        }
+    }
+}

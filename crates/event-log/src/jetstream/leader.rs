@@ -1,0 +1,72 @@
+//! One message from the leader, through `STREAM.MSG.GET`: what was acknowledged before is there.
+
+use async_nats::StatusCode;
+use base64::{Engine, prelude::BASE64_STANDARD};
+use bytes::Bytes;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::{answer::ServerError, requests::Requests};
+use crate::{LogError, Record};
+
+/// JetStream's error for "no such message".
+const NO_MESSAGE: u64 = 10037;
+
+#[derive(Deserialize)]
+struct LeaderAnswer {
+    message: Option<StoredMessage>,
+    error: Option<ServerError>,
+}
+
+#[derive(Deserialize)]
+struct StoredMessage {
+    subject: String,
+    seq: u64,
+    #[serde(default)]
+    hdrs: String,
+    #[serde(default)]
+    data: String,
+}
+
+/// The message that the request names, if there is one.
+pub(super) async fn leader(
+    requests: &Requests,
+    stream: &str,
+    wanted: &serde_json::Value,
+) -> Result<Option<Record>, LogError> {
+    let subject = format!("$JS.API.STREAM.MSG.GET.{stream}");
+    let message = requests.ask(subject, wanted.to_string().into()).await?;
+    if message.status == Some(StatusCode::NO_RESPONDERS) {
+        return Err(LogError::Unreachable("nobody answers for the stream".to_owned()));
+    }
+    let answer: LeaderAnswer =
+        serde_json::from_slice(&message.payload).map_err(|error| LogError::Server(error.to_string()))?;
+    match (answer.message, answer.error) {
+        (Some(stored), _) => stored.into_record().map(Some),
+        (None, Some(error)) if error.err_code == NO_MESSAGE => Ok(None),
+        (None, Some(error)) => Err(LogError::Server(error.description)),
+        (None, None) => Err(LogError::Server("an answer without a message".to_owned())),
+    }
+}
+
+impl StoredMessage {
+    fn into_record(self) -> Result<Record, LogError> {
+        let decode = |text: &str| {
+            BASE64_STANDARD.decode(text).map_err(|error| LogError::Server(format!("not base64: {error}")))
+        };
+        let headers = decode(&self.hdrs)?;
+        Ok(Record {
+            seq: self.seq,
+            subject: self.subject,
+            event_id: event_id_of_raw(&headers),
+            payload: Bytes::from(decode(&self.data)?),
+        })
+    }
+}
+
+/// The `ce-id` of a raw header block (`NATS/1.0\r\nname: value\r\n…`).
+fn event_id_of_raw(headers: &[u8]) -> Option<Uuid> {
+    let text = std::str::from_utf8(headers).ok()?;
+    let value = text.lines().find_map(|line| line.strip_prefix("ce-id:"))?;
+    Uuid::try_parse(value.trim()).ok()
+}

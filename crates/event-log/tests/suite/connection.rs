@@ -1,0 +1,110 @@
+//! The connection: opening, losing and closing it.
+
+use fillstream_event_log::{
+    ConnectError, Definitions, Durability, EventLog, JetStreamLog, Link, LogError, LogOptions,
+};
+use serde_json::json;
+
+use crate::{
+    proxy::{Proxy, Way},
+    records::{eventually, placed, soon},
+    server::{Server, stream_definition},
+};
+
+fn options(url: String) -> LogOptions {
+    LogOptions { url, name: "suite".to_owned(), durability: Durability::Fsync }
+}
+
+#[tokio::test]
+async fn a_log_opens_whoever_else_opens_it() {
+    let server = Server::durable();
+    let logs = futures_util::future::join_all((0..8).map(|_| server.log())).await;
+    for (n, log) in logs.iter().enumerate() {
+        assert_eq!(log.append(placed(n)).await, Ok(n as u64 + 1));
+        assert_eq!(log.incarnation(), logs[0].incarnation());
+    }
+}
+
+#[tokio::test]
+async fn what_the_log_rests_on_is_checked() {
+    let check = async |setting: &str, wrong: serde_json::Value| {
+        let server = Server::durable();
+        let mut stream = stream_definition();
+        stream[setting] = wrong;
+        // The stream is made as it is told, and not changed once it is there.
+        for definition in [stream, stream_definition()] {
+            let definitions = Definitions { stream: definition };
+            let refused = JetStreamLog::open(&options(server.process.url()), &definitions).await.err();
+            assert!(
+                matches!(&refused, Some(ConnectError::Settings { setting: found, .. }) if *found == setting),
+                "{setting}: {refused:?}"
+            );
+        }
+    };
+    check("allow_direct", json!(false)).await;
+    check("deny_delete", json!(false)).await;
+    check("deny_purge", json!(false)).await;
+}
+
+#[tokio::test]
+async fn a_stream_without_batches_takes_all_the_same() {
+    let server = Server::durable();
+    let mut stream = stream_definition();
+    stream["allow_atomic"] = json!(false);
+    let log = JetStreamLog::open(&options(server.process.url()), &Definitions { stream }).await.unwrap();
+    let appends = (0..100).map(|n| log.append(placed(n)));
+    let verdicts = futures_util::future::join_all(appends).await;
+    assert!(verdicts.iter().all(Result::is_ok), "{verdicts:?}");
+    assert!(server.witness().await.stored().await.iter().all(|record| record.batch.is_none()));
+}
+
+#[tokio::test]
+async fn no_server_and_no_name_are_said() {
+    let nobody = LogOptions { url: "nats://127.0.0.1:1".to_owned(), ..options(String::new()) };
+    let definitions = Definitions { stream: stream_definition() };
+    let refused = JetStreamLog::open(&nobody, &definitions).await.err();
+    assert!(matches!(refused, Some(ConnectError::Server { .. })), "{refused:?}");
+
+    let server = Server::durable();
+    let nameless = Definitions { stream: json!({ "subjects": ["orders.>"] }) };
+    let refused = JetStreamLog::open(&options(server.process.url()), &nameless).await.err();
+    assert!(matches!(refused, Some(ConnectError::Definition)), "{refused:?}");
+}
+
+#[tokio::test]
+async fn the_link_tells_of_an_outage_and_its_end() {
+    let server = std::sync::Arc::new(Server::durable());
+    let log = server.log().await;
+    let mut link = log.link();
+    assert_eq!(*link.borrow(), Link::Up);
+
+    server.with_process(fillstream_nats_server::PrivateServer::kill_and_hold).await;
+    soon("it is down", link.wait_for(|link| *link == Link::Down)).await.unwrap();
+    let unread = soon("an answer", log.info()).await;
+    assert!(matches!(unread, Err(LogError::Unreachable(_))), "{unread:?}");
+
+    server.with_process(|process| process.resume().unwrap()).await;
+    soon("it is up", link.wait_for(|link| *link == Link::Up)).await.unwrap();
+    assert_eq!(soon("an append", log.append(placed(1))).await, Ok(1));
+}
+
+#[tokio::test]
+async fn a_log_that_nobody_holds_closes_its_connection() {
+    let server = Server::durable();
+    let proxy = Proxy::before(&server).await;
+    let log = server.log_at(&proxy.url()).await;
+    let mut tail = log.follow(0, None).await.unwrap();
+    log.append(placed(1)).await.unwrap();
+    assert_eq!(tail.next(1).await.unwrap().len(), 1);
+    assert_eq!(proxy.connections(), 1);
+
+    drop(log);
+    // The tail still needs it.
+    proxy.cut_after(Way::Answer, 0);
+    server.log().await.append(placed(2)).await.unwrap();
+    assert_eq!(soon("the next record", tail.next(1)).await.unwrap()[0].seq, 2);
+    assert_eq!(proxy.connections(), 1);
+
+    drop(tail);
+    eventually("the connection is closed", async || proxy.connections() == 0).await;
+}

@@ -1,0 +1,96 @@
+//! What the tail of every log promises, tried on each of them.
+
+use std::sync::Arc;
+
+use fillstream_event_log::{EventLog, Follow};
+
+use crate::{
+    records::{append_all, fill, placed, record, seqs, soon, stored_as, take},
+    server::on_each_log,
+};
+
+#[tokio::test]
+async fn a_tail_gives_all_from_where_it_begins() {
+    on_each_log(async |log| {
+        let mut stored = fill(&*log, &(0..5).map(placed).collect::<Vec<_>>()).await;
+        let mut of_old = Vec::new();
+        // From the start under both its names, the middle, the end, and from where nothing is yet.
+        for from in [0, 1, 3, 5, 6, 8] {
+            of_old.push((from, log.follow(from, None).await.unwrap()));
+        }
+        stored.extend(fill(&*log, &(5..10).map(placed).collect::<Vec<_>>()).await);
+        for (from, mut tail) in of_old {
+            let expected = &stored[usize::try_from(from).unwrap().saturating_sub(1)..];
+            assert_eq!(take(&mut *tail, expected.len()).await, expected, "from {from}");
+            assert_eq!(tail.recreated(), 0);
+            // The server counts what a tail has skipped that began beyond the end.
+            assert!(tail.behind() == 0 || from > 6, "{} behind, from {from}", tail.behind());
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_tail_gives_no_more_than_is_asked_for_and_says_what_is_left() {
+    on_each_log(async |log| {
+        let stored = fill(&*log, &(0..7).map(placed).collect::<Vec<_>>()).await;
+        let mut tail = log.follow(2, None).await.unwrap();
+        for (index, record) in stored.iter().enumerate().skip(1) {
+            assert_eq!(soon("a record", tail.next(1)).await.unwrap(), std::slice::from_ref(record));
+            assert_eq!(tail.behind(), 6 - index as u64);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_tail_of_a_pattern_gives_what_matches() {
+    on_each_log(async |log| {
+        let mut tail = log.follow(0, Some("orders.swap.*.placed")).await.unwrap();
+        let mut stored = Vec::new();
+        for n in 0..30 {
+            let others = [record(format!("orders.swap.{n}.progress"), 0), record(format!("markets.{n}"), 0)];
+            stored.extend(fill(&*log, &[placed(n)]).await);
+            fill(&*log, &others).await;
+        }
+        assert_eq!(take(&mut *tail, 30).await, stored);
+        let mut from = log.follow(stored[10].seq + 1, Some("orders.swap.*.placed")).await.unwrap();
+        assert_eq!(take(&mut *from, 19).await, stored[11..]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn two_tails_give_the_same_while_it_is_written() {
+    on_each_log(async |log| {
+        let follow = async |log: Arc<dyn EventLog>| take(&mut *log.follow(0, None).await.unwrap(), 500).await;
+        let writes = append_all(&*log, (0..500).map(placed).collect());
+        let (told, one, other) = tokio::join!(writes, follow(Arc::clone(&log)), follow(Arc::clone(&log)));
+        let mut stored: Vec<_> =
+            told.iter().map(|(record, seq)| stored_as(record, seq.clone().unwrap())).collect();
+        stored.sort_by_key(|record| record.seq);
+        assert_eq!(seqs(&stored), (1..=500).collect::<Vec<_>>());
+        assert_eq!((&one, &other), (&stored, &stored));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_tail_that_is_interrupted_while_it_waits_loses_nothing() {
+    on_each_log(async |log| {
+        let mut tail: Box<dyn Follow> = log.follow(0, None).await.unwrap();
+        let mut given = Vec::new();
+        let mut writes = Box::pin(append_all(&*log, (0..300).map(placed).collect()));
+        let mut written = false;
+        // Whoever waits for a tail waits for other things as well.
+        while given.len() < 300 {
+            tokio::select! {
+                _ = &mut writes, if !written => written = true,
+                () = tokio::task::yield_now() => {}
+                records = tail.next(7) => given.extend(records.unwrap()),
+            }
+        }
+        assert_eq!(seqs(&given), (1..=300).collect::<Vec<_>>());
+    })
+    .await;
+}

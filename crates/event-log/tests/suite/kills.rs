@@ -1,0 +1,131 @@
+//! nats-server dies under load, again and again.
+
+use std::{
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use fillstream_event_log::{EventLog, Follow, Record};
+use fillstream_nats_server::PrivateServer;
+use futures_util::future::join_all;
+
+use crate::{
+    records::{Told, assert_agree, eventually, seqs, soon, write_while},
+    server::Server,
+};
+
+const WRITERS: usize = 50;
+const DEATHS: usize = 5;
+/// Acknowledged before the first death, between two, and after the last.
+const PROGRESS: u64 = 300;
+
+/// What the writers share with the test.
+#[derive(Default)]
+struct Load {
+    acknowledged: AtomicU64,
+    enough: AtomicBool,
+}
+
+impl Load {
+    /// Counts what was told last; whether more is wanted.
+    fn go_on(&self, told: &[Told]) -> bool {
+        if matches!(told.last(), Some((_, Ok(_)))) {
+            self.acknowledged.fetch_add(1, Ordering::Relaxed);
+        }
+        !self.enough.load(Ordering::Relaxed)
+    }
+}
+
+/// Follows until it has seen the record at the end, which is known only once the load is over.
+async fn watch(mut tail: Box<dyn Follow>, mut end: tokio::sync::watch::Receiver<u64>) -> (Vec<Record>, u64) {
+    let mut seen: Vec<Record> = Vec::new();
+    loop {
+        let last = seen.last().map_or(0, |record| record.seq);
+        if *end.borrow_and_update() != 0 && last >= *end.borrow() {
+            return (seen, tail.recreated());
+        }
+        tokio::select! {
+            records = tail.next(64) => seen.extend(records.unwrap()),
+            _ = end.changed() => {}
+        }
+    }
+}
+
+/// Lets the load run, and the server die in between.
+async fn die_under_load(server: Arc<Server>, die: fn(&PrivateServer)) {
+    let log = server.log().await;
+    let load = Arc::<Load>::default();
+    let write = |n| {
+        let (log, load) = (log.clone(), Arc::clone(&load));
+        let subject = format!("orders.swap.{n}.progress");
+        tokio::spawn(async move { write_while(&log, &subject, |told| load.go_on(told)).await })
+    };
+    let writers: Vec<_> = (0..WRITERS).map(write).collect();
+    let (end, told_end) = tokio::sync::watch::channel(0);
+    let pattern = Some("orders.swap.*.progress");
+    let mut tails = Vec::new();
+    for (from, pattern) in [(1, None), (1, pattern), (150, None)] {
+        let tail = server.log().await.follow(from, pattern).await.unwrap();
+        tails.push((from, tokio::spawn(watch(tail, told_end.clone()))));
+    }
+
+    for death in 0..=DEATHS {
+        let goal = load.acknowledged.load(Ordering::Relaxed) + PROGRESS;
+        eventually("appends are acknowledged", async || load.acknowledged.load(Ordering::Relaxed) >= goal)
+            .await;
+        if death < DEATHS {
+            server.with_process(die).await;
+        }
+    }
+    load.enough.store(true, Ordering::Relaxed);
+    let told: Vec<Told> = join_all(writers).await.into_iter().flat_map(Result::unwrap).collect();
+
+    let stored = server.witness().await.stored().await;
+    assert_agree(&told, &stored);
+    let last = stored.len() as u64;
+    end.send_replace(last);
+    for (from, tail) in tails {
+        let (seen, recreated) = soon("a tail is at the end", tail).await.unwrap();
+        assert_eq!(seqs(&seen), (from..=last).collect::<Vec<_>>(), "gapless from {from}");
+        for record in &seen {
+            let original = &stored[usize::try_from(record.seq).unwrap() - 1];
+            assert_eq!((record.event_id, &record.subject), (Some(original.event_id), &original.subject));
+        }
+        assert!((1..=4 * DEATHS as u64).contains(&recreated), "set up again {recreated} times");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_under_load() {
+    die_under_load(Arc::new(Server::durable()), |process| {
+        process.kill_and_hold();
+        process.resume().unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_under_load_without_syncs() {
+    // The operating system survives, and what it was given.
+    die_under_load(Arc::new(Server::os_buffered()), |process| {
+        process.kill_and_hold();
+        process.resume().unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stopped_in_good_order_under_load() {
+    die_under_load(Arc::new(Server::durable()), |process| {
+        let (pid, restarts) = (process.pid().unwrap().to_string(), process.restarts());
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        while process.restarts() == restarts {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    })
+    .await;
+}

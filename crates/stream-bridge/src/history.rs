@@ -1,0 +1,154 @@
+//! Reading an order's history, once for all who wait for it.
+
+use std::time::Duration;
+
+use fillstream_domain::{
+    OrderId,
+    subject::{swap_placed, swap_progress},
+};
+use fillstream_event_log::{Consistency, EventLog, LogError, Record};
+use tokio::time::sleep;
+use tracing::debug;
+
+use crate::{
+    hub::{Hub, Watched},
+    topic::Topic,
+};
+
+/// Pauses before a stale history is read again; afterwards the leader is asked.
+const STALE_PAUSES: [Duration; 3] =
+    [Duration::from_millis(5), Duration::from_millis(20), Duration::from_millis(80)];
+
+/// Why an order cannot be watched.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JoinError {
+    /// No such order.
+    #[error("there is no such order")]
+    Unknown,
+    /// The stream could not be read.
+    #[error(transparent)]
+    Log(#[from] LogError),
+}
+
+impl Hub {
+    /// Whether the order exists, from memory or by one read.
+    ///
+    /// # Errors
+    /// When it does not, or when that cannot be found out.
+    pub(crate) async fn exists(&self, order: OrderId) -> Result<(), JoinError> {
+        if self.knows(order) {
+            return Ok(());
+        }
+        let subject = swap_placed(order);
+        if self.log.last(&subject, Consistency::Any).await?.is_some() {
+            return Ok(());
+        }
+        // A replica that is behind does not know the newest orders.
+        match self.log.last(&subject, Consistency::Leader).await? {
+            Some(_) => Ok(()),
+            None => Err(JoinError::Unknown),
+        }
+    }
+
+    /// Sees to it that the topic has its history; whoever comes meanwhile waits for the same read.
+    ///
+    /// # Errors
+    /// When the order does not exist or cannot be read.
+    pub(crate) async fn load(&self, order: OrderId, watched: &Watched) -> Result<(), JoinError> {
+        let _reading = watched.loading.lock().await;
+        if watched.topic.lock().is_loaded() {
+            return existing(&watched.topic.lock());
+        }
+        // What is stored before the tail begins is in the history only if the history is read afterwards.
+        self.tail_begins().await;
+        let floor = self.floor(order).await?;
+        for pause in STALE_PAUSES {
+            if self.read_into(order, watched, Consistency::Any, floor).await? {
+                return existing(&watched.topic.lock());
+            }
+            sleep(pause).await;
+        }
+        if self.read_into(order, watched, Consistency::Leader, floor).await? {
+            return existing(&watched.topic.lock());
+        }
+        Err(LogError::Unreachable("the leader is behind what was seen".to_owned()).into())
+    }
+
+    /// Reads the history into the topic; false when it is stale.
+    async fn read_into(
+        &self,
+        order: OrderId,
+        watched: &Watched,
+        consistency: Consistency,
+        floor: u64,
+    ) -> Result<bool, LogError> {
+        let mut history = Vec::new();
+        let mut pages = self.pages(order, consistency);
+        while let Some(page) = pages.next().await? {
+            history.extend(page);
+        }
+        let taken = watched.topic.lock().on_history(&history, floor).is_ok();
+        if taken {
+            self.counters.histories_read.add(1);
+        } else {
+            debug!(%order, "the history that was read is stale");
+            self.counters.stale_reads.add(1);
+        }
+        Ok(taken)
+    }
+
+    /// On a replicated stream a replica may answer with less than was acknowledged: the leader says how far.
+    async fn floor(&self, order: OrderId) -> Result<u64, LogError> {
+        if !self.log.info().await?.replicated {
+            return Ok(0);
+        }
+        let last = match self.log.last(&swap_progress(order), Consistency::Leader).await? {
+            Some(last) => Some(last),
+            None => self.log.last(&swap_placed(order), Consistency::Leader).await?,
+        };
+        Ok(last.map_or(0, |record| record.seq))
+    }
+
+    /// The order's history from the log, page by page.
+    pub(crate) fn pages(&self, order: OrderId, consistency: Consistency) -> Pages<'_> {
+        Pages { log: &*self.log, order, consistency, next: PageOf::Placed }
+    }
+}
+
+fn existing(topic: &Topic) -> Result<(), JoinError> {
+    topic.status().map(|_| ()).ok_or(JoinError::Unknown)
+}
+
+/// See [`Hub::pages`].
+pub(crate) struct Pages<'a> {
+    log: &'a dyn EventLog,
+    order: OrderId,
+    consistency: Consistency,
+    next: PageOf,
+}
+
+enum PageOf {
+    Placed,
+    Progress(u64),
+    Nothing,
+}
+
+impl Pages<'_> {
+    /// The next page; nothing after the last one. After an error the same page can be asked for again.
+    pub(crate) async fn next(&mut self) -> Result<Option<Vec<Record>>, LogError> {
+        let (subject, from) = match self.next {
+            // One record; a foreign writer's further ones come along and are seen to be foreign.
+            PageOf::Placed => (swap_placed(self.order), 0),
+            PageOf::Progress(from) => (swap_progress(self.order), from),
+            PageOf::Nothing => return Ok(None),
+        };
+        let page = self.log.read(&subject, from, self.consistency).await?;
+        let (first, last) = (page.records.first(), page.records.last());
+        self.next = match (&self.next, first, last) {
+            (PageOf::Placed, Some(placed), _) => PageOf::Progress(placed.seq + 1),
+            (PageOf::Progress(_), _, Some(last)) if page.more => PageOf::Progress(last.seq + 1),
+            (PageOf::Placed | PageOf::Progress(_) | PageOf::Nothing, _, _) => PageOf::Nothing,
+        };
+        Ok(Some(page.records))
+    }
+}

@@ -1,0 +1,56 @@
+//! When to ping, and when a peer has been silent for too long.
+
+use std::{pin::Pin, time::Duration};
+
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// One timer for both, armed anew only when it fires.
+pub(crate) struct Pulse {
+    timer: Pin<Box<Sleep>>,
+    next_ping: Instant,
+    heard: Instant,
+    ping_interval: Duration,
+    silence_limit: Duration,
+}
+
+/// What is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Beat {
+    Ping,
+    Silent,
+}
+
+impl Pulse {
+    pub(crate) fn new(ping_interval: Duration, silence_limit: Duration) -> Self {
+        let now = Instant::now();
+        let next_ping = now + ping_interval;
+        let timer = Box::pin(sleep_until(next_ping.min(now + silence_limit)));
+        Self { timer, next_ping, heard: now, ping_interval, silence_limit }
+    }
+
+    /// The peer has said something.
+    pub(crate) fn heard(&mut self) {
+        self.heard = Instant::now();
+    }
+
+    /// Waits until something is due. Safe to drop while it waits.
+    pub(crate) async fn beat(&mut self) -> Beat {
+        loop {
+            self.timer.as_mut().await;
+            let now = Instant::now();
+            let silent = now >= self.heard + self.silence_limit;
+            let ping = now >= self.next_ping;
+            if ping {
+                self.next_ping = now + self.ping_interval;
+            }
+            // A peer that counts as silent may be heard after all: asked again with the next ping.
+            let silence = self.heard + self.silence_limit;
+            self.timer.as_mut().reset(if silent { self.next_ping } else { self.next_ping.min(silence) });
+            match (silent, ping) {
+                (true, _) => return Beat::Silent,
+                (false, true) => return Beat::Ping,
+                (false, false) => {}
+            }
+        }
+    }
+}
