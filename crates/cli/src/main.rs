@@ -7,6 +7,9 @@
 //!  parked, resolve, rebuild    what operators do
 //! ```
 
+// Doc comments of settings are the help texts that people read in a terminal.
+#![allow(rustdoc::bare_urls)]
+
 mod commands;
 mod node;
 mod settings;

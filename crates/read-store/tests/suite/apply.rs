@@ -129,7 +129,8 @@ async fn a_dropped_apply_is_all_or_nothing(place: &Place) {
     project(&store, 0, &events[..half], half).await;
     let (before, after) = (expected(&events[..half]), expected(&events));
     let from = at(end(&events[..half]));
-    for wakes in 1_u32.. {
+    // At 0 it is dropped at its first wait, whatever the machine is doing.
+    for wakes in 0_u32.. {
         let later = batch(&events[half..]);
         let mut apply = pin!(store.apply(from, &later, end(&events)));
         let mut polls = 0;
@@ -144,7 +145,6 @@ async fn a_dropped_apply_is_all_or_nothing(place: &Place) {
         .await;
         let found = store.dump().await.unwrap();
         if found == after {
-            assert!(wakes > 1, "the first wait is for a connection");
             break;
         }
         assert_eq!(outcome, None, "it said that it was done");

@@ -102,7 +102,7 @@ async fn who_never_catches_up_is_closed_after_three_rounds() {
             Heard::Text(text) => told += u32::from(text["type"] == "fell_behind"),
             Heard::Close(code, token) => break (code, token),
             Heard::Ping => continue,
-            other => panic!("{other:?}"),
+            cut @ Heard::Cut => panic!("{cut:?}"),
         }
         // As much comes as it reads: it never gets nearer.
         rig.append_now(&one_more);
