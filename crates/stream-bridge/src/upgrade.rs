@@ -22,7 +22,7 @@ use crate::{
 /// Bytes that a read from a socket asks for. Clients say little; the default of 128 KiB would be zeroed each time.
 const READ_BUFFER: usize = 1024;
 /// Bytes that are gathered before the socket is written to without a flush. A socket keeps as much for life.
-const WRITE_BUFFER: usize = 16 << 10;
+const WRITE_BUFFER: usize = 4 << 10;
 /// Bytes that may wait for a slow peer within one write: the largest backfill, 8 MiB, with room to spare.
 const MAX_WRITE_BUFFER: usize = 16 << 20;
 
