@@ -31,6 +31,7 @@ fn record(subject: String, after: u64, payload: String) -> NewRecord {
         event_type: "fillstream.bench.v1".to_owned(),
         time: "2026-01-10T07:30:15.123Z".to_owned(),
         traceparent: Some("00-0123456789abcdef0123456789abcdef-0123456789abcdef-01".to_owned()),
+        retries: None,
         payload: payload.into_bytes().into(),
     }
 }

@@ -22,6 +22,9 @@ pub struct NewRecord {
     pub time: String,
     /// W3C `traceparent`, when the writer is part of a trace.
     pub traceparent: Option<String>,
+    /// The sequence of the record that this one repeats, when an operator has it tried again: header
+    /// `fillstream-retries`.
+    pub retries: Option<u64>,
     /// The payload, JSON.
     pub payload: Bytes,
 }

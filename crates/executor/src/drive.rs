@@ -202,6 +202,7 @@ pub(crate) fn event_record(
         event_type: event.event_type().cloud_event_type(),
         time: event.at().to_string(),
         traceparent: traceparent.map(str::to_owned),
+        retries: None,
         payload: event.encode().into(),
     }
 }

@@ -158,6 +158,7 @@ async fn append(
         event_type: event.event_type().cloud_event_type(),
         time: event.at().to_string(),
         traceparent: Some(traceparent(headers)),
+        retries: None,
         payload: event.encode().into(),
     };
     reach(Boundary::BeforePlaced);

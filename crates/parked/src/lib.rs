@@ -10,6 +10,7 @@ use fillstream_domain::{
     Timestamp,
     parked::{Cause, Closed, Closing, Parked, ParkedEvent},
     subject::{self, SwapSubject},
+    swap::SwapEvent,
 };
 use fillstream_event_log::{AppendError, Consistency, EventLog, LogError, NewRecord, Record};
 use uuid::Uuid;
@@ -116,9 +117,10 @@ pub async fn retry(log: &dyn EventLog, part: &str, seq: u64, at: Timestamp) -> R
         subject: place.clone(),
         after,
         event_id: Uuid::now_v7(),
-        event_type: "fillstream.parked.again.v1".to_owned(),
+        event_type: type_of(&original),
         time: at.to_string(),
         traceparent: None,
+        retries: Some(seq),
         payload: original.payload,
     };
     let retried_as = log.append(again).await?;
@@ -130,6 +132,13 @@ pub async fn retry(log: &dyn EventLog, part: &str, seq: u64, at: Timestamp) -> R
         }
     }
     Ok(retried_as)
+}
+
+/// The CloudEvents `type` of a message, as far as this version can tell.
+fn type_of(record: &Record) -> String {
+    let event = SwapEvent::decode(&record.payload);
+    event
+        .map_or_else(|_| "fillstream.unreadable.v1".to_owned(), |event| event.event_type().cloud_event_type())
 }
 
 /// Closes the entry; its message stays left out.
@@ -207,6 +216,7 @@ fn new_record(subject: String, after: u64, event: &ParkedEvent) -> NewRecord {
         event_type: event.cloud_event_type().to_owned(),
         time: event.at().to_string(),
         traceparent: None,
+        retries: None,
         payload: event.encode().into(),
     }
 }

@@ -120,6 +120,7 @@ async fn append(log: &JetStreamLog, subject: &str, payload: &'static str) -> u64
         event_type: "garbage".to_owned(),
         time: "2026-01-10T07:30:15.123Z".to_owned(),
         traceparent: None,
+        retries: None,
         payload: payload.into(),
     };
     log.append(record).await.expect("the stream takes anything")

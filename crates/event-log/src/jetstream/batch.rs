@@ -188,6 +188,9 @@ fn headers(record: &NewRecord, place: Option<Place<'_>>) -> HeaderMap {
     if let Some(traceparent) = &record.traceparent {
         headers.insert("traceparent", traceparent.as_str());
     }
+    if let Some(retries) = record.retries {
+        headers.insert("fillstream-retries", retries.to_string());
+    }
     headers.insert(header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, record.after.to_string());
     if let Some(place) = place {
         headers.insert(header::NATS_BATCH_ID, place.batch_id);

@@ -22,6 +22,7 @@ pub(crate) fn record(subject: impl Into<String>, after: u64) -> NewRecord {
         event_type: "com.example.tested.v1".to_owned(),
         time: "2026-01-02T03:04:05.678Z".to_owned(),
         traceparent: None,
+        retries: None,
         payload: Bytes::from(format!(r#"{{"id":"{event_id}"}}"#)),
     }
 }

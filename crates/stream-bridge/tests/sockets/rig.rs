@@ -210,6 +210,7 @@ pub(crate) fn record(event: &SwapEvent, after: u64) -> NewRecord {
         event_type: event.event_type().cloud_event_type(),
         time: event.at().to_string(),
         traceparent: None,
+        retries: None,
         payload: event.encode().into(),
     }
 }
