@@ -179,7 +179,7 @@ async fn gapless(log: &JetStreamLog, chains: &[(String, Chain)]) {
 async fn rows_equal_a_rebuild(log: &JetStreamLog, nats: &str, database: &str) {
     let last = stream::last_seq(log).await;
     let store = ReadStore::open(database).await.expect("the read model opens");
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         let reached =
             store.checkpoint().await.expect("the read model answers").map_or(0, |checkpoint| checkpoint.seq);

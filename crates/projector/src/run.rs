@@ -6,10 +6,7 @@ use fillstream_domain::{Timestamp, parked::Cause};
 use fillstream_event_log::{EventLog, Follow, LogError, Record};
 use fillstream_parked::park;
 use fillstream_read_store::{Applied, Checkpoint, ReadStore, StoreError};
-use tokio::{
-    sync::watch,
-    time::{Instant, sleep, timeout_at},
-};
+use tokio::{sync::watch, time::sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -19,9 +16,6 @@ use crate::{RebuildError, batch::rows, rebuild};
 const PART: &str = "projector";
 /// Records of one transaction at most: large enough to carry its cost, small enough to be short.
 const BATCH: usize = 2000;
-/// A batch that is smaller waits this long for more. Under load an order's five events then become one row change
-/// instead of five; nobody waits for it, because an order that has not ended is read from the log.
-const GATHER: Duration = Duration::from_millis(20);
 /// Pause before something is tried again that the database or the stream could not do.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -93,7 +87,7 @@ impl Projector {
     /// Follows from a checkpoint on; returns when the model has moved in a way that the tail cannot follow.
     async fn project(&self, tail: &mut dyn Follow, mut at: Checkpoint) -> Result<(), RebuildError> {
         loop {
-            let mut records = gather(tail).await?;
+            let mut records = tail.next(BATCH).await?;
             while let Some(last) = records.last().map(|record| record.seq) {
                 let rows = rows(&records);
                 self.park(rows.unreadable).await;
@@ -142,17 +136,4 @@ impl Projector {
         sleep(PAUSE).await;
         Ok(())
     }
-}
-
-/// What has arrived, and what comes within a moment.
-async fn gather(tail: &mut dyn Follow) -> Result<Vec<Record>, LogError> {
-    let mut records = tail.next(BATCH).await?;
-    let until = Instant::now() + GATHER;
-    while records.len() < BATCH {
-        match timeout_at(until, tail.next(BATCH - records.len())).await {
-            Ok(more) => records.extend(more?),
-            Err(_) => break,
-        }
-    }
-    Ok(records)
 }
