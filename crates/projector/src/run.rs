@@ -88,6 +88,8 @@ impl Projector {
     async fn project(&self, tail: &mut dyn Follow, mut at: Checkpoint) -> Result<(), RebuildError> {
         loop {
             let mut records = tail.next(BATCH).await?;
+            // Another projector may have taken the model beyond what this tail gives.
+            records.retain(|record| record.seq > at.seq);
             while let Some(last) = records.last().map(|record| record.seq) {
                 let rows = rows(&records);
                 self.park(rows.unreadable).await;
