@@ -9,6 +9,7 @@
 //! Nothing here awaits, reads a clock, rolls dice, or knows NATS, SQL or HTTP. Instants and ids arrive.
 
 mod amount;
+pub mod book;
 mod decimal;
 mod id;
 pub mod parked;

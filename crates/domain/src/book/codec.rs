@@ -1,0 +1,155 @@
+//! Inputs and commits as JSON: `type` and `version` first, then the fields.
+
+use serde::{Deserialize, Serialize};
+
+use super::{BookInput, Commit};
+use crate::swap::{DecodeError, EventType};
+
+const COMMIT: EventType = EventType { name: "market.commit", version: 1 };
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(rename = "type", borrow)]
+    name: std::borrow::Cow<'a, str>,
+    version: u32,
+}
+
+#[derive(Serialize)]
+struct Stored<'a, T> {
+    #[serde(rename = "type")]
+    name: &'static str,
+    version: u32,
+    #[serde(flatten)]
+    body: &'a T,
+}
+
+impl<T: Serialize> Stored<'_, T> {
+    fn encode(event_type: EventType, body: &T) -> Vec<u8> {
+        let stored = Stored { name: event_type.name, version: event_type.version, body };
+        serde_json::to_vec(&stored).expect("string keys and plain values always become JSON")
+    }
+}
+
+/// The payload is no part of a commit.
+pub type NotACommit = DecodeError;
+
+impl BookInput {
+    /// Type and version under which it is written.
+    #[must_use]
+    pub const fn event_type(&self) -> EventType {
+        let name = match self {
+            Self::Placed(_) => "book.placed",
+            Self::AmendRequested(_) => "book.amend_requested",
+            Self::CancelRequested(_) => "book.cancel_requested",
+            Self::Definition(_) => "book.definition",
+            Self::Clock(_) => "book.clock",
+        };
+        EventType { name, version: 1 }
+    }
+
+    /// The payload that is stored.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let event_type = self.event_type();
+        match self {
+            Self::Placed(body) => Stored::encode(event_type, body),
+            Self::AmendRequested(body) => Stored::encode(event_type, body),
+            Self::CancelRequested(body) => Stored::encode(event_type, body),
+            Self::Definition(body) => Stored::encode(event_type, body),
+            Self::Clock(body) => Stored::encode(event_type, body),
+        }
+    }
+
+    /// Reads a stored payload.
+    ///
+    /// # Errors
+    /// When it is no input that this version knows.
+    pub fn decode(payload: &[u8]) -> Result<Self, DecodeError> {
+        let envelope: Envelope<'_> = serde_json::from_slice(payload)?;
+        let input = match (&*envelope.name, envelope.version) {
+            ("book.placed", 1) => Self::Placed(serde_json::from_slice(payload)?),
+            ("book.amend_requested", 1) => Self::AmendRequested(serde_json::from_slice(payload)?),
+            ("book.cancel_requested", 1) => Self::CancelRequested(serde_json::from_slice(payload)?),
+            ("book.definition", 1) => Self::Definition(serde_json::from_slice(payload)?),
+            ("book.clock", 1) => Self::Clock(serde_json::from_slice(payload)?),
+            (name, version) => return Err(DecodeError::Unknown { name: name.to_owned(), version }),
+        };
+        Ok(input)
+    }
+}
+
+impl Commit {
+    /// Type and version under which it is written.
+    pub const EVENT_TYPE: EventType = COMMIT;
+
+    /// The payload that is stored.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        Stored::encode(COMMIT, self)
+    }
+
+    /// Reads a stored payload.
+    ///
+    /// # Errors
+    /// When it is no part of a commit that this version knows.
+    pub fn decode(payload: &[u8]) -> Result<Self, NotACommit> {
+        let envelope: Envelope<'_> = serde_json::from_slice(payload)?;
+        if (&*envelope.name, envelope.version) != (COMMIT.name, COMMIT.version) {
+            let (name, version) = (envelope.name.into_owned(), envelope.version);
+            return Err(DecodeError::Unknown { name, version });
+        }
+        Ok(serde_json::from_slice(payload)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const USER: &str = "0198c0de-7a5e-7c3a-9f00-3f2a1b4c5d6f";
+    const ORDER: &str = "0198c0de-7a5e-7c3a-9f00-3f2a1b4c5d6e";
+
+    #[test]
+    fn inputs_read_well_and_read_back() {
+        for text in [
+            format!(
+                r#"{{"type":"book.placed","version":1,"order_id":"{ORDER}","user_id":"{USER}","symbol":"BTC/USDT","side":"BUY","order_type":"LIMIT","time_in_force":"GTC","price":"145.48","quantity":"0.5","self_trade_prevention":"NONE","fingerprint":"f","at":"2026-01-10T07:30:15.123Z"}}"#
+            ),
+            format!(
+                r#"{{"type":"book.amend_requested","version":1,"order_id":"{ORDER}","user_id":"{USER}","symbol":"BTC/USDT","quantity":"0.4","at":"2026-01-10T07:30:15.123Z"}}"#
+            ),
+            format!(
+                r#"{{"type":"book.cancel_requested","version":1,"order_id":"{ORDER}","user_id":"{USER}","symbol":"BTC/USDT","at":"2026-01-10T07:30:15.123Z"}}"#
+            ),
+            r#"{"type":"book.clock","version":1,"symbol":"BTC/USDT","at":"2026-01-10T07:30:15.123Z"}"#
+                .to_owned(),
+        ] {
+            let input = BookInput::decode(text.as_bytes()).unwrap();
+            assert_eq!(String::from_utf8(input.encode()).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn a_commit_reads_well_and_reads_back() {
+        let order = |id: &str, side, filled| {
+            format!(
+                r#""order_id":"{id}","user_id":"{USER}","side":"{side}","order_type":"LIMIT","price":"100","quantity":"2","filled_quantity":"{filled}","filled_quote":"{filled}00","fee":"0.1""#
+            )
+        };
+        let (maker, taker) = (order(ORDER, "SELL", 1), order(USER, "BUY", 1));
+        let text = format!(
+            r#"{{"type":"market.commit","version":1,"symbol":"BTC/USDT","first_input":17,"last_input":18,"part":1,"last":true,"hash":"00000000000000ff","outcomes":[{{"seq":17,"at":"2026-01-10T07:30:15.123Z","result":"accepted","changes":[{{"change":"created",{maker}}},{{"change":"trade","trade_id":"{ORDER}","price":"100","quantity":"1","maker_fee":"0.05","taker_fee":"0.1","maker":{{{maker}}},"taker":{{{taker}}}}},{{"change":"cancelled",{taker},"reason":"immediate_or_cancel"}}],"levels":{{"asks":[["100","1"]]}}}},{{"seq":18,"at":"2026-01-10T07:30:15.123Z","result":"refused","code":"not_owner","detail":"the order is somebody else's"}}]}}"#
+        );
+        let commit = Commit::decode(text.as_bytes()).unwrap();
+        assert_eq!(String::from_utf8(commit.encode()).unwrap(), text);
+        assert!(Commit::decode(text.replace("\"version\":1", "\"version\":2").as_bytes()).is_err());
+    }
+
+    #[test]
+    fn trade_ids_are_the_same_again() {
+        let symbol = "BTC/USDT".parse().unwrap();
+        let id = super::super::trade_id(&symbol, 17, 0);
+        assert_eq!(id.to_string(), "acfaf409-fb1e-5633-8426-b0e51c1cebe5");
+        assert_ne!(id, super::super::trade_id(&symbol, 17, 1));
+    }
+}

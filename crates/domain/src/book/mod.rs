@@ -1,0 +1,24 @@
+//! Book orders: what is asked of a market, and what its matcher says became of it.
+//!
+//! ```text
+//!  orders.book.<market>.<order_id>   placed | amend_requested | cancel_requested ─┐
+//!  orders.book.<market>.definition   definition                                   ├─▶ matcher ─▶ markets.<market>  commit
+//!  orders.book.<market>.clock        clock                                       ─┘
+//! ```
+
+mod codec;
+mod commit;
+mod definition;
+mod input;
+mod symbol;
+mod terms;
+
+pub use codec::NotACommit;
+pub use commit::{
+    CancelReason, Change, Commit, InputResult, Levels, OrderState, Outcome, Refusal, RefusalCode, Trade,
+    trade_id,
+};
+pub use definition::{Definition, DefinitionError, MAX_SCALE};
+pub use input::{AmendRequested, BookInput, BookPlaced, CancelRequested, Clock};
+pub use symbol::{Symbol, SymbolError};
+pub use terms::{BookStatus, Life, Lots, OrderType, Pricing, SelfTradePrevention, Side, Ticks, TimeInForce};
