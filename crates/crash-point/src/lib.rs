@@ -58,6 +58,14 @@ boundaries! {
     AfterEnd = "after-end",
     BeforeAck = "before-ack",
     AfterAck = "after-ack",
+    InputsRead = "inputs-read",
+    InputsApplied = "inputs-applied",
+    BeforeCommit = "before-commit",
+    AfterCommit = "after-commit",
+    BeforeSnapshot = "before-snapshot",
+    AfterSnapshot = "after-snapshot",
+    BeforeClock = "before-clock",
+    AfterClock = "after-clock",
 }
 
 /// This place is reached.

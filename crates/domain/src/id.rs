@@ -77,6 +77,11 @@ id! {
     UserId
 }
 
+id! {
+    /// One trade: UUIDv5 of market, input and place, the same again on every replay.
+    TradeId
+}
+
 impl OrderId {
     /// The id that the same client request always gets: scope is family and user (if one is named).
     #[must_use]

@@ -24,7 +24,7 @@ mod venue;
 
 pub use amount::{Amount, Atoms, Price};
 pub use decimal::{DecimalError, parse_exact};
-pub use id::{ClientKey, ClientKeyError, IdError, OrderId, UserId};
+pub use id::{ClientKey, ClientKeyError, IdError, OrderId, TradeId, UserId};
 pub use slippage::{Slippage, SlippageError};
 pub use timestamp::{Timestamp, TimestampError};
 pub use token::{Pair, Token};

@@ -9,7 +9,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Value, json};
 
 use crate::{
-    parked,
+    book, parked,
     swap::{self, EventType},
 };
 
@@ -22,7 +22,7 @@ pub struct EventSchema {
 }
 
 /// Every version of every event that the stream may hold. What was released once stays here for ever.
-pub const EVERY_EVENT: [EventSchema; 10] = [
+pub const EVERY_EVENT: [EventSchema; 16] = [
     EventSchema::of::<swap::Placed>("swap.placed", 1),
     EventSchema::of::<swap::RoutingStarted>("swap.routing_started", 1),
     EventSchema::of::<swap::Routed>("swap.routed", 1),
@@ -31,6 +31,12 @@ pub const EVERY_EVENT: [EventSchema; 10] = [
     EventSchema::of::<swap::ReviewNeeded>("swap.review_needed", 1),
     EventSchema::of::<swap::Confirmed>("swap.confirmed", 1),
     EventSchema::of::<swap::Failed>("swap.failed", 1),
+    EventSchema::of::<book::BookPlaced>("book.placed", 1),
+    EventSchema::of::<book::AmendRequested>("book.amend_requested", 1),
+    EventSchema::of::<book::CancelRequested>("book.cancel_requested", 1),
+    EventSchema::of::<book::Definition>("book.definition", 1),
+    EventSchema::of::<book::Clock>("book.clock", 1),
+    EventSchema::of::<book::Commit>("market.commit", 1),
     EventSchema::of::<parked::Parked>("parked.entry", 1),
     EventSchema::of::<parked::Closed>("parked.closed", 1),
 ];
@@ -75,7 +81,11 @@ mod tests {
     use schemars::schema_for;
 
     use super::*;
-    use crate::{parked::ParkedEvent, swap::SwapEvent};
+    use crate::{
+        book::{BookInput, Commit},
+        parked::ParkedEvent,
+        swap::SwapEvent,
+    };
 
     /// The variants of an event, by the tag that its derived schema gives them.
     fn variants<E: JsonSchema>() -> Vec<String> {
@@ -87,7 +97,9 @@ mod tests {
     #[test]
     fn every_variant_has_a_schema() {
         let swap = variants::<SwapEvent>().into_iter().map(|variant| format!("swap.{variant}"));
-        let variants: BTreeSet<_> = swap.chain(variants::<ParkedEvent>()).collect();
+        let book = variants::<BookInput>().into_iter().map(|variant| format!("book.{variant}"));
+        let commit = std::iter::once(Commit::EVENT_TYPE.name.to_owned());
+        let variants: BTreeSet<_> = swap.chain(book).chain(commit).chain(variants::<ParkedEvent>()).collect();
         let listed: BTreeSet<_> = EVERY_EVENT.iter().map(|event| event.event_type.name.to_owned()).collect();
         assert_eq!(listed, variants, "EVERY_EVENT (left) lists what the enums (right) have");
     }

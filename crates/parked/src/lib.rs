@@ -7,9 +7,10 @@
 //! ```
 
 use fillstream_domain::{
-    Timestamp,
+    OrderId, Timestamp,
+    book::BookInput,
     parked::{Cause, Closed, Closing, Parked, ParkedEvent},
-    subject::{self, SwapSubject},
+    subject::{self, BookSubject, SwapSubject},
     swap::SwapEvent,
 };
 use fillstream_event_log::{AppendError, Consistency, EventLog, LogError, NewRecord, Record};
@@ -57,7 +58,7 @@ pub async fn park(
     reason: String,
     at: Timestamp,
 ) -> Result<bool, AppendError> {
-    let order_id = SwapSubject::parse(&record.subject).map(SwapSubject::order);
+    let order_id = order_of(&record.subject);
     let (part, seq, subject) = (part.to_owned(), record.seq, record.subject.clone());
     let place = subject::parked(&part, seq);
     let event = ParkedEvent::parked(Parked { part, seq, subject, cause, order_id, reason, at });
@@ -65,6 +66,15 @@ pub async fn park(
         Ok(_) => Ok(true),
         Err(AppendError::Fenced { .. }) => Ok(false),
         Err(error) => Err(error),
+    }
+}
+
+/// The order that a subject names, swap or book.
+fn order_of(subject: &str) -> Option<OrderId> {
+    match (SwapSubject::parse(subject), BookSubject::parse(subject)) {
+        (Some(swap), _) => Some(swap.order()),
+        (None, Some(BookSubject::Order(_, order))) => Some(order),
+        (None, Some(BookSubject::Definition(_) | BookSubject::Clock(_) | BookSubject::Commits(_)) | None) => None,
     }
 }
 
@@ -136,9 +146,9 @@ pub async fn retry(log: &dyn EventLog, part: &str, seq: u64, at: Timestamp) -> R
 
 /// The CloudEvents `type` of a message, as far as this version can tell.
 fn type_of(record: &Record) -> String {
-    let event = SwapEvent::decode(&record.payload);
-    event
-        .map_or_else(|_| "fillstream.unreadable.v1".to_owned(), |event| event.event_type().cloud_event_type())
+    let swap = SwapEvent::decode(&record.payload).map(|event| event.event_type());
+    let known = swap.or_else(|_| BookInput::decode(&record.payload).map(|input| input.event_type()));
+    known.map_or_else(|_| "fillstream.unreadable.v1".to_owned(), |event_type| event_type.cloud_event_type())
 }
 
 /// Closes the entry; its message stays left out.

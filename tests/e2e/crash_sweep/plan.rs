@@ -112,12 +112,20 @@ fn tokens(boundary: Boundary) -> Option<&'static [&'static str]> {
         | B::BeforeObserve
         | B::AfterObserve => Some(&["SOL", "RUSH"]),
         B::BeforeRetry | B::AfterRetry | B::BeforeWait | B::AfterWait => Some(&["DUST", "RUSH"]),
-        // The intake's, and those of orders that nobody can decide.
+        // The intake's, those of orders that nobody can decide, and the matcher's, which has a sweep of its own.
         B::BeforePlaced
         | B::AfterPlaced
         | B::BeforeReview
         | B::AfterReview
         | B::BeforeDecision
-        | B::AfterDecision => None,
+        | B::AfterDecision
+        | B::InputsRead
+        | B::InputsApplied
+        | B::BeforeCommit
+        | B::AfterCommit
+        | B::BeforeSnapshot
+        | B::AfterSnapshot
+        | B::BeforeClock
+        | B::AfterClock => None,
     }
 }

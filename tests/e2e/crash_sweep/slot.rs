@@ -85,14 +85,16 @@ impl Slot<'_> {
     /// Places orders that lead to the point; whether the process is there before they have ended.
     async fn reaches(&self, process: &mut Process, told: Told<'_>) -> bool {
         let point = told.point();
-        let patience = if point.boundary == Boundary::HistoryRead {
-            HANDED_OUT_AGAIN
-        } else {
-            for _ in 0..point.nth * (1 + self.others) {
-                self.stage.place(point.token_in).await;
-            }
-            HANDED_OUT
+        let (orders, patience) = match told {
+            _ if point.boundary == Boundary::HistoryRead => (0, HANDED_OUT_AGAIN),
+            Told::Die(_) => (point.nth * (1 + self.others), HANDED_OUT),
+            // One at a time: a process that stands still while another of its orders is at the venue keeps the
+            // simulated ledger's file locked, which no venue's client can do.
+            Told::Freeze(_) => (1, POINT_PATIENCE),
         };
+        for _ in 0..orders {
+            self.stage.place(point.token_in).await;
+        }
         let deadline = Instant::now() + patience;
         loop {
             let is_there = match told {

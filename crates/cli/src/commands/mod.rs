@@ -1,5 +1,7 @@
 //! The subcommands, one file each.
 
+pub(crate) mod book;
+pub(crate) mod market;
 pub(crate) mod order;
 pub(crate) mod parked;
 pub(crate) mod rebuild;
@@ -8,6 +10,7 @@ pub(crate) mod serve;
 pub(crate) mod swap;
 mod terminal;
 pub(crate) mod up;
+pub(crate) mod verify;
 pub(crate) mod watch;
 
 use std::path::PathBuf;
@@ -37,6 +40,12 @@ pub(crate) enum Command {
     Watch(watch::Watch),
     /// Print an order's history from the stream
     Order(order::Order),
+    /// The markets, their filters and fees: fillstream market list
+    Market(market::MarketCommand),
+    /// A market's book, now or as it was: fillstream book BTC/USDT --at 4711
+    Book(book::Book),
+    /// Replay the stream and compare every commit with what its inputs give
+    Verify(verify::Verify),
     /// What could not be handled: list it, retry it, skip it
     Parked(parked::ParkedCommand),
     /// Decide an order whose outcome nobody can tell

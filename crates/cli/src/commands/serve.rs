@@ -8,7 +8,7 @@ use crate::{
     Failure,
     commands::Common,
     node::{Node, Role, Start},
-    settings::{ExecutorSettings, HttpSettings, NatsSettings, SocketSettings, StoreSettings, VenueSettings},
+    settings::{ExecutorSettings, HttpSettings, MatcherSettings, NatsSettings, SocketSettings, StoreSettings, VenueSettings},
     telemetry,
 };
 
@@ -27,6 +27,8 @@ pub(crate) struct Serve {
     store: StoreSettings,
     #[command(flatten)]
     executor: ExecutorSettings,
+    #[command(flatten)]
+    matcher: MatcherSettings,
     #[command(flatten)]
     venues: VenueSettings,
     #[command(flatten)]
@@ -50,6 +52,7 @@ pub(crate) fn run(serve: Serve) -> Result<ExitCode, Failure> {
         venue_ledger: serve.venues.venue_ledger.clone().unwrap_or_else(|| data.join("venues")),
         http: serve.http,
         executor: serve.executor,
+        matcher: serve.matcher,
         venues: serve.venues,
         sockets: serve.sockets,
     })?;

@@ -49,7 +49,8 @@ fn place(swap: &Swap) -> Result<Value, Failure> {
         "tokenIn": swap.token_in, "tokenOut": swap.token_out, "amount": swap.amount, "slippage": swap.slippage,
     });
     let server = &swap.server.server;
-    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let agent: ureq::Agent =
+        ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0).build().into();
     let mut request =
         agent.post(format!("{server}/api/orders/execute")).header("Content-Type", "application/json");
     if let Some(key) = &swap.key {

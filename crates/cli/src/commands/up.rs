@@ -10,7 +10,7 @@ use crate::{
     Failure,
     commands::Common,
     node::{Node, Role, Start},
-    settings::{ExecutorSettings, HttpSettings, NatsSettings, SocketSettings, StoreSettings, VenueSettings},
+    settings::{ExecutorSettings, HttpSettings, MatcherSettings, NatsSettings, SocketSettings, StoreSettings, VenueSettings},
     telemetry,
 };
 
@@ -38,6 +38,8 @@ pub(crate) struct Up {
     store: StoreSettings,
     #[command(flatten)]
     executor: ExecutorSettings,
+    #[command(flatten)]
+    matcher: MatcherSettings,
     #[command(flatten)]
     venues: VenueSettings,
     #[command(flatten)]
@@ -80,6 +82,7 @@ pub(crate) fn run(up: Up) -> Result<ExitCode, Failure> {
         venue_ledger: up.venues.venue_ledger.clone().unwrap_or_else(|| data.join("venues")),
         http: up.http,
         executor: up.executor,
+        matcher: up.matcher,
         venues: up.venues,
         sockets: up.sockets,
     };

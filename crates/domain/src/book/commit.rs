@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{OrderType, Side, Symbol};
-use crate::{Amount, OrderId, Timestamp, UserId};
+use crate::{Amount, OrderId, Timestamp, TradeId, UserId};
 
 /// One message of `markets.<market>`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -245,8 +245,8 @@ impl OrderState {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Trade {
-    /// UUIDv5 of market, input and place among the input's trades: see [`trade_id`].
-    pub trade_id: Uuid,
+    /// UUIDv5 of market, input and place among the input's trades: the same again on every replay.
+    pub trade_id: TradeId,
     /// Quote per base.
     pub price: Amount,
     /// How much, in base.
@@ -286,6 +286,6 @@ const TRADE_IDS: Uuid = Uuid::from_u128(0x2b9d_41f0_7c55_5e0e_8a1d_6669_6c6c_737
 
 /// The id of the `index`th trade (from 0) of the input at `seq`.
 #[must_use]
-pub fn trade_id(symbol: &Symbol, seq: u64, index: u32) -> Uuid {
-    Uuid::new_v5(&TRADE_IDS, format!("{symbol}/{seq}/{index}").as_bytes())
+pub fn trade_id(symbol: &Symbol, seq: u64, index: u32) -> TradeId {
+    TradeId::new(Uuid::new_v5(&TRADE_IDS, format!("{symbol}/{seq}/{index}").as_bytes()))
 }

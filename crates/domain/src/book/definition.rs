@@ -9,7 +9,12 @@ use crate::{Amount, Timestamp};
 /// Digits behind the point of tick size and lot size together, at most: what a notional needs.
 pub const MAX_SCALE: u32 = 24;
 /// Digits behind the point of a fee rate, at most: a hundredth of a basis point.
-const MAX_RATE_SCALE: u32 = 6;
+pub const MAX_RATE_SCALE: u32 = 6;
+/// What the largest price times the largest quantity may count to, in the smallest unit of quote or fee: a decimal
+/// holds 7.9 times that, so that every sum of an order can be written down.
+const COUNTABLE: u128 = 10_u128.pow(28);
+/// Largest lot size, as a count of its own last digit: what a whole price level holds must be writable as well.
+const MAX_LOT_DIGITS: u128 = u32::MAX as u128;
 /// Digits behind the point of the quote, at most.
 const MAX_QUOTE_DECIMALS: u32 = 12;
 
@@ -113,6 +118,12 @@ impl Definition {
                 "must be at most 4503599626321920 times lot_size, a multiple of it",
             ),
             (self.min_quantity <= self.max_quantity, "max_quantity", "must not be below min_quantity"),
+            (digits(self.lot_size) <= MAX_LOT_DIGITS, "lot_size", "must not have that many digits"),
+            (
+                self.is_countable(),
+                "max_quantity",
+                "must, times max_price, be at most 10^28 of the smallest unit of quote or fee",
+            ),
             (rate(self.maker_fee), "maker_fee", "must be below 1, with at most 6 digits behind the point"),
             (rate(self.taker_fee), "taker_fee", "must be below 1, with at most 6 digits behind the point"),
             (self.quote_decimals <= MAX_QUOTE_DECIMALS, "quote_decimals", "must be at most 12"),
@@ -122,6 +133,18 @@ impl Definition {
             Some((_, field, must)) => Err(DefinitionError { field, must }),
             None => Ok(()),
         }
+    }
+
+    /// Fees may have more digits than price times quantity, by those of a rate.
+    fn is_countable(&self) -> bool {
+        let scale = self.tick_size.decimal().scale() + self.lot_size.decimal().scale();
+        let finer = self.quote_decimals.saturating_sub(scale).min(MAX_RATE_SCALE);
+        let (Some(ticks), Some(lots)) = (self.ticks(self.max_price), self.lots(self.max_quantity)) else {
+            return false;
+        };
+        let factors = [lots.get().into(), digits(self.tick_size), digits(self.lot_size), 10_u128.pow(finer)];
+        let most = factors.into_iter().try_fold(u128::from(ticks.get()), u128::checked_mul);
+        most.is_some_and(|most| most <= COUNTABLE)
     }
 
     /// Whether this counts in the same units as `other`: only then it may follow it.
@@ -212,6 +235,10 @@ impl Definition {
     }
 }
 
+fn digits(amount: Amount) -> u128 {
+    amount.decimal().mantissa().unsigned_abs()
+}
+
 /// How often `unit` goes into `value`; nothing when there is a rest.
 fn multiple(value: Amount, unit: Amount) -> Option<Decimal> {
     let (value, unit) = (value.decimal(), unit.decimal());
@@ -288,5 +315,30 @@ mod tests {
         check(|d| d.maker_fee = amount("0.0000001"), "maker_fee");
         check(|d| d.quote_decimals = 13, "quote_decimals");
         check(|d| d.max_makers = 0, "max_makers");
+    }
+
+    #[test]
+    fn the_largest_order_can_be_written_down() {
+        let whole = |digits: &str, max_price, max_quantity, quote_decimals| Definition {
+            tick_size: amount("1"),
+            lot_size: amount(digits),
+            min_quantity: amount(digits),
+            max_quantity: amount(max_quantity),
+            min_price: amount("1"),
+            max_price: amount(max_price),
+            quote_decimals,
+            ..standard()
+        };
+        let refused = |definition: Definition| definition.check().map_err(|error| error.field);
+        assert_eq!(refused(whole("1", "4294967295", "4503599626321920", 0)), Ok(()));
+        assert_eq!(refused(whole("1", "1000000000", "1000000000000000", 4)), Ok(()));
+        // A fee's digits count as well, as far as a rate can have them.
+        assert_eq!(refused(whole("1", "1000000000", "1000000000000000", 12)), Err("max_quantity"));
+        assert_eq!(refused(whole("4294967295", "1000000000", "4294967295000000000", 0)), Ok(()));
+        assert_eq!(
+            refused(whole("4294967295", "1000000000", "4294967295000000000", 12)),
+            Err("max_quantity")
+        );
+        assert_eq!(refused(whole("4294967297", "1000", "4294967297", 0)), Err("lot_size"));
     }
 }

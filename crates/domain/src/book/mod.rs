@@ -6,19 +6,25 @@
 //!  orders.book.<market>.clock        clock                                       ─┘
 //! ```
 
+mod amend;
 mod codec;
 mod commit;
 mod definition;
 mod input;
+mod parts;
+mod request;
 mod symbol;
 mod terms;
 
+pub use amend::{AmendRequest, AmendTerms};
 pub use codec::NotACommit;
 pub use commit::{
     CancelReason, Change, Commit, InputResult, Levels, OrderState, Outcome, Refusal, RefusalCode, Trade,
     trade_id,
 };
-pub use definition::{Definition, DefinitionError, MAX_SCALE};
+pub use definition::{Definition, DefinitionError, MAX_RATE_SCALE, MAX_SCALE};
 pub use input::{AmendRequested, BookInput, BookPlaced, CancelRequested, Clock};
+pub use parts::{Parts, PartsStep, Torn};
+pub use request::{Definitions, Flag, Refused, Request, Terms};
 pub use symbol::{Symbol, SymbolError};
 pub use terms::{BookStatus, Life, Lots, OrderType, Pricing, SelfTradePrevention, Side, Ticks, TimeInForce};

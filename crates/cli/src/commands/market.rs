@@ -1,0 +1,179 @@
+//! `fillstream market`: the markets, their filters and fees.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use fillstream_domain::{
+    Amount,
+    book::{Definition, Symbol},
+    parse_exact,
+};
+use fillstream_executor::now;
+use fillstream_matching::{define, definitions};
+
+use super::terminal::{StreamArgs, block_on};
+use crate::Failure;
+
+#[derive(Debug, Args)]
+pub(crate) struct MarketCommand {
+    #[command(subcommand)]
+    action: Action,
+    #[command(flatten)]
+    stream: StreamArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Define a market, or change its filters and fees: what is not given stays, or is the default
+    Add(Box<Add>),
+    /// All markets
+    List {
+        /// One JSON object per line
+        #[arg(long)]
+        json: bool,
+    },
+    /// One market with its filters and fees
+    Show {
+        /// Such as BTC/USDT
+        symbol: Symbol,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Add {
+    /// Base and quote, such as BTC/USDT
+    symbol: Symbol,
+    /// Prices are multiples of it; never changes once the market exists [default: 0.01]
+    #[arg(long, value_parser = amount, value_name = "PRICE")]
+    tick_size: Option<Amount>,
+    /// Quantities are multiples of it; never changes once the market exists [default: 0.00000001]
+    #[arg(long, value_parser = amount, value_name = "QUANTITY")]
+    lot_size: Option<Amount>,
+    /// Least quantity of an order [default: the lot size]
+    #[arg(long, value_parser = amount, value_name = "QUANTITY")]
+    min_quantity: Option<Amount>,
+    /// Largest quantity of an order [default: 1000000]
+    #[arg(long, value_parser = amount, value_name = "QUANTITY")]
+    max_quantity: Option<Amount>,
+    /// Least price [default: the tick size]
+    #[arg(long, value_parser = amount, value_name = "PRICE")]
+    min_price: Option<Amount>,
+    /// Largest price [default: 10000000]
+    #[arg(long, value_parser = amount, value_name = "PRICE")]
+    max_price: Option<Amount>,
+    /// Least price times quantity of a limit order [default: 1]
+    #[arg(long, value_parser = amount, value_name = "AMOUNT")]
+    min_notional: Option<Amount>,
+    /// How far a limit may lie from the last trade, in percent; 0 takes the band away [default: none]
+    #[arg(long, value_parser = amount, value_name = "PERCENT")]
+    price_band: Option<Amount>,
+    /// What a maker pays, as a share of what is traded: 0.0005 is 0.05 % [default: 0.0005]
+    #[arg(long, value_parser = amount, value_name = "SHARE")]
+    maker_fee: Option<Amount>,
+    /// What a taker pays [default: 0.001]
+    #[arg(long, value_parser = amount, value_name = "SHARE")]
+    taker_fee: Option<Amount>,
+    /// Digits behind the point of the quote, in which fees are rounded up; never changes [default: 8]
+    #[arg(long, value_name = "N")]
+    quote_decimals: Option<u32>,
+    /// Makers that one order may trade with; the rest of it is cancelled there [default: 100000]
+    #[arg(long, value_name = "N")]
+    max_makers: Option<u32>,
+}
+
+fn amount(text: &str) -> Result<Amount, String> {
+    let decimal = parse_exact(text).map_err(|error| error.to_string())?;
+    Amount::new(decimal).ok_or_else(|| "must not be negative".to_owned())
+}
+
+pub(crate) fn run(market: &MarketCommand) -> Result<ExitCode, Failure> {
+    block_on(async {
+        let log = market.stream.open().await?;
+        let mut known: Vec<Definition> =
+            definitions(&log).await?.into_iter().map(|(_, definition)| definition).collect();
+        known.sort_by(|one, other| one.symbol.cmp(&other.symbol));
+        match &market.action {
+            Action::List { json } => list(&known, *json)?,
+            Action::Show { symbol, json } => {
+                let definition = known.iter().find(|definition| definition.symbol == *symbol);
+                show(definition.ok_or_else(|| unknown(symbol, &known))?, *json)?;
+            }
+            Action::Add(add) => {
+                let now_defined = known.into_iter().find(|definition| definition.symbol == add.symbol);
+                let definition = add.definition(now_defined);
+                match define(&log, definition.clone()).await? {
+                    Some(seq) => println!("{} is defined at sequence {seq}", definition.symbol),
+                    None => println!("{} has this definition already", definition.symbol),
+                }
+                show(&definition, false)?;
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+impl Add {
+    fn definition(&self, known: Option<Definition>) -> Definition {
+        let fresh = known.is_none();
+        let mut definition = known.unwrap_or_else(|| Definition::standard(self.symbol.clone(), now()));
+        definition.at = now();
+        definition.tick_size = self.tick_size.unwrap_or(definition.tick_size);
+        definition.lot_size = self.lot_size.unwrap_or(definition.lot_size);
+        if fresh {
+            (definition.min_price, definition.min_quantity) = (definition.tick_size, definition.lot_size);
+        }
+        for (given, field) in [
+            (self.min_quantity, &mut definition.min_quantity),
+            (self.max_quantity, &mut definition.max_quantity),
+            (self.min_price, &mut definition.min_price),
+            (self.max_price, &mut definition.max_price),
+            (self.min_notional, &mut definition.min_notional),
+            (self.maker_fee, &mut definition.maker_fee),
+            (self.taker_fee, &mut definition.taker_fee),
+        ] {
+            *field = given.unwrap_or(*field);
+        }
+        if let Some(band) = self.price_band {
+            definition.price_band = (!band.decimal().is_zero()).then_some(band);
+        }
+        definition.quote_decimals = self.quote_decimals.unwrap_or(definition.quote_decimals);
+        definition.max_makers = self.max_makers.unwrap_or(definition.max_makers);
+        definition
+    }
+}
+
+fn list(known: &[Definition], json: bool) -> Result<(), Failure> {
+    if json {
+        for definition in known {
+            println!("{}", serde_json::to_string(definition)?);
+        }
+        return Ok(());
+    }
+    println!("{:<12} {:>12} {:>14} {:>14} {:>9} {:>9}", "market", "tick", "lot", "min notional", "maker", "taker");
+    for definition in known {
+        let Definition { symbol, tick_size, lot_size, min_notional, maker_fee, taker_fee, .. } = definition;
+        println!("{symbol:<12} {tick_size:>12} {lot_size:>14} {min_notional:>14} {maker_fee:>9} {taker_fee:>9}");
+    }
+    Ok(())
+}
+
+fn show(definition: &Definition, json: bool) -> Result<(), Failure> {
+    let value = serde_json::to_value(definition)?;
+    if json {
+        println!("{value}");
+        return Ok(());
+    }
+    for (name, value) in value.as_object().into_iter().flatten() {
+        println!("{name:>16}  {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+    }
+    Ok(())
+}
+
+/// There is no such market; which there are.
+pub(crate) fn unknown(symbol: &Symbol, known: &[Definition]) -> Failure {
+    let names: Vec<_> = known.iter().map(|definition| definition.symbol.as_str()).collect();
+    format!("there is no market {symbol}; there are {}", names.join(", ")).into()
+}

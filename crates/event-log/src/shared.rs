@@ -1,0 +1,253 @@
+//! One tail per process, for all that follow.
+//!
+//! ```text
+//!                                    ┌──▶ follower (all)            reads the batches
+//!  stream ──one tail──▶ batches ─────┼──▶ follower (a pattern)      and takes what fits
+//!                                    └ ─ ▶ follower that is behind: a tail of its own, until nothing is left on it
+//! ```
+//! Every tail costs the server a delivery of each message, and the process its parsing; five parts of one process share
+//! both. A follower that is too slow loses its place among the batches and goes on with a tail of its own: nobody
+//! waits for it, and it misses nothing.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use parking_lot::Mutex;
+use tokio::sync::{
+    broadcast::{self, error::RecvError},
+    watch,
+};
+
+use crate::{
+    AppendError, Consistency, EventLog, Follow, Link, LogError, NewRecord, Page, Record, StreamInfo,
+    subject::matches,
+};
+
+/// Records of a batch at most.
+const BATCH: usize = 500;
+/// Batches that a follower may be behind before it goes on with a tail of its own: some 40 MB of events.
+const BATCHES: usize = 128;
+
+/// See the module's first line. Everything but following goes to the log as it is.
+pub struct SharedLog {
+    inner: Arc<dyn EventLog>,
+    tail: Arc<SharedTail>,
+}
+
+struct SharedTail {
+    batches: Mutex<Option<broadcast::Sender<Arc<Batch>>>>,
+    /// Why the tail has ended.
+    ended: Mutex<Option<LogError>>,
+    recreated: AtomicU64,
+}
+
+struct Batch {
+    records: Vec<Record>,
+    behind: u64,
+}
+
+impl SharedLog {
+    /// Starts the tail at the stream's end.
+    ///
+    /// # Errors
+    /// When the stream cannot be reached.
+    pub async fn start(inner: Arc<dyn EventLog>) -> Result<Self, LogError> {
+        let end = inner.info().await?.last_seq;
+        let mut follow = inner.follow(end + 1, None).await?;
+        let (batches, _) = broadcast::channel(BATCHES);
+        let tail = Arc::new(SharedTail {
+            batches: Mutex::new(Some(batches.clone())),
+            ended: Mutex::default(),
+            recreated: AtomicU64::new(0),
+        });
+        let running = Arc::downgrade(&tail);
+        tokio::spawn(async move {
+            loop {
+                let next = follow.next(BATCH).await;
+                let Some(tail) = running.upgrade() else { return };
+                tail.recreated.store(follow.recreated(), Ordering::Relaxed);
+                match next {
+                    Ok(records) => {
+                        // Nobody follows at the moment: those who come later begin behind these.
+                        let _ = batches.send(Arc::new(Batch { records, behind: follow.behind() }));
+                    }
+                    Err(error) => {
+                        *tail.ended.lock() = Some(error);
+                        *tail.batches.lock() = None;
+                        return;
+                    }
+                }
+            }
+        });
+        Ok(Self { inner, tail })
+    }
+}
+
+impl SharedTail {
+    fn subscribe(&self) -> Result<broadcast::Receiver<Arc<Batch>>, LogError> {
+        match &*self.batches.lock() {
+            Some(batches) => Ok(batches.subscribe()),
+            None => Err(self.why()),
+        }
+    }
+
+    fn why(&self) -> LogError {
+        self.ended.lock().clone().unwrap_or(LogError::Recreated)
+    }
+}
+
+/// A follower, wherever it reads.
+struct Follower {
+    inner: Arc<dyn EventLog>,
+    tail: Arc<SharedTail>,
+    pattern: Option<String>,
+    /// What comes next at the earliest.
+    next: u64,
+    source: Source,
+    /// Taken out of a batch, and more than was asked for.
+    left: std::vec::IntoIter<Record>,
+    behind: u64,
+    recreated: u64,
+}
+
+enum Source {
+    /// A tail of its own. The place among the batches was taken before: once the own tail has nothing left, all that was
+    /// stored since comes there.
+    Own(Box<dyn Follow>, Option<broadcast::Receiver<Arc<Batch>>>),
+    Shared(broadcast::Receiver<Arc<Batch>>),
+}
+
+impl Follower {
+    async fn begin(log: &SharedLog, from: u64, pattern: Option<&str>) -> Result<Self, LogError> {
+        let mut follower = Self {
+            inner: Arc::clone(&log.inner),
+            tail: Arc::clone(&log.tail),
+            pattern: pattern.map(str::to_owned),
+            next: from,
+            source: Source::Shared(log.tail.subscribe()?),
+            left: Vec::new().into_iter(),
+            behind: 0,
+            recreated: 0,
+        };
+        follower.go_alone().await?;
+        Ok(follower)
+    }
+
+    /// A tail of its own from `next` on, unless nothing is left there.
+    async fn go_alone(&mut self) -> Result<(), LogError> {
+        let batches = self.tail.subscribe()?;
+        let own = self.inner.follow(self.next, self.pattern.as_deref()).await?;
+        self.behind = own.behind();
+        self.source = match own.behind() {
+            0 => Source::Shared(batches),
+            _ => Source::Own(own, Some(batches)),
+        };
+        Ok(())
+    }
+
+    /// The records of a batch that are this follower's.
+    fn take(&mut self, batch: &Batch) {
+        let Self { next, pattern, .. } = self;
+        let is_ours = |record: &&Record| {
+            record.seq >= *next && pattern.as_ref().is_none_or(|pattern| matches(pattern, &record.subject))
+        };
+        let taken: Vec<Record> = batch.records.iter().filter(is_ours).cloned().collect();
+        if let Some(last) = batch.records.last() {
+            self.next = self.next.max(last.seq + 1);
+        }
+        self.behind = batch.behind;
+        self.left = taken.into_iter();
+    }
+}
+
+#[async_trait]
+impl Follow for Follower {
+    async fn next(&mut self, max: usize) -> Result<Vec<Record>, LogError> {
+        loop {
+            let left: Vec<Record> = self.left.by_ref().take(max).collect();
+            if !left.is_empty() {
+                return Ok(left);
+            }
+            match &mut self.source {
+                Source::Shared(batches) => match batches.recv().await {
+                    Ok(batch) => self.take(&batch),
+                    Err(RecvError::Lagged(_)) => self.go_alone().await?,
+                    Err(RecvError::Closed) => return Err(self.tail.why()),
+                },
+                Source::Own(own, batches) => {
+                    let records = own.next(max).await?;
+                    self.behind = own.behind();
+                    if let Some(last) = records.last() {
+                        self.next = last.seq + 1;
+                    }
+                    if self.behind == 0
+                        && let Some(batches) = batches.take()
+                    {
+                        self.recreated += own.recreated();
+                        self.source = Source::Shared(batches);
+                    }
+                    return Ok(records);
+                }
+            }
+        }
+    }
+
+    fn behind(&self) -> u64 {
+        self.behind + self.left.len() as u64
+    }
+
+    fn recreated(&self) -> u64 {
+        self.recreated + self.tail.recreated.load(Ordering::Relaxed)
+    }
+}
+
+#[async_trait]
+impl EventLog for SharedLog {
+    async fn append(&self, record: NewRecord) -> Result<u64, AppendError> {
+        self.inner.append(record).await
+    }
+
+    async fn append_parts(&self, first: NewRecord, rest: Vec<Bytes>) -> Result<u64, AppendError> {
+        self.inner.append_parts(first, rest).await
+    }
+
+    fn max_payload(&self) -> usize {
+        self.inner.max_payload()
+    }
+
+    async fn read(&self, subject: &str, from: u64, consistency: Consistency) -> Result<Page, LogError> {
+        self.inner.read(subject, from, consistency).await
+    }
+
+    async fn first(&self, subject: &str, consistency: Consistency) -> Result<Option<Record>, LogError> {
+        self.inner.first(subject, consistency).await
+    }
+
+    async fn last(&self, subject: &str, consistency: Consistency) -> Result<Option<Record>, LogError> {
+        self.inner.last(subject, consistency).await
+    }
+
+    async fn last_of_each(&self, pattern: &str) -> Result<Vec<Record>, LogError> {
+        self.inner.last_of_each(pattern).await
+    }
+
+    async fn follow(&self, from: u64, pattern: Option<&str>) -> Result<Box<dyn Follow>, LogError> {
+        Ok(Box::new(Follower::begin(self, from, pattern).await?))
+    }
+
+    async fn info(&self) -> Result<StreamInfo, LogError> {
+        self.inner.info().await
+    }
+
+    fn incarnation(&self) -> u64 {
+        self.inner.incarnation()
+    }
+
+    fn link(&self) -> watch::Receiver<Link> {
+        self.inner.link()
+    }
+}

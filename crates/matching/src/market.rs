@@ -1,0 +1,357 @@
+//! One market at work.
+//!
+//! ```text
+//!  inputs ──▶ machine ──▶ pending ──(we lead, nothing in flight)──▶ cut ──▶ append, fenced on the last commit
+//!  commits ──▶ heard: ours? known. Another's? pending is dropped up to its last input, hashes are compared, we stand by
+//! ```
+//! Nothing is decided by who leads: two that lead at once lose fences to each other and nothing else.
+
+use std::{collections::VecDeque, convert::Infallible, sync::Arc};
+
+use bytes::Bytes;
+use fillstream_crash_point::{Boundary, reach};
+use fillstream_domain::{
+    Timestamp,
+    book::{BookInput, Clock, Commit, InputResult, Parts, PartsStep, Symbol},
+    parked::Cause,
+    subject::{BookSubject, book_clock, book_inputs, market_commits},
+};
+use fillstream_event_log::{AppendError, Consistency, EventLog, LogError, NewRecord, Record, SnapshotStore};
+use fillstream_matcher::{COMMIT_BYTES, Machine, Pending};
+use fillstream_parked::park;
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+    time::{Duration, Instant, sleep_until},
+};
+use tracing::{debug, info, warn};
+use uuid::Uuid;
+
+use crate::{
+    commit,
+    load::{LoadError, Loaded, load},
+    read::recorded,
+    run::MarketState,
+    settings::Settings,
+    snapshots::{Home, Taken},
+    tail::tail,
+};
+
+/// How this part names itself in parked entries.
+const PART: &str = "matcher";
+/// Outcomes that may wait for their commit before no further input is read: some seconds of them.
+const MAX_PENDING: usize = 50_000;
+/// Between two clock inputs of a market.
+const CLOCK_PAUSE: Duration = Duration::from_secs(1);
+
+/// What a market's task works with.
+#[derive(Clone)]
+pub(crate) struct Context {
+    pub(crate) log: Arc<dyn EventLog>,
+    pub(crate) snapshots: Option<Arc<dyn SnapshotStore>>,
+    pub(crate) clock: fn() -> Timestamp,
+    pub(crate) settings: Settings,
+}
+
+/// Why a market's task has to begin anew.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Ended {
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error("a tail has ended")]
+    Tail,
+    #[error("a commit may be stored or not: {0}")]
+    Commit(AppendError),
+    #[error("another matcher's commit up to input {last_input} has hash {theirs}, ours is {ours}")]
+    Diverged { last_input: u64, theirs: String, ours: String },
+}
+
+/// Whether we commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stance {
+    Leading,
+    /// Somebody else does, and was heard of then.
+    StandingBy(Instant),
+}
+
+type InFlight = JoinHandle<Result<u64, AppendError>>;
+
+/// A commit of another matcher that waits for our machine to come so far.
+struct Heard {
+    seq: u64,
+    last_input: u64,
+    hash: String,
+}
+
+pub(crate) struct Market {
+    context: Context,
+    symbol: Symbol,
+    machine: Machine,
+    pending: Pending,
+    /// The sequence of the market's last commit.
+    fence: u64,
+    stance: Stance,
+    heard: VecDeque<Heard>,
+    parts: Parts,
+    /// The commit under way: its last input, and what is to be kept once it is stored.
+    under_way: Option<(u64, Option<Taken>)>,
+    since_snapshot: u64,
+    /// When the last input came: market time goes on from there.
+    last_input_at: Instant,
+    clock_seq: u64,
+    clock_due: Instant,
+    state: watch::Sender<MarketState>,
+}
+
+impl Market {
+    /// Loads the market and works until something is in doubt.
+    pub(crate) async fn run(
+        context: Context,
+        symbol: Symbol,
+        state: watch::Sender<MarketState>,
+    ) -> Result<Infallible, Ended> {
+        let Loaded { machine, commit } = load(&*context.log, context.snapshots.as_deref(), &symbol).await?;
+        let clock = context.log.last(&book_clock(&symbol), Consistency::Leader).await?;
+        let inputs = tail(&*context.log, machine.cursor() + 1, &book_inputs(&symbol)).await?;
+        let commits = tail(&*context.log, commit + 1, &market_commits(&symbol)).await?;
+        info!(%symbol, cursor = machine.cursor(), commit, "the market is loaded");
+        let now = Instant::now();
+        let market = Self {
+            context,
+            symbol,
+            machine,
+            pending: Pending::default(),
+            fence: commit,
+            stance: Stance::Leading,
+            heard: VecDeque::new(),
+            parts: Parts::new(),
+            under_way: None,
+            since_snapshot: 0,
+            last_input_at: now,
+            clock_seq: clock.map_or(0, |record| record.seq),
+            clock_due: now,
+            state,
+        };
+        market.work(inputs, commits).await
+    }
+
+    async fn work(
+        mut self,
+        mut inputs: mpsc::Receiver<Vec<Record>>,
+        mut commits: mpsc::Receiver<Vec<Record>>,
+    ) -> Result<Infallible, Ended> {
+        let mut in_flight: Option<InFlight> = None;
+        loop {
+            self.follow_others()?;
+            if in_flight.is_none() && self.may_commit() {
+                in_flight = Some(self.begin_commit());
+            }
+            self.show();
+            let wake = self.wakes_at();
+            tokio::select! {
+                records = inputs.recv(), if self.pending.len() < MAX_PENDING => {
+                    self.take_in(records.ok_or(Ended::Tail)?).await;
+                    // All that has arrived goes into one step.
+                    while self.pending.len() < MAX_PENDING && let Ok(records) = inputs.try_recv() {
+                        self.take_in(records).await;
+                    }
+                    reach(Boundary::InputsApplied);
+                }
+                records = commits.recv() => self.hear(records.ok_or(Ended::Tail)?),
+                done = async { in_flight.as_mut().expect("only polled while there is one").await }, if in_flight.is_some() => {
+                    in_flight = None;
+                    self.committed(done.unwrap_or(Err(AppendError::Unknown)))?;
+                }
+                () = sleep_until(wake) => self.wake().await?,
+            }
+        }
+    }
+
+    /// Applies inputs. What cannot be read is put aside where operators look, before the commit says so.
+    async fn take_in(&mut self, records: Vec<Record>) {
+        reach(Boundary::InputsRead);
+        for record in records {
+            let recorded = recorded(&record);
+            if matches!(BookSubject::parse(&record.subject), Some(BookSubject::Clock(_))) {
+                self.clock_seq = record.seq;
+            }
+            // An input that came twice changes nothing.
+            let Ok(applied) = self.machine.apply(&recorded) else { continue };
+            if let InputResult::Parked { reason } = &applied.outcome.result {
+                self.park(&record, reason.clone()).await;
+            }
+            self.since_snapshot += 1;
+            self.pending.push(applied);
+        }
+        self.last_input_at = Instant::now();
+    }
+
+    async fn park(&self, record: &Record, reason: String) {
+        let (log, now) = (&*self.context.log, (self.context.clock)());
+        warn!(seq = record.seq, subject = record.subject, reason, "an input is parked");
+        while let Err(error) = park(log, PART, record, Cause::Unreadable, reason.clone(), now).await {
+            warn!(%error, "the parked entry is not written yet");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
+    /// We lead, and know of no commit that our machine has not followed.
+    fn may_commit(&self) -> bool {
+        self.stance == Stance::Leading && self.heard.is_empty() && !self.pending.is_empty()
+    }
+
+    fn begin_commit(&mut self) -> InFlight {
+        let parts = self.pending.cut(&self.symbol, COMMIT_BYTES);
+        let last_input = parts.first().map_or(0, |part| part.last_input);
+        // The machine stands right behind this commit only when it covers all that was applied.
+        let due = self.since_snapshot >= self.context.settings.snapshot_every;
+        let whole = last_input == self.machine.cursor();
+        let taken = (due && whole && self.context.snapshots.is_some()).then(|| {
+            self.since_snapshot = 0;
+            Taken::of(&self.machine)
+        });
+        self.under_way = Some((last_input, taken));
+        let (log, fence, now) = (Arc::clone(&self.context.log), self.fence, (self.context.clock)());
+        let symbol = self.symbol.clone();
+        tokio::spawn(async move {
+            reach(Boundary::BeforeCommit);
+            let stored = commit::append(&*log, &symbol, parts, fence, now).await;
+            reach(Boundary::AfterCommit);
+            stored
+        })
+    }
+
+    fn committed(&mut self, stored: Result<u64, AppendError>) -> Result<(), Ended> {
+        let Some((last_input, taken)) = self.under_way.take() else { return Ok(()) };
+        match stored {
+            Ok(seq) => {
+                self.fence = seq;
+                self.pending.drop_covered(last_input);
+                self.heard.retain(|heard| heard.seq > seq);
+                if let (Some(taken), Some(store)) = (taken, self.context.snapshots.clone()) {
+                    self.keep(taken, store, seq);
+                }
+                Ok(())
+            }
+            Err(AppendError::Fenced { last }) => {
+                debug!(symbol = %self.symbol, last, "another matcher was first; standing by");
+                self.stance = Stance::StandingBy(Instant::now());
+                Ok(())
+            }
+            Err(error @ (AppendError::Refused(_) | AppendError::Unknown | AppendError::Closed)) => {
+                Err(Ended::Commit(error))
+            }
+        }
+    }
+
+    fn keep(&self, taken: Taken, store: Arc<dyn SnapshotStore>, seq: u64) {
+        let home = Home::new(&*self.context.log, &self.symbol);
+        let kept = self.context.settings.snapshots_kept;
+        tokio::spawn(async move {
+            reach(Boundary::BeforeSnapshot);
+            taken.put(&*store, &home, seq, kept).await;
+            reach(Boundary::AfterSnapshot);
+        });
+    }
+
+    /// Takes commits of the log: ours are known already or are under way.
+    fn hear(&mut self, records: Vec<Record>) {
+        for record in records.into_iter().filter(|record| record.seq > self.fence) {
+            let Ok(part) = Commit::decode(&record.payload) else {
+                warn!(seq = record.seq, "no part of a commit, passed over");
+                continue;
+            };
+            let (step, torn) = self.parts.push(record.seq, part);
+            if let Some(torn) = torn {
+                warn!(first = torn.first, last = torn.last, "parts of a commit that never ended are passed over");
+            }
+            if let PartsStep::Complete(parts) = step
+                && let Some((seq, Commit { last_input, hash: Some(hash), .. })) = parts.last()
+            {
+                self.heard.push_back(Heard { seq: *seq, last_input: *last_input, hash: hash.clone() });
+            }
+        }
+    }
+
+    /// Follows others' commits as far as our machine has come. While one of ours is under way, what is heard may be ours.
+    fn follow_others(&mut self) -> Result<(), Ended> {
+        while self.under_way.is_none()
+            && let Some(heard) = self.heard.pop_front_if(|heard| heard.last_input <= self.machine.cursor())
+        {
+            let ours = self.pending.drop_covered(heard.last_input);
+            if let Some(ours) = ours.filter(|ours| *ours != heard.hash) {
+                return Err(Ended::Diverged { last_input: heard.last_input, theirs: heard.hash, ours });
+            }
+            self.fence = heard.seq;
+            self.stance = Stance::StandingBy(Instant::now());
+        }
+        Ok(())
+    }
+
+    /// When something has to be done though nothing comes.
+    fn wakes_at(&self) -> Instant {
+        let far = Instant::now() + Duration::from_secs(3600);
+        let takeover = match self.stance {
+            Stance::Leading => far,
+            Stance::StandingBy(_) if self.pending.is_empty() && self.machine.next_expiry().is_none() => far,
+            Stance::StandingBy(since) => since + self.context.settings.takeover_after,
+        };
+        let expiry = match (self.stance, self.machine.next_expiry()) {
+            (Stance::Leading, Some(expiry)) => {
+                (self.last_input_at + expiry.since(self.machine.market_time())).max(self.clock_due)
+            }
+            (Stance::Leading | Stance::StandingBy(_), _) => far,
+        };
+        takeover.min(expiry)
+    }
+
+    async fn wake(&mut self) -> Result<(), Ended> {
+        match self.stance {
+            Stance::StandingBy(_) => {
+                info!(symbol = %self.symbol, "nobody commits; taking over");
+                self.stance = Stance::Leading;
+                Ok(())
+            }
+            Stance::Leading => self.tick().await,
+        }
+    }
+
+    /// Time goes on though nothing is asked: an input of its own, whose recorded time is what counts.
+    async fn tick(&mut self) -> Result<(), Ended> {
+        self.clock_due = Instant::now() + CLOCK_PAUSE;
+        let now = (self.context.clock)();
+        let input = BookInput::Clock(Clock { symbol: self.symbol.clone(), at: now });
+        let record = NewRecord {
+            subject: book_clock(&self.symbol),
+            after: self.clock_seq,
+            event_id: Uuid::now_v7(),
+            event_type: input.event_type().cloud_event_type(),
+            time: now.to_string(),
+            traceparent: None,
+            retries: None,
+            payload: Bytes::from(input.encode()),
+        };
+        reach(Boundary::BeforeClock);
+        match self.context.log.append(record).await {
+            // A lost fence is no error: another matcher has seen to it.
+            Ok(seq) | Err(AppendError::Fenced { last: seq }) => self.clock_seq = self.clock_seq.max(seq),
+            Err(error) => debug!(%error, "the clock is not written yet"),
+        }
+        reach(Boundary::AfterClock);
+        Ok(())
+    }
+
+    fn show(&self) {
+        self.state.send_if_modified(|state| {
+            let now = MarketState {
+                loaded: true,
+                position: self.machine.cursor(),
+                pending: self.pending.len(),
+                leading: self.stance == Stance::Leading,
+            };
+            std::mem::replace(state, now) != now
+        });
+    }
+}

@@ -1,0 +1,145 @@
+//! All markets of a stream, a task each.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use fillstream_domain::{
+    Timestamp,
+    book::Symbol,
+    subject::{ALL_DEFINITIONS, BookSubject},
+};
+use fillstream_event_log::{EventLog, HEADER_ROOM, LogError, SnapshotStore};
+use fillstream_matcher::COMMIT_BYTES;
+use parking_lot::Mutex;
+use tokio::{sync::watch, task::JoinSet, time::sleep};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, warn};
+
+use crate::{
+    define::{DefineError, define_defaults},
+    load::LoadError,
+    market::{Context, Ended, Market},
+    settings::Settings,
+    tail::tail,
+};
+
+/// Pause before a market begins anew after a doubt.
+const PAUSE: Duration = Duration::from_millis(100);
+/// Pause before a market is tried again whose log does not reproduce itself: an operator has to look at it.
+const LONG_PAUSE: Duration = Duration::from_secs(10);
+
+/// How far a market is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MarketState {
+    /// It is loaded and at work.
+    pub loaded: bool,
+    /// The last input that its machine has applied.
+    pub position: u64,
+    /// Inputs that were applied and are not committed, or not known to be.
+    pub pending: usize,
+    /// This process commits.
+    pub leading: bool,
+}
+
+type States = Arc<Mutex<BTreeMap<Symbol, watch::Receiver<MarketState>>>>;
+
+/// See the module's first line.
+pub struct Matcher {
+    context: Context,
+    states: States,
+}
+
+impl Matcher {
+    /// A matcher of all markets of the log. Without a place for snapshots each start replays all inputs.
+    #[must_use]
+    pub fn new(
+        log: Arc<dyn EventLog>,
+        snapshots: Option<Arc<dyn SnapshotStore>>,
+        settings: Settings,
+        clock: fn() -> Timestamp,
+    ) -> Arc<Self> {
+        Arc::new(Self { context: Context { log, snapshots, clock, settings }, states: States::default() })
+    }
+
+    /// The markets that are at work.
+    #[must_use]
+    pub fn markets(&self) -> Vec<(Symbol, MarketState)> {
+        self.states.lock().iter().map(|(symbol, state)| (symbol.clone(), *state.borrow())).collect()
+    }
+
+    /// Works until told to stop. A stream without any market gets the contract's.
+    ///
+    /// # Errors
+    /// When the stream was recreated meanwhile, or its server takes only small messages.
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) -> Result<(), LogError> {
+        tokio::select! {
+            () = stop.cancelled() => Ok(()),
+            ended = self.follow() => ended,
+        }
+    }
+
+    async fn follow(&self) -> Result<(), LogError> {
+        let takes = self.context.log.max_payload();
+        if takes < COMMIT_BYTES + HEADER_ROOM {
+            let needs = COMMIT_BYTES + HEADER_ROOM;
+            let error = format!("max_payload of the server is {takes} bytes; a matcher needs {needs} at least");
+            return Err(LogError::Server(error));
+        }
+        while let Err(error) = define_defaults(&*self.context.log, (self.context.clock)()).await {
+            warn!(%error, "the default markets are not defined yet");
+            if let DefineError::Log(LogError::Recreated) = error {
+                return Err(LogError::Recreated);
+            }
+            sleep(PAUSE).await;
+        }
+        let mut definitions = loop {
+            match tail(&*self.context.log, 1, ALL_DEFINITIONS).await {
+                Ok(definitions) => break definitions,
+                Err(LogError::Recreated) => return Err(LogError::Recreated),
+                Err(error) => warn!(%error, "the markets cannot be read yet"),
+            }
+            sleep(PAUSE).await;
+        };
+        // Dropped with this future: its markets end with it.
+        let mut markets = JoinSet::new();
+        while let Some(records) = definitions.recv().await {
+            for record in records {
+                if let Some(subject) = BookSubject::parse(&record.subject) {
+                    self.begin(subject.symbol(), &mut markets);
+                }
+            }
+        }
+        Err(LogError::Recreated)
+    }
+
+    /// Starts a market's task, once.
+    fn begin(&self, symbol: &Symbol, markets: &mut JoinSet<()>) {
+        let mut states = self.states.lock();
+        if states.contains_key(symbol) {
+            return;
+        }
+        let state = watch::Sender::new(MarketState::default());
+        states.insert(symbol.clone(), state.subscribe());
+        let (context, symbol) = (self.context.clone(), symbol.clone());
+        markets.spawn(async move {
+            loop {
+                let Err(ended) = Market::run(context.clone(), symbol.clone(), state.clone()).await;
+                state.send_modify(|state| state.loaded = false);
+                let pause = match &ended {
+                    Ended::Load(LoadError::Irreproducible(..)) => {
+                        error!(%symbol, error = %ended, "the market stands still; see `fillstream verify`");
+                        LONG_PAUSE
+                    }
+                    Ended::Load(LoadError::Log(_))
+                    | Ended::Log(_)
+                    | Ended::Tail
+                    | Ended::Commit(_)
+                    | Ended::Diverged { .. } => {
+                        warn!(%symbol, error = %ended, "the market is loaded anew");
+                        PAUSE
+                    }
+                };
+                sleep(pause).await;
+            }
+        });
+    }
+}

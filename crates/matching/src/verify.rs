@@ -1,0 +1,115 @@
+//! The whole log once more: every commit recomputed from the inputs that it covers.
+
+use fillstream_domain::{
+    book::Symbol,
+    subject::market_commits,
+};
+use fillstream_event_log::{Consistency, EventLog, LogError, SnapshotStore};
+use fillstream_matcher::{Machine, hash_text};
+use serde::Serialize;
+
+use crate::{
+    define::definitions,
+    load::{Loaded, Replay, newest_snapshot},
+};
+
+/// What a verification found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// The stream's last sequence when it began.
+    pub last_seq: u64,
+    /// Each market, in alphabetical order.
+    pub markets: Vec<Verified>,
+}
+
+/// What was found of a market.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Verified {
+    /// The market.
+    pub symbol: Symbol,
+    /// The commit behind which the replay began; 0 for the beginning.
+    pub from_commit: u64,
+    /// The last commit that was recomputed and is right.
+    pub last_commit: u64,
+    /// The last input that it covers.
+    pub last_input: u64,
+    /// The state's hash behind it, 16 hex digits.
+    pub hash: String,
+    /// Commits that never ended, because power was lost within a batch. Nothing is wrong with the log for it.
+    pub torn: u64,
+    /// The first commit that is not what its inputs give; nothing behind it was looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub difference: Option<Difference>,
+}
+
+/// Where a log does not reproduce itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// The sequence near which it is.
+    pub seq: u64,
+    /// What is there and what should be.
+    pub what: String,
+}
+
+impl Report {
+    /// Nothing differs.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.markets.iter().all(|market| market.difference.is_none())
+    }
+}
+
+/// Recomputes every commit of every market, from nothing or from each market's newest snapshot. `progress` is told the
+/// market and the sequence it has come to. Appends nothing.
+///
+/// # Errors
+/// When the stream cannot be read.
+pub async fn verify(
+    log: &dyn EventLog,
+    snapshots: Option<&dyn SnapshotStore>,
+    progress: &mut (dyn FnMut(&Symbol, u64) + Send),
+) -> Result<Report, LogError> {
+    let last_seq = log.info().await?.last_seq;
+    let mut symbols: Vec<Symbol> =
+        definitions(log).await?.into_iter().map(|(_, definition)| definition.symbol).collect();
+    symbols.sort();
+    let mut markets = Vec::new();
+    for symbol in symbols {
+        let last = log.last(&market_commits(&symbol), Consistency::Leader).await?;
+        let last = last.map_or(0, |record| record.seq).min(last_seq);
+        let nothing = Loaded { machine: Machine::new(symbol.clone()), commit: 0 };
+        let begin = match snapshots {
+            Some(store) => newest_snapshot(log, store, &symbol, last).await?.unwrap_or(nothing),
+            None => nothing,
+        };
+        markets.push(market(log, begin, last, progress).await?);
+    }
+    Ok(Report { last_seq, markets })
+}
+
+async fn market(
+    log: &dyn EventLog,
+    begin: Loaded,
+    last: u64,
+    progress: &mut (dyn FnMut(&Symbol, u64) + Send),
+) -> Result<Verified, LogError> {
+    let (symbol, from_commit) = (begin.machine.symbol().clone(), begin.commit);
+    let mut difference = None;
+    let mut replay = Replay::begin(log, begin).await?;
+    while replay.loaded.commit < last && difference.is_none() {
+        if let Err(found) = replay.next().await? {
+            difference = Some(Difference { seq: found.seq, what: found.what });
+        }
+        progress(&symbol, replay.loaded.commit);
+    }
+    let machine = &replay.loaded.machine;
+    Ok(Verified {
+        from_commit,
+        last_commit: replay.loaded.commit,
+        last_input: machine.cursor(),
+        hash: hash_text(machine.hash()),
+        torn: replay.torn(),
+        difference,
+        symbol,
+    })
+}

@@ -1,0 +1,79 @@
+//! One matcher at its work.
+
+use fillstream_domain::{
+    book::{Change, InputResult, Side, TimeInForce},
+    subject::{ALL_PARKED, book_order},
+};
+use fillstream_event_log::EventLog;
+use fillstream_matching::Settings;
+
+use crate::rig::{Rig, now, user};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn orders_are_matched_and_every_input_is_covered_once() {
+    let rig = Rig::new();
+    let at_work = rig.matcher(Settings::default());
+    let (_, sell) = rig.place(rig.placed(user(1), Side::Sell, "100", "2"));
+    let (_, buy) = rig.place(rig.placed(user(2), Side::Buy, "101", "1"));
+    let created = rig.outcome(sell).await;
+    assert!(matches!(&created.changes[..], [Change::Created(order)] if order.user_id == user(1)), "{created:?}");
+    let traded = rig.outcome(buy).await;
+    let [Change::Created(_), Change::Trade(trade)] = &traded.changes[..] else { panic!("{traded:?}") };
+    assert_eq!((trade.price.to_string(), trade.quantity.to_string()), ("100".to_owned(), "1".to_owned()));
+    let last = rig.flow(1, 2_000);
+    rig.covered(last).await;
+    rig.check(2_003).await;
+    at_work.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_without_markets_gets_the_contracts() {
+    let log = fillstream_event_log::MemoryLog::new(7);
+    let matcher =
+        fillstream_matching::Matcher::new(std::sync::Arc::new(log.clone()), None, Settings::default(), now);
+    let stop = tokio_util::sync::CancellationToken::new();
+    let (running, stopped) = (matcher.clone(), stop.clone());
+    let task = tokio::spawn(async move { running.run(stopped).await });
+    crate::rig::until("three markets are at work", || {
+        matcher.markets().iter().filter(|(_, state)| state.loaded && state.position > 0).count() == 3
+    })
+    .await;
+    let defined = fillstream_matching::definitions(&log).await.unwrap();
+    let mut names: Vec<_> = defined.iter().map(|(_, definition)| definition.symbol.as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["BTC/USDT", "ETH/USDT", "SOL/USDC"]);
+    stop.cancel();
+    task.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_read_is_parked_and_the_market_goes_on() {
+    let rig = Rig::new();
+    let at_work = rig.matcher(Settings::default());
+    let (order, _) = rig.place(rig.placed(user(1), Side::Sell, "100", "2"));
+    let garbage = rig.append_raw(book_order(&rig.symbol, order), b"garbage".to_vec());
+    let (_, after) = rig.place(rig.placed(user(2), Side::Buy, "100", "2"));
+    let outcome = rig.outcome(garbage).await;
+    assert!(matches!(outcome.result, InputResult::Parked { .. }) && outcome.changes.is_empty(), "{outcome:?}");
+    assert_eq!(rig.outcome(after).await.changes.len(), 2, "the order behind it trades");
+    let parked = rig.log.last_of_each(ALL_PARKED).await.unwrap();
+    assert_eq!(parked.iter().map(|entry| entry.subject.clone()).collect::<Vec<_>>(), [format!("parked.matcher.{garbage}")]);
+    rig.check(4).await;
+    at_work.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_expires_though_nothing_else_happens() {
+    let rig = Rig::new();
+    let at_work = rig.matcher(Settings::default());
+    let mut placed = rig.placed(user(1), Side::Sell, "100", "2");
+    placed.time_in_force = TimeInForce::Gtd;
+    placed.expires_at = Some(now().after(std::time::Duration::from_millis(300)));
+    let (order, seq) = rig.place(placed);
+    rig.covered(seq + 1).await;
+    let commits = rig.commits().await;
+    let changes = commits.iter().flat_map(|(_, commit)| &commit.outcomes).flat_map(|outcome| &outcome.changes);
+    let ended = changes.filter(|change| matches!(change, Change::Cancelled { order: ended, .. } if ended.order_id == order));
+    assert_eq!(ended.count(), 1);
+    at_work.stop().await;
+}
