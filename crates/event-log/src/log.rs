@@ -3,58 +3,8 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::watch;
-use uuid::Uuid;
 
-use crate::subject::is_literal;
-
-/// A record to be appended. Every append is fenced: it says after which record of its subject it comes.
-#[derive(Debug, Clone)]
-pub struct NewRecord {
-    /// Where it goes: a literal subject of 1024 bytes at most.
-    pub subject: String,
-    /// The sequence of the subject's last record that the writer knows; 0 when there must be none.
-    pub after: u64,
-    /// Unique to this append: an acknowledgement that was lost is resolved by finding this id.
-    pub event_id: Uuid,
-    /// CloudEvents `type`; a header, and so one line, like the next two.
-    pub event_type: String,
-    /// CloudEvents `time`, RFC 3339.
-    pub time: String,
-    /// W3C `traceparent`, when the writer is part of a trace.
-    pub traceparent: Option<String>,
-    /// The sequence of the record that this one repeats, when an operator has it tried again: header
-    /// `fillstream-retries`.
-    pub retries: Option<u64>,
-    /// The payload, JSON.
-    pub payload: Bytes,
-}
-
-impl NewRecord {
-    /// Refuses what no log takes, before it can spoil what is sent together with it.
-    pub(crate) fn check(&self) -> Result<(), AppendError> {
-        if !is_literal(&self.subject) {
-            return Err(AppendError::Refused(format!("{:?} is not a literal subject", self.subject)));
-        }
-        let headers = [Some(&self.event_type), Some(&self.time), self.traceparent.as_ref()];
-        match headers.into_iter().flatten().find(|header| header.contains(char::is_control)) {
-            Some(header) => Err(AppendError::Refused(format!("{header:?} cannot be a header"))),
-            None => Ok(()),
-        }
-    }
-}
-
-/// A record of the log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record {
-    /// Its place in the stream, from 1.
-    pub seq: u64,
-    /// Its subject.
-    pub subject: String,
-    /// The id its writer gave it; none when a foreign writer gave none.
-    pub event_id: Option<Uuid>,
-    /// The payload.
-    pub payload: Bytes,
-}
+use crate::{NewRecord, Record};
 
 /// Why a record was not appended, as far as is known.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -166,6 +116,21 @@ pub trait EventLog: Send + Sync + 'static {
     /// See [`AppendError`]. A lost acknowledgement is resolved here, by reading, before anything is said.
     async fn append(&self, record: NewRecord) -> Result<u64, AppendError>;
 
+    /// Appends one decision in parts: `first`, then a record for each of `rest` behind it, all on its subject, without a
+    /// gap in the stream, all or nothing. The fence is the first one's; type, time and trace are shared; the id of
+    /// another part follows from the first one's and its number ([`NewRecord::part_id`]). It goes straight to the stream
+    /// and waits for no other append. Returns the sequence of the last part.
+    ///
+    /// # Errors
+    /// See [`AppendError`]; a lost acknowledgement is resolved as by [`append`](Self::append). Refused are more parts than
+    /// [`MAX_PARTS`](crate::MAX_PARTS), and a payload above [`max_payload`](Self::max_payload) less
+    /// [`HEADER_ROOM`](crate::HEADER_ROOM). Parts of ours that a power failure has torn are `Fenced`: the subject goes on
+    /// with them, and the decision is not in it.
+    async fn append_parts(&self, first: NewRecord, rest: Vec<Bytes>) -> Result<u64, AppendError>;
+
+    /// Bytes that the server takes in one message, headers included.
+    fn max_payload(&self) -> usize;
+
     /// The records of one literal subject from sequence `from` on, a bounded page of them.
     ///
     /// # Errors
@@ -220,8 +185,9 @@ pub trait Follow: Send {
     /// [`LogError::Recreated`] when the stream is another one; nothing else ends a tail.
     async fn next(&mut self, max: usize) -> Result<Vec<Record>, LogError>;
 
-    /// Records that the stream held behind the last one given, as of its delivery. Too high, by what was skipped, on a
-    /// tail that began beyond the stream's end.
+    /// Records of the tail's pattern that the stream held behind the last one given, as of its delivery; before the first
+    /// one, as of the tail's beginning. What was stored since is not counted. Too high, by what was skipped, on a tail
+    /// that began beyond the stream's end.
     fn behind(&self) -> u64;
 
     /// How often the tail had to be set up again (its consumer was lost or had a gap).

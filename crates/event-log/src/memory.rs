@@ -9,16 +9,20 @@ use std::{
 };
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use parking_lot::Mutex;
+use time::OffsetDateTime;
 use tokio::sync::watch;
 
 use crate::{
     AppendError, Consistency, Durability, EventLog, Follow, Link, LogError, NewRecord, Page, Record,
-    StreamInfo, subject::matches,
+    StreamInfo, stamp::millis, subject::matches,
 };
 
 /// Records of a page, as the real log pages.
 const PAGE: usize = 1000;
+/// Bytes of a message, as the real log's server is configured.
+const MAX_PAYLOAD: usize = 1 << 20;
 
 /// See the module's first line. Clones share one log.
 #[derive(Clone)]
@@ -37,6 +41,8 @@ struct Shared {
 struct State {
     records: Vec<Record>,
     by_subject: HashMap<String, Vec<usize>>,
+    /// What the clock shows, when a test has set it.
+    set_time: Option<i64>,
 }
 
 impl MemoryLog {
@@ -50,6 +56,12 @@ impl MemoryLog {
             incarnation,
             replica_lag: AtomicUsize::new(0),
         }))
+    }
+
+    /// From now on, records are stamped with this time, in milliseconds since the Unix epoch, until it is set again; it
+    /// may be set back. Without it they have the system clock's time, and none an earlier one than the record before.
+    pub fn set_time(&self, ms: i64) {
+        self.0.state.lock().set_time = Some(ms);
     }
 
     /// Makes reads that any replica may answer miss the newest `records`, as a replica does that is behind.
@@ -82,14 +94,23 @@ impl State {
     fn push(&mut self, record: NewRecord) -> u64 {
         let at = self.records.len();
         let seq = at as u64 + 1;
+        let stored_at = self.stamp();
         self.by_subject.entry(record.subject.clone()).or_default().push(at);
         self.records.push(Record {
             seq,
             subject: record.subject,
+            stored_at,
             event_id: Some(record.event_id),
             payload: record.payload,
         });
         seq
+    }
+
+    fn stamp(&self) -> i64 {
+        self.set_time.unwrap_or_else(|| {
+            let now = millis(OffsetDateTime::now_utc());
+            self.records.last().map_or(now, |last| now.max(last.stored_at))
+        })
     }
 
     /// A fence holds when its record is the subject's last one; else it names the next one, as far as there is one.
@@ -112,6 +133,19 @@ impl EventLog for MemoryLog {
         let seq = state.push(record);
         self.0.last.send_replace(seq);
         Ok(seq)
+    }
+
+    async fn append_parts(&self, first: NewRecord, rest: Vec<Bytes>) -> Result<u64, AppendError> {
+        first.check_parts(&rest, MAX_PAYLOAD)?;
+        let mut state = self.0.state.lock();
+        state.check(&first)?;
+        let last = first.parts(rest).into_iter().fold(0, |_, part| state.push(part));
+        self.0.last.send_replace(last);
+        Ok(last)
+    }
+
+    fn max_payload(&self) -> usize {
+        MAX_PAYLOAD
     }
 
     async fn read(&self, subject: &str, from: u64, consistency: Consistency) -> Result<Page, LogError> {
@@ -194,7 +228,12 @@ impl Follow for MemoryTail {
     }
 
     fn behind(&self) -> u64 {
-        (self.log.0.state.lock().records.len() as u64).saturating_sub(self.next as u64)
+        let state = self.log.0.state.lock();
+        let left = state.records.get(self.next..).unwrap_or_default();
+        match &self.pattern {
+            None => left.len() as u64,
+            Some(pattern) => left.iter().filter(|record| matches(pattern, &record.subject)).count() as u64,
+        }
     }
 
     fn recreated(&self) -> u64 {

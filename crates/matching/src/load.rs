@@ -124,12 +124,17 @@ impl Replay {
 
     /// Takes the machine past the next commit; waits for it if there is none yet.
     pub(crate) async fn next(&mut self) -> Result<Result<(), Difference>, LogError> {
+        Ok(self.next_commit().await?.map(|_| ()))
+    }
+
+    /// The same; hands the commit's parts out.
+    pub(crate) async fn next_commit(&mut self) -> Result<Result<Vec<Commit>, Difference>, LogError> {
         while self.whole.is_empty() {
             for record in self.commits.next(REPLAY_BATCH).await? {
                 self.take_in(record.seq, &record.payload);
             }
         }
-        let Some((seq, commit)) = self.whole.pop_front() else { return Ok(Ok(())) };
+        let Some((seq, commit)) = self.whole.pop_front() else { return Ok(Ok(Vec::new())) };
         let last_input = commit.first().map_or(0, |part| part.last_input);
         while self.waiting.back().map_or(self.loaded.machine.cursor(), |input| input.seq) < last_input {
             let records = self.inputs.next(REPLAY_BATCH).await?;
@@ -141,7 +146,7 @@ impl Replay {
         if followed.is_ok() {
             self.loaded.commit = seq;
         }
-        Ok(followed)
+        Ok(followed.map(|()| commit))
     }
 
     /// Commits that never ended.

@@ -265,7 +265,11 @@ impl Market {
             };
             let (step, torn) = self.parts.push(record.seq, part);
             if let Some(torn) = torn {
-                warn!(first = torn.first, last = torn.last, "parts of a commit that never ended are passed over");
+                warn!(
+                    first = torn.first,
+                    last = torn.last,
+                    "parts of a commit that never ended are passed over"
+                );
             }
             if let PartsStep::Complete(parts) = step
                 && let Some((seq, Commit { last_input, hash: Some(hash), .. })) = parts.last()

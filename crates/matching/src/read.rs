@@ -1,10 +1,6 @@
 //! Records of a market's inputs as its machine takes them.
 
-use fillstream_domain::{
-    Timestamp,
-    book::BookInput,
-    subject::BookSubject,
-};
+use fillstream_domain::{Timestamp, book::BookInput, subject::BookSubject};
 use fillstream_event_log::Record;
 use fillstream_matcher::Recorded;
 
@@ -15,10 +11,11 @@ pub(crate) fn recorded(record: &Record) -> Recorded {
 }
 
 fn input(record: &Record) -> Result<BookInput, String> {
-    let input = BookInput::decode(&record.payload).map_err(|error| match std::error::Error::source(&error) {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
-    })?;
+    let input =
+        BookInput::decode(&record.payload).map_err(|error| match std::error::Error::source(&error) {
+            Some(source) => format!("{error}: {source}"),
+            None => error.to_string(),
+        })?;
     let subject = BookSubject::parse(&record.subject);
     let fits = match (&subject, &input) {
         (
@@ -40,8 +37,11 @@ mod tests {
 
     #[test]
     fn an_input_belongs_to_its_subject() {
-        let cancel = format!(r#"{{"type":"book.cancel_requested","version":1,"order_id":"{ORDER}","user_id":"{ORDER}","symbol":"BTC/USDT","at":"2026-01-10T07:30:15.123Z"}}"#);
-        let clock = r#"{"type":"book.clock","version":1,"symbol":"BTC/USDT","at":"2026-01-10T07:30:15.123Z"}"#;
+        let cancel = format!(
+            r#"{{"type":"book.cancel_requested","version":1,"order_id":"{ORDER}","user_id":"{ORDER}","symbol":"BTC/USDT","at":"2026-01-10T07:30:15.123Z"}}"#
+        );
+        let clock =
+            r#"{"type":"book.clock","version":1,"symbol":"BTC/USDT","at":"2026-01-10T07:30:15.123Z"}"#;
         let order = format!("orders.book.BTC-USDT.{ORDER}");
         for (subject, payload, fits) in [
             (&*order, &*cancel, true),
@@ -61,7 +61,11 @@ mod tests {
                 payload: payload.as_bytes().to_vec().into(),
             };
             let found = recorded(&record);
-            assert_eq!((found.seq, found.stored_at.unix_ms(), found.input.is_ok()), (7, 9, fits), "{subject} {payload}");
+            assert_eq!(
+                (found.seq, found.stored_at.unix_ms(), found.input.is_ok()),
+                (7, 9, fits),
+                "{subject} {payload}"
+            );
         }
     }
 }

@@ -81,7 +81,8 @@ impl Matcher {
         let takes = self.context.log.max_payload();
         if takes < COMMIT_BYTES + HEADER_ROOM {
             let needs = COMMIT_BYTES + HEADER_ROOM;
-            let error = format!("max_payload of the server is {takes} bytes; a matcher needs {needs} at least");
+            let error =
+                format!("max_payload of the server is {takes} bytes; a matcher needs {needs} at least");
             return Err(LogError::Server(error));
         }
         while let Err(error) = define_defaults(&*self.context.log, (self.context.clock)()).await {

@@ -63,7 +63,8 @@ impl Taken {
     /// Keeps both, then forgets machines that are older than the newest `kept`.
     pub(crate) async fn put(mut self, store: &dyn SnapshotStore, home: &Home, seq: u64, kept: usize) {
         self.levels.seq = seq;
-        let levels = serde_json::to_vec(&self.levels).expect("string keys and plain values always become JSON");
+        let levels =
+            serde_json::to_vec(&self.levels).expect("string keys and plain values always become JSON");
         let stored = async {
             store.put(&home.name(Kind::Levels, seq), levels.into()).await?;
             store.put(&home.name(Kind::Machine, seq), self.machine).await?;
@@ -75,7 +76,9 @@ impl Taken {
         };
         match stored.await {
             Ok(()) => debug!(symbol = %home.symbol, seq, "a snapshot is kept"),
-            Err(error) => warn!(symbol = %home.symbol, %error, "a snapshot is not kept; the next one will be"),
+            Err(error) => {
+                warn!(symbol = %home.symbol, %error, "a snapshot is not kept; the next one will be")
+            }
         }
     }
 }

@@ -1,11 +1,12 @@
-//! The whole log once more: every commit recomputed from the inputs that it covers.
+//! The whole log once more: every commit recomputed from the inputs that it covers, and its outcomes held to the
+//! invariants of a market.
 
 use fillstream_domain::{
-    book::Symbol,
+    book::{Commit, Symbol},
     subject::market_commits,
 };
 use fillstream_event_log::{Consistency, EventLog, LogError, SnapshotStore};
-use fillstream_matcher::{Machine, hash_text};
+use fillstream_matcher::{Audit, Machine, hash_text};
 use serde::Serialize;
 
 use crate::{
@@ -87,6 +88,12 @@ pub async fn verify(
     Ok(Report { last_seq, markets })
 }
 
+/// What the outcomes say by themselves, whoever computed them: money is conserved, the book is never crossed.
+fn audited(audit: &mut Audit, parts: Vec<Commit>) -> Result<(), fillstream_matcher::Difference> {
+    let whole = Commit::assemble(parts.into_iter());
+    whole.iter().flat_map(|commit| &commit.outcomes).try_for_each(|outcome| audit.read(outcome))
+}
+
 async fn market(
     log: &dyn EventLog,
     begin: Loaded,
@@ -95,11 +102,11 @@ async fn market(
 ) -> Result<Verified, LogError> {
     let (symbol, from_commit) = (begin.machine.symbol().clone(), begin.commit);
     let mut difference = None;
+    let mut audit = Audit::behind(&begin.machine);
     let mut replay = Replay::begin(log, begin).await?;
     while replay.loaded.commit < last && difference.is_none() {
-        if let Err(found) = replay.next().await? {
-            difference = Some(Difference { seq: found.seq, what: found.what });
-        }
+        let right = replay.next_commit().await?.and_then(|parts| audited(&mut audit, parts));
+        difference = right.err().map(|found| Difference { seq: found.seq, what: found.what });
         progress(&symbol, replay.loaded.commit);
     }
     let machine = &replay.loaded.machine;

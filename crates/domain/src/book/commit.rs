@@ -89,7 +89,7 @@ impl Levels {
 pub enum InputResult {
     /// The order was taken.
     Accepted,
-    /// The order was refused; its change says `rejected`.
+    /// The order was refused; its change says `rejected`, but for a second order of an id that rests already.
     Rejected(Refusal),
     /// The order was changed.
     Amended,

@@ -1,6 +1,5 @@
 //! Committing one group, and finding out what became of records whose answer was lost.
 
-use async_nats::{HeaderMap, header};
 use bytes::Bytes;
 use futures_util::future::join_all;
 use tracing::{debug, warn};
@@ -8,18 +7,15 @@ use uuid::Uuid;
 
 use super::{
     answer::{Answer, Outcome},
-    read,
+    fence::look_up,
+    message::{Place, headers},
     requests::{Answers, Requests},
     writer::{Entry, GroupDone},
 };
-use crate::{AppendError, Consistency, LogError, NewRecord};
+use crate::{AppendError, LogError, NewRecord};
 
 /// Pause before something is tried again that the server could not do just now.
-const PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
-/// CloudEvents `source` of everything that is written here.
-const SOURCE: &str = "fillstream";
-/// Only the leader knows for certain that a record is not there.
-const LEADER: Consistency = Consistency::Leader;
+pub(super) const PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
 
 /// Sends groups.
 #[derive(Clone)]
@@ -106,7 +102,7 @@ impl Committer {
         for (sequence, entry) in (1..).zip(others) {
             // Only the commit is answered. If one of these is not sent, the server finds the batch incomplete.
             let headers =
-                headers(&entry.record, Some(Place { batch_id: &batch_id, sequence, commit: false }));
+                headers(&entry.record, true, Some(Place { batch_id: &batch_id, sequence, commit: false }));
             let (subject, payload) = (entry.record.subject.clone(), entry.record.payload.clone());
             let _ = self.requests.client().publish_with_headers(subject, headers, payload).await;
         }
@@ -115,7 +111,8 @@ impl Committer {
     }
 
     async fn publish(&self, record: &NewRecord, place: Option<Place<'_>>) -> Result<Answers, LogError> {
-        self.requests.send(record.subject.clone(), Some(headers(record, place)), record.payload.clone()).await
+        let headers = headers(record, true, place);
+        self.requests.send(record.subject.clone(), Some(headers), record.payload.clone()).await
     }
 
     /// Finds out what became of records: stored by us, beaten by another writer, or not there, which brings them
@@ -126,7 +123,8 @@ impl Committer {
         }
         self.requests.connected().await;
         doubtful.retain(|entry| !entry.is_abandoned());
-        let looked_up = join_all(doubtful.iter().map(|entry| self.look_up(&entry.record))).await;
+        let looked_up =
+            join_all(doubtful.iter().map(|entry| look_up(&self.requests, &self.stream, &entry.record))).await;
         let mut again = Vec::new();
         let mut unreachable = false;
         for (entry, found) in doubtful.into_iter().zip(looked_up) {
@@ -145,61 +143,16 @@ impl Committer {
         }
         again
     }
-
-    /// The verdict that the stream shows; none while the record is not there and its fence still holds.
-    async fn look_up(&self, record: &NewRecord) -> Result<Option<Result<u64, AppendError>>, LogError> {
-        let (requests, stream, subject) = (&self.requests, &self.stream, &record.subject);
-        // The first record behind the fence is ours or the one that beat us.
-        if let Some(found) = read::next(requests, stream, subject, record.after + 1, LEADER).await? {
-            let ours = found.event_id == Some(record.event_id);
-            return Ok(Some(if ours { Ok(found.seq) } else { Err(AppendError::Fenced { last: found.seq }) }));
-        }
-        if record.after == 0 {
-            return Ok(None);
-        }
-        let last = read::last(requests, stream, subject, LEADER).await?.map_or(0, |found| found.seq);
-        Ok((last < record.after).then_some(Err(AppendError::Fenced { last })))
-    }
 }
 
-/// A record's place in an atomic batch.
-struct Place<'a> {
-    batch_id: &'a str,
-    sequence: usize,
-    commit: bool,
-}
-
-async fn outcome(sent: Result<Answers, LogError>) -> Outcome {
+/// What the server says of what was sent.
+pub(super) async fn outcome(sent: Result<Answers, LogError>) -> Outcome {
     let mut answers = match sent {
         Ok(answers) => answers,
         Err(LogError::Server(reason)) => return Outcome::Refused(reason),
         Err(LogError::Unreachable(_) | LogError::Recreated) => return Outcome::Unclear,
     };
     answers.next().await.map_or(Outcome::Unclear, |message| Answer::judge(&message))
-}
-
-fn headers(record: &NewRecord, place: Option<Place<'_>>) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    headers.insert("ce-specversion", "1.0");
-    headers.insert("ce-id", record.event_id.to_string());
-    headers.insert("ce-source", SOURCE);
-    headers.insert("ce-type", record.event_type.as_str());
-    headers.insert("ce-time", record.time.as_str());
-    if let Some(traceparent) = &record.traceparent {
-        headers.insert("traceparent", traceparent.as_str());
-    }
-    if let Some(retries) = record.retries {
-        headers.insert("fillstream-retries", retries.to_string());
-    }
-    headers.insert(header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, record.after.to_string());
-    if let Some(place) = place {
-        headers.insert(header::NATS_BATCH_ID, place.batch_id);
-        headers.insert(header::NATS_BATCH_SEQUENCE, place.sequence.to_string());
-        if place.commit {
-            headers.insert(header::NATS_BATCH_COMMIT, header::NATS_BATCH_COMMIT_FINAL);
-        }
-    }
-    headers
 }
 
 /// The payload of an empty request.

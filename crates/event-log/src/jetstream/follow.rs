@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use tracing::{debug, warn};
 
 use super::{Shared, connect::stream_info, read::event_id};
-use crate::{Follow, Link, LogError, Record};
+use crate::{Follow, Link, LogError, Record, stamp::millis};
 
 /// Messages that one pull asks for: enough to replay at full speed.
 const PULL_BATCH: usize = 2000;
@@ -89,6 +89,7 @@ impl Tail {
             return Err(LogError::Recreated);
         }
         self.consumed = 0;
+        self.behind = consumer.cached_info().num_pending;
         consumer
             .stream()
             .max_messages_per_batch(PULL_BATCH)
@@ -121,7 +122,7 @@ impl Tail {
     /// Takes a message in; nothing when it shows a gap.
     fn accept(&mut self, message: jetstream::Message) -> Option<Record> {
         let info = message.info().ok()?;
-        let (seq, pending) = (info.stream_sequence, info.pending);
+        let (seq, pending, stored_at) = (info.stream_sequence, info.pending, millis(info.published));
         if info.consumer_sequence != self.consumed + 1 || seq < self.next {
             return None;
         }
@@ -130,7 +131,8 @@ impl Tail {
         self.behind = pending;
         let event_id = event_id(message.message.headers.as_ref());
         let message = message.split().0;
-        Some(Record { seq, subject: message.subject.into_string(), event_id, payload: message.payload })
+        let subject = message.subject.into_string();
+        Some(Record { seq, subject, stored_at, event_id, payload: message.payload })
     }
 }
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{answer::ServerError, requests::Requests};
-use crate::{LogError, Record};
+use crate::{LogError, Record, stamp::parse_millis};
 
 /// JetStream's error for "no such message".
 const NO_MESSAGE: u64 = 10037;
@@ -22,6 +22,7 @@ struct LeaderAnswer {
 struct StoredMessage {
     subject: String,
     seq: u64,
+    time: String,
     #[serde(default)]
     hdrs: String,
     #[serde(default)]
@@ -55,8 +56,10 @@ impl StoredMessage {
             BASE64_STANDARD.decode(text).map_err(|error| LogError::Server(format!("not base64: {error}")))
         };
         let headers = decode(&self.hdrs)?;
+        let no_time = || LogError::Server(format!("{:?} is not a time", self.time));
         Ok(Record {
             seq: self.seq,
+            stored_at: parse_millis(&self.time).ok_or_else(no_time)?,
             subject: self.subject,
             event_id: event_id_of_raw(&headers),
             payload: Bytes::from(decode(&self.data)?),

@@ -2,27 +2,35 @@
 //!
 //! ```text
 //!  append ──▶ writer (group commit) ──▶ plain publishes | one atomic batch ─┐
+//!  parts  ──▶ one plain publish | one atomic batch ─────────────────────────┤
 //!  read   ──▶ batched direct get | leader get ──────────────────────────────┤── requests ──▶ nats-server
 //!  follow ──▶ ephemeral consumer, no acknowledgements, gaps seen ───────────┤
 //!  work   ──▶ durable consumer, acknowledged ───────────────────────────────┘
 //! ```
+//! Snapshots lie in an object store of their own.
 
 mod answer;
 mod batch;
 mod connect;
+mod fence;
 mod follow;
 mod leader;
+mod message;
+mod parts;
 mod read;
 mod requests;
+mod snapshots;
 mod work;
 mod writer;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use tokio::sync::watch;
 
 pub use connect::{ConnectError, Definitions, LogOptions};
+pub use snapshots::JetStreamSnapshots;
 pub use work::{Work, WorkQueue};
 
 use crate::{
@@ -51,6 +59,14 @@ impl JetStreamLog {
     pub async fn work(&self, consumer: &serde_json::Value) -> Result<WorkQueue, LogError> {
         work::open(Arc::clone(&self.0), consumer).await
     }
+
+    /// The snapshots beside the log: an object store, made when it is not there.
+    ///
+    /// # Errors
+    /// When it cannot be made or opened.
+    pub async fn snapshots(&self) -> Result<JetStreamSnapshots, LogError> {
+        JetStreamSnapshots::open(self.0.requests.clone()).await
+    }
 }
 
 #[async_trait]
@@ -58,6 +74,15 @@ impl EventLog for JetStreamLog {
     async fn append(&self, record: NewRecord) -> Result<u64, AppendError> {
         record.check()?;
         self.0.writer.append(record).await
+    }
+
+    async fn append_parts(&self, first: NewRecord, rest: Vec<Bytes>) -> Result<u64, AppendError> {
+        first.check_parts(&rest, self.max_payload())?;
+        parts::append(&self.0.requests, &self.0.stream, first.parts(rest)).await
+    }
+
+    fn max_payload(&self) -> usize {
+        self.0.requests.client().max_payload()
     }
 
     async fn read(&self, subject: &str, from: u64, consistency: Consistency) -> Result<Page, LogError> {

@@ -8,7 +8,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{leader::leader, requests::Requests};
-use crate::{Consistency, LogError, Page, Record};
+use crate::{Consistency, LogError, Page, Record, stamp::parse_millis};
 
 /// Records of one page: the batched direct get has no flow control, so this and [`PAGE_BYTES`] are it.
 const PAGE: usize = 1000;
@@ -150,14 +150,15 @@ fn number(headers: Option<&HeaderMap>, name: &str) -> Option<u64> {
 
 fn record(message: Message) -> Result<Record, LogError> {
     let headers = message.headers.as_ref();
-    let place =
-        headers.and_then(|headers| headers.get("Nats-Subject")).map(|subject| subject.as_str().to_owned());
-    match (place, number(headers, "Nats-Sequence")) {
-        (Some(subject), Some(seq)) => {
-            Ok(Record { seq, subject, event_id: event_id(headers), payload: message.payload })
-        }
-        (Some(_) | None, Some(_) | None) => Err(LogError::Server("a message without its place".to_owned())),
-    }
+    let text = |name: &str| headers?.get(name).map(async_nats::HeaderValue::as_str);
+    let stored_at = text("Nats-Time-Stamp").and_then(parse_millis);
+    let (Some(subject), Some(seq), Some(stored_at)) =
+        (text("Nats-Subject"), number(headers, "Nats-Sequence"), stored_at)
+    else {
+        return Err(LogError::Server("a message without its place and time".to_owned()));
+    };
+    let subject = subject.to_owned();
+    Ok(Record { seq, subject, stored_at, event_id: event_id(headers), payload: message.payload })
 }
 
 #[cfg(test)]
@@ -189,6 +190,7 @@ mod tests {
             let record = |seq: &u64| Record {
                 seq: *seq,
                 subject: "orders.1".to_owned(),
+                stored_at: 0,
                 event_id: None,
                 payload: Bytes::new(),
             };

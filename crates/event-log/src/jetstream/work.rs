@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tracing::{debug, warn};
 
 use super::{Shared, read::event_id};
-use crate::{LogError, Record};
+use crate::{LogError, Record, stamp::millis};
 
 /// Records that one pull asks for.
 const PULL_BATCH: usize = 500;
@@ -105,6 +105,7 @@ impl Work {
         let record = Record {
             seq,
             subject: message.message.subject.to_string(),
+            stored_at: millis(info.published),
             event_id: event_id(message.message.headers.as_ref()),
             payload: message.message.payload.clone(),
         };

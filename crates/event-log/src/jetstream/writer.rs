@@ -28,10 +28,10 @@ use crate::{AppendError, Durability, NewRecord};
 /// place: a few full batches.
 const QUEUE: usize = 8192;
 /// The server's limit of an atomic batch.
-pub(super) const MAX_BATCH: usize = 1000;
+const MAX_BATCH: usize = 1000;
 /// How long a caller waits, in line and for the stream, before it is told that nothing is known: longer than a restart
 /// of the server takes, shorter than people wait.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How records are grouped; the figures are the measured break-even of batches, by durability.
 #[derive(Debug, Clone, Copy)]

@@ -3,7 +3,7 @@
 use fillstream_event_log::{AppendError, Consistency, EventLog, NewRecord, Record};
 
 use crate::{
-    records::{append_all, fill, pages, placed, record, seqs, soon, stored_as, take},
+    records::{all_stored_as, append_all, fill, pages, placed, record, seqs, soon, stored_as, take},
     server::on_each_log,
 };
 
@@ -69,7 +69,7 @@ async fn of_two_appends_at_once_one_wins() {
             };
             assert_eq!(won, last);
             let history = pages(&*log, &one.subject, Consistency::Leader).await;
-            assert_eq!(history[0].records, [stored_as(one, *won)]);
+            assert_eq!(history[0].records, [stored_as(&*log, one, *won).await]);
         }
     })
     .await;
@@ -156,9 +156,7 @@ async fn the_last_of_each_subject_of_a_pattern() {
 async fn many_appends_at_once_are_each_stored_once() {
     on_each_log(async |log| {
         let told = append_all(&*log, (0..2_000).map(placed).collect()).await;
-        let mut expected: Vec<_> =
-            told.into_iter().map(|(record, seq)| stored_as(&record, seq.unwrap())).collect();
-        expected.sort_by_key(|record| record.seq);
+        let expected = all_stored_as(&*log, &told).await;
         assert_eq!(everything(&*log).await, expected);
         assert_eq!(seqs(&expected), (1..=2_000).collect::<Vec<_>>());
     })
@@ -175,7 +173,7 @@ async fn a_duplicate_among_many_costs_its_neighbours_nothing() {
             if n == 150 {
                 assert_eq!(verdict, Err(AppendError::Fenced { last: 1 }));
             } else {
-                expected.push(stored_as(&record, verdict.unwrap()));
+                expected.push(stored_as(&*log, &record, verdict.unwrap()).await);
             }
         }
         expected.sort_by_key(|record| record.seq);

@@ -4,6 +4,7 @@ use fillstream_event_log::{AppendError, Consistency, EventLog};
 use futures_util::future::join_all;
 
 use crate::{
+    parts::{ids, rest},
     proxy::{Proxy, Way},
     records::{append_all, assert_agree, placed, record, soon, write_while},
     server::Server,
@@ -60,6 +61,57 @@ async fn the_request_of_a_plain_append() {
 #[tokio::test]
 async fn the_request_of_a_batch() {
     cut_everywhere(Way::Request, BATCH, 89).await;
+}
+
+/// Cuts at every `step`-th byte of what goes that way for an append in so many parts.
+async fn cut_parts_everywhere(way: Way, parts: usize, step: usize) {
+    let server = Server::durable();
+    let proxy = Proxy::before(&server).await;
+    let log = server.log_at(&proxy.url()).await;
+    let mut appended = Vec::new();
+    let before = proxy.passed(way);
+    let (mut last, mut length, mut bytes) = (0, 0, 0);
+    while bytes <= length {
+        let first = record("markets.SOL-USDC", last);
+        let cuts = proxy.cuts();
+        let whole = length == 0;
+        if !whole {
+            proxy.cut_after(way, bytes);
+        }
+        let verdict = soon("a verdict", log.append_parts(first.clone(), rest(parts - 1))).await;
+        assert_eq!(verdict, Ok(last + parts as u64), "cut after {bytes} of {length}");
+        last += parts as u64;
+        appended.extend(ids(&first, parts).into_iter().flatten());
+        if whole {
+            length = proxy.passed(way) - before;
+        } else {
+            assert_eq!(proxy.cuts(), cuts + 1, "not cut after {bytes} of {length}");
+            bytes += step;
+        }
+    }
+    let stored = server.witness().await.stored().await;
+    assert!(stored.iter().map(|record| record.event_id).eq(appended), "lost, double or out of order");
+    assert!(stored.iter().all(|record| record.batch.is_some() == (parts > 1)));
+}
+
+#[tokio::test]
+async fn the_answer_to_an_append_of_one_part() {
+    cut_parts_everywhere(Way::Answer, 1, 1).await;
+}
+
+#[tokio::test]
+async fn the_answer_to_an_append_of_three_parts() {
+    cut_parts_everywhere(Way::Answer, 3, 1).await;
+}
+
+#[tokio::test]
+async fn the_request_of_an_append_of_one_part() {
+    cut_parts_everywhere(Way::Request, 1, 7).await;
+}
+
+#[tokio::test]
+async fn the_request_of_an_append_of_three_parts() {
+    cut_parts_everywhere(Way::Request, 3, 37).await;
 }
 
 #[tokio::test]

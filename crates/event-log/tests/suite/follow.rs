@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use fillstream_event_log::{EventLog, Follow};
+use fillstream_event_log::{EventLog, Follow, Record};
 
 use crate::{
-    records::{append_all, fill, placed, record, seqs, soon, stored_as, take},
+    records::{all_stored_as, append_all, fill, placed, record, seqs, soon, take},
     server::on_each_log,
 };
 
@@ -61,14 +61,56 @@ async fn a_tail_of_a_pattern_gives_what_matches() {
 }
 
 #[tokio::test]
+async fn a_tail_of_one_market_begins_anywhere_and_counts_its_own() {
+    on_each_log(async |log| {
+        let pattern = "orders.book.BTC-USDT.*";
+        let (mut all, mut own) = (Vec::new(), Vec::new());
+        for n in 0..12 {
+            let subject = match n % 4 {
+                0 => format!("orders.book.BTC-USDT.{n}"),
+                1 => format!("orders.book.ETH-USDT.{n}"),
+                2 => "orders.book.BTC-USDT.clock".to_owned(),
+                _ => format!("markets.BTC-USDT.{n}"),
+            };
+            let after =
+                own.iter().rfind(|found: &&Record| found.subject == subject).map_or(0, |found| found.seq);
+            let stored = fill(&*log, &[record(subject, after)]).await.remove(0);
+            if n % 2 == 0 {
+                own.push(stored.clone());
+            }
+            all.push(stored);
+        }
+        let mut tails = Vec::new();
+        // At a record of its own, between two, behind the last one of its own, and at the end.
+        for from in 0..=all.len() as u64 + 1 {
+            let expected: Vec<_> = own.iter().filter(|record| record.seq >= from).cloned().collect();
+            let mut tail = log.follow(from, Some(pattern)).await.unwrap();
+            assert_eq!(tail.behind(), expected.len() as u64, "at the beginning, from {from}");
+            for (n, record) in (1..).zip(&expected) {
+                assert_eq!(soon("a record", tail.next(1)).await.unwrap(), std::slice::from_ref(record));
+                assert_eq!(tail.behind(), (expected.len() - n) as u64, "after {n}, from {from}");
+            }
+            tails.push((from, tail));
+        }
+        // What comes later is given as well, what is another market's not.
+        let late =
+            ["orders.book.ETH-USDT.late", "orders.book.BTC-USDT.late"].map(|subject| record(subject, 0));
+        let late = fill(&*log, &late).await;
+        for (from, mut tail) in tails {
+            assert_eq!(take(&mut *tail, 1).await, late[1..], "from {from}");
+            assert_eq!(tail.behind(), 0, "from {from}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn two_tails_give_the_same_while_it_is_written() {
     on_each_log(async |log| {
         let follow = async |log: Arc<dyn EventLog>| take(&mut *log.follow(0, None).await.unwrap(), 500).await;
         let writes = append_all(&*log, (0..500).map(placed).collect());
         let (told, one, other) = tokio::join!(writes, follow(Arc::clone(&log)), follow(Arc::clone(&log)));
-        let mut stored: Vec<_> =
-            told.iter().map(|(record, seq)| stored_as(record, seq.clone().unwrap())).collect();
-        stored.sort_by_key(|record| record.seq);
+        let stored = all_stored_as(&*log, &told).await;
         assert_eq!(seqs(&stored), (1..=500).collect::<Vec<_>>());
         assert_eq!((&one, &other), (&stored, &stored));
     })

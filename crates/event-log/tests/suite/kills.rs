@@ -9,13 +9,15 @@ use std::{
     time::Duration,
 };
 
-use fillstream_event_log::{EventLog, Follow, Record};
+use fillstream_event_log::{EventLog, Follow, JetStreamLog, Record};
 use fillstream_nats_server::PrivateServer;
 use futures_util::future::join_all;
+use uuid::Uuid;
 
 use crate::{
-    records::{Told, assert_agree, eventually, seqs, soon, write_while},
-    server::Server,
+    parts::rest,
+    records::{Told, assert_agree, eventually, record, seqs, soon, write_while},
+    server::{Server, Stored},
 };
 
 const WRITERS: usize = 50;
@@ -37,6 +39,32 @@ impl Load {
             self.acknowledged.fetch_add(1, Ordering::Relaxed);
         }
         !self.enough.load(Ordering::Relaxed)
+    }
+}
+
+const PARTS: usize = 3;
+/// Of the pattern that is followed.
+const DECISIONS: &str = "orders.swap.parts.progress";
+
+/// Appends in parts, one after the other; returns the ids that must be stored, in order.
+async fn append_parts_while(log: JetStreamLog, load: Arc<Load>) -> Vec<Uuid> {
+    let (mut ids, mut last) = (Vec::new(), 0);
+    while load.go_on(&[]) {
+        let first = record(DECISIONS, last);
+        let verdict = soon("a verdict", log.append_parts(first.clone(), rest(PARTS - 1))).await;
+        last = verdict.unwrap();
+        ids.extend((0..PARTS).map(|part| first.part_id(part)));
+    }
+    ids
+}
+
+/// What is stored of the parts is what was appended, and each decision lies side by side.
+fn assert_whole(appended: &[Uuid], stored: &[Stored]) {
+    let parts: Vec<_> = stored.iter().filter(|record| record.subject == DECISIONS).collect();
+    assert!(parts.iter().map(|part| &part.event_id).eq(appended), "parts are lost, double or torn");
+    assert!(parts.len() > PARTS * DEATHS, "{} parts", parts.len());
+    for decision in parts.chunks(PARTS) {
+        assert_eq!(decision[0].seq + 2, decision[2].seq, "something lies between {decision:?}");
     }
 }
 
@@ -65,6 +93,7 @@ async fn die_under_load(server: Arc<Server>, die: fn(&PrivateServer)) {
         tokio::spawn(async move { write_while(&log, &subject, |told| load.go_on(told)).await })
     };
     let writers: Vec<_> = (0..WRITERS).map(write).collect();
+    let parts = tokio::spawn(append_parts_while(log.clone(), Arc::clone(&load)));
     let (end, told_end) = tokio::sync::watch::channel(0);
     let pattern = Some("orders.swap.*.progress");
     let mut tails = Vec::new();
@@ -83,9 +112,11 @@ async fn die_under_load(server: Arc<Server>, die: fn(&PrivateServer)) {
     }
     load.enough.store(true, Ordering::Relaxed);
     let told: Vec<Told> = join_all(writers).await.into_iter().flat_map(Result::unwrap).collect();
+    let parts = parts.await.unwrap();
 
     let stored = server.witness().await.stored().await;
     assert_agree(&told, &stored);
+    assert_whole(&parts, &stored);
     let last = stored.len() as u64;
     end.send_replace(last);
     for (from, tail) in tails {

@@ -10,8 +10,9 @@ use fillstream_nats_server::PrivateServer;
 use futures_util::future::join_all;
 
 use crate::{
+    parts::rest,
     proxy::Proxy,
-    records::{Told, assert_agree, placed, soon},
+    records::{Told, assert_agree, placed, record, soon},
     server::Server,
 };
 
@@ -96,9 +97,31 @@ async fn outlast_silence(server: Server, group: usize) {
     assert_agree(&told, &server.witness().await.stored().await);
 }
 
+/// Who gets no answer for its parts is told so in time as well, and finds them when it tries again with the same ids.
+async fn parts_outlast_silence(server: Server) {
+    let proxy = Proxy::before(&server).await;
+    let log = server.log_at(&proxy.url()).await;
+    proxy.flow(false);
+    let first = record("markets.SOL-USDC", 0);
+    let begin = Instant::now();
+    let verdict = soon("a verdict", log.append_parts(first.clone(), rest(2))).await;
+    let waited = begin.elapsed();
+    assert_eq!(verdict, Err(AppendError::Unknown));
+    assert!(waited >= PATIENCE && waited < PATIENCE + LATE, "told after {waited:?}");
+    proxy.flow(true);
+    for _ in 0..2 {
+        assert_eq!(soon("a verdict", log.append_parts(first.clone(), rest(2))).await, Ok(3));
+    }
+    assert_eq!(server.witness().await.stored().await.len(), 3);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_is_silent() {
-    tokio::join!(outlast_silence(Server::durable(), 5), outlast_silence(Server::os_buffered(), 300));
+    tokio::join!(
+        outlast_silence(Server::durable(), 5),
+        outlast_silence(Server::os_buffered(), 300),
+        parts_outlast_silence(Server::durable())
+    );
 }
 
 #[tokio::test]

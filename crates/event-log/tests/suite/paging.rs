@@ -20,7 +20,7 @@ async fn a_page_ends_at_a_megabyte() {
         let mut record = sized(subject, bytes);
         record.after = after;
         let seq = log.append(record.clone()).await.unwrap();
-        stored.push(stored_as(&record, seq));
+        stored.push(stored_as(&log, &record, seq).await);
     }
     for consistency in [Consistency::Any, Consistency::Leader] {
         let pages = pages(&log, subject, consistency).await;

@@ -37,11 +37,13 @@ pub(crate) fn placed(n: usize) -> NewRecord {
     record(format!("orders.swap.{n}.placed"), 0)
 }
 
-/// What a reader must get for a record that was appended.
-pub(crate) fn stored_as(record: &NewRecord, seq: u64) -> Record {
+/// What every reader must get for a record that was appended. Its time is the stream's: it is taken from one read.
+pub(crate) async fn stored_as(log: &dyn EventLog, record: &NewRecord, seq: u64) -> Record {
+    let found = log.read(&record.subject, seq, Consistency::Any).await.unwrap();
     Record {
         seq,
         subject: record.subject.clone(),
+        stored_at: found.records[0].stored_at,
         event_id: Some(record.event_id),
         payload: record.payload.clone(),
     }
@@ -95,12 +97,22 @@ pub(crate) fn seqs(records: &[Record]) -> Vec<u64> {
 /// An append and what it was answered.
 pub(crate) type Told = (NewRecord, Result<u64, AppendError>);
 
+/// What every reader must get for appends that were all acknowledged, in order of sequence.
+pub(crate) async fn all_stored_as(log: &dyn EventLog, told: &[Told]) -> Vec<Record> {
+    let mut stored = Vec::new();
+    for (record, verdict) in told {
+        stored.push(stored_as(log, record, verdict.clone().unwrap()).await);
+    }
+    stored.sort_by_key(|record| record.seq);
+    stored
+}
+
 /// Appends one after the other what finds its fence as it says.
 pub(crate) async fn fill(log: &dyn EventLog, records: &[NewRecord]) -> Vec<Record> {
     let mut stored = Vec::new();
     for record in records {
         let seq = log.append(record.clone()).await.unwrap();
-        stored.push(stored_as(record, seq));
+        stored.push(stored_as(log, record, seq).await);
     }
     stored
 }

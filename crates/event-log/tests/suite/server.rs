@@ -12,8 +12,9 @@ use async_nats::{
     Subscriber,
     jetstream::{self, stream::Stream},
 };
+use bytes::Bytes;
 use fillstream_event_log::{
-    Definitions, Durability, EventLog, JetStreamLog, LogOptions, MemoryLog, StreamInfo,
+    Definitions, Durability, EventLog, JetStreamLog, LogOptions, MemoryLog, SharedLog, StreamInfo,
 };
 use fillstream_nats_server::{Options, PortChoice, PrivateServer, SyncMode, locate};
 use serde_json::Value;
@@ -98,7 +99,18 @@ pub(crate) struct Stored {
 
 impl Witness {
     pub(crate) async fn stream(&self) -> Stream {
-        jetstream::new(self.0.clone()).get_stream("ORDERS").await.unwrap()
+        self.stream_named("ORDERS").await
+    }
+
+    pub(crate) async fn stream_named(&self, name: &str) -> Stream {
+        jetstream::new(self.0.clone()).get_stream(name).await.unwrap()
+    }
+
+    /// Publishes what a stream then takes.
+    pub(crate) async fn publish(&self, subject: &str, payload: impl Into<Bytes>) {
+        let answer = self.0.request(subject.to_owned(), payload.into()).await.unwrap();
+        let answer: Value = serde_json::from_slice(&answer.payload).unwrap();
+        assert!(answer["seq"].is_u64(), "{subject}: {answer}");
     }
 
     /// All that is stored, in order.
@@ -162,6 +174,11 @@ impl Witness {
     }
 }
 
+/// The same log, followed by one tail.
+pub(crate) async fn shared(log: Arc<dyn EventLog>) -> Arc<dyn EventLog> {
+    Arc::new(SharedLog::start(log).await.unwrap())
+}
+
 /// Runs a case on an empty log of each kind.
 pub(crate) async fn on_each_log(case: impl AsyncFn(Arc<dyn EventLog>)) {
     let run = async |log: Arc<dyn EventLog>| {
@@ -170,7 +187,8 @@ pub(crate) async fn on_each_log(case: impl AsyncFn(Arc<dyn EventLog>)) {
         case(log).await;
     };
     run(Arc::new(MemoryLog::new(MEMORY_INCARNATION))).await;
-    for server in [Server::durable(), Server::os_buffered()] {
-        run(Arc::new(server.log().await)).await;
-    }
+    run(shared(Arc::new(MemoryLog::new(MEMORY_INCARNATION))).await).await;
+    let (durable, os_buffered) = (Server::durable(), Server::os_buffered());
+    run(Arc::new(durable.log().await)).await;
+    run(shared(Arc::new(os_buffered.log().await)).await).await;
 }

@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use fillstream_domain::{book::{Commit, Side}, subject::market_commits};
+use fillstream_domain::{
+    book::{Commit, Side},
+    subject::market_commits,
+};
 use fillstream_matching::{Settings, verify};
 
 use crate::rig::{Rig, until, user};
@@ -10,7 +13,8 @@ use crate::rig::{Rig, until, user};
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn matchers_that_race_write_each_commit_once() {
     let rig = Rig::new();
-    let settings = Settings { takeover_after: Duration::from_millis(1), snapshot_every: 100, ..Settings::default() };
+    let settings =
+        Settings { takeover_after: Duration::from_millis(1), snapshot_every: 100, ..Settings::default() };
     let crew = [rig.matcher(settings), rig.matcher(settings), rig.matcher(settings)];
     let mut last = 0;
     for round in 0..20 {

@@ -1,7 +1,10 @@
 //! A log, orders on it, and matchers that come and go.
 
 use std::{
-    sync::{Arc, atomic::{AtomicU64, Ordering}},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -18,7 +21,10 @@ use fillstream_event_log::{EventLog, MemoryLog, MemorySnapshots, NewRecord, Reco
 use fillstream_matching::{Matcher, Settings, verify};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use tokio::{task::JoinHandle, time::{sleep, timeout}};
+use tokio::{
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -73,7 +79,10 @@ impl Rig {
             symbol: symbol.clone(),
             next: AtomicU64::new(1),
         };
-        rig.append(book_definition(&symbol), &BookInput::Definition(Definition::standard(symbol.clone(), now())));
+        rig.append(
+            book_definition(&symbol),
+            &BookInput::Definition(Definition::standard(symbol.clone(), now())),
+        );
         rig
     }
 
@@ -129,15 +138,22 @@ impl Rig {
 
     pub(crate) fn cancel(&self, order: OrderId, owner: UserId) -> u64 {
         let (symbol, at) = (self.symbol.clone(), now());
-        let input = BookInput::CancelRequested(CancelRequested { order_id: order, user_id: owner, symbol, at });
+        let input =
+            BookInput::CancelRequested(CancelRequested { order_id: order, user_id: owner, symbol, at });
         self.append(book_order(&self.symbol, order), &input)
     }
 
     pub(crate) fn amend(&self, order: OrderId, owner: UserId, quantity: &str) -> u64 {
         let (symbol, at) = (self.symbol.clone(), now());
         let quantity = Some(amount(quantity));
-        let input =
-            BookInput::AmendRequested(AmendRequested { order_id: order, user_id: owner, symbol, quantity, price: None, at });
+        let input = BookInput::AmendRequested(AmendRequested {
+            order_id: order,
+            user_id: owner,
+            symbol,
+            quantity,
+            price: None,
+            at,
+        });
         self.append(book_order(&self.symbol, order), &input)
     }
 
@@ -151,11 +167,14 @@ impl Rig {
             let picked = (!known.is_empty()).then(|| known[dice.random_range(0..known.len())]);
             last = match (dice.random_range(0..10), picked) {
                 (0..=1, Some((order, owner))) => self.cancel(order, owner),
-                (2, Some((order, owner))) => self.amend(order, owner, &format!("{}", dice.random_range(1..9))),
+                (2, Some((order, owner))) => {
+                    self.amend(order, owner, &format!("{}", dice.random_range(1..9)))
+                }
                 _ => {
                     let side = if dice.random_bool(0.5) { Side::Buy } else { Side::Sell };
                     let price = format!("{}", dice.random_range(95..106));
-                    let (order, seq) = self.place(self.placed(owner, side, &price, &dice.random_range(1..9).to_string()));
+                    let (order, seq) =
+                        self.place(self.placed(owner, side, &price, &dice.random_range(1..9).to_string()));
                     known.push((order, owner));
                     seq
                 }
@@ -169,10 +188,14 @@ impl Rig {
         let mut all: Vec<Record> = Vec::new();
         loop {
             let from = all.last().map_or(1, |record| record.seq + 1);
-            let page = self.log.read(&subject, from, fillstream_event_log::Consistency::Leader).await.unwrap();
+            let page =
+                self.log.read(&subject, from, fillstream_event_log::Consistency::Leader).await.unwrap();
             all.extend(page.records);
             if !page.more {
-                return all.iter().map(|record| (record.seq, Commit::decode(&record.payload).unwrap())).collect();
+                return all
+                    .iter()
+                    .map(|record| (record.seq, Commit::decode(&record.payload).unwrap()))
+                    .collect();
             }
         }
     }

@@ -16,7 +16,10 @@ async fn orders_are_matched_and_every_input_is_covered_once() {
     let (_, sell) = rig.place(rig.placed(user(1), Side::Sell, "100", "2"));
     let (_, buy) = rig.place(rig.placed(user(2), Side::Buy, "101", "1"));
     let created = rig.outcome(sell).await;
-    assert!(matches!(&created.changes[..], [Change::Created(order)] if order.user_id == user(1)), "{created:?}");
+    assert!(
+        matches!(&created.changes[..], [Change::Created(order)] if order.user_id == user(1)),
+        "{created:?}"
+    );
     let traded = rig.outcome(buy).await;
     let [Change::Created(_), Change::Trade(trade)] = &traded.changes[..] else { panic!("{traded:?}") };
     assert_eq!((trade.price.to_string(), trade.quantity.to_string()), ("100".to_owned(), "1".to_owned()));
@@ -54,10 +57,16 @@ async fn what_cannot_be_read_is_parked_and_the_market_goes_on() {
     let garbage = rig.append_raw(book_order(&rig.symbol, order), b"garbage".to_vec());
     let (_, after) = rig.place(rig.placed(user(2), Side::Buy, "100", "2"));
     let outcome = rig.outcome(garbage).await;
-    assert!(matches!(outcome.result, InputResult::Parked { .. }) && outcome.changes.is_empty(), "{outcome:?}");
+    assert!(
+        matches!(outcome.result, InputResult::Parked { .. }) && outcome.changes.is_empty(),
+        "{outcome:?}"
+    );
     assert_eq!(rig.outcome(after).await.changes.len(), 2, "the order behind it trades");
     let parked = rig.log.last_of_each(ALL_PARKED).await.unwrap();
-    assert_eq!(parked.iter().map(|entry| entry.subject.clone()).collect::<Vec<_>>(), [format!("parked.matcher.{garbage}")]);
+    assert_eq!(
+        parked.iter().map(|entry| entry.subject.clone()).collect::<Vec<_>>(),
+        [format!("parked.matcher.{garbage}")]
+    );
     rig.check(4).await;
     at_work.stop().await;
 }
@@ -72,8 +81,10 @@ async fn an_order_expires_though_nothing_else_happens() {
     let (order, seq) = rig.place(placed);
     rig.covered(seq + 1).await;
     let commits = rig.commits().await;
-    let changes = commits.iter().flat_map(|(_, commit)| &commit.outcomes).flat_map(|outcome| &outcome.changes);
-    let ended = changes.filter(|change| matches!(change, Change::Cancelled { order: ended, .. } if ended.order_id == order));
+    let changes =
+        commits.iter().flat_map(|(_, commit)| &commit.outcomes).flat_map(|outcome| &outcome.changes);
+    let ended = changes
+        .filter(|change| matches!(change, Change::Cancelled { order: ended, .. } if ended.order_id == order));
     assert_eq!(ended.count(), 1);
     at_work.stop().await;
 }

@@ -1,0 +1,26 @@
+//! What became of a record whose answer was lost: its subject shows it, behind the fence.
+
+use super::{read, requests::Requests};
+use crate::{AppendError, Consistency, LogError, NewRecord};
+
+/// Only the leader knows for certain that a record is not there.
+pub(super) const LEADER: Consistency = Consistency::Leader;
+
+/// The verdict that the stream shows; none while the record is not there and its fence still holds.
+pub(super) async fn look_up(
+    requests: &Requests,
+    stream: &str,
+    record: &NewRecord,
+) -> Result<Option<Result<u64, AppendError>>, LogError> {
+    let subject = &record.subject;
+    // The first record behind the fence is ours or the one that beat us.
+    if let Some(found) = read::next(requests, stream, subject, record.after + 1, LEADER).await? {
+        let ours = found.event_id == Some(record.event_id);
+        return Ok(Some(if ours { Ok(found.seq) } else { Err(AppendError::Fenced { last: found.seq }) }));
+    }
+    if record.after == 0 {
+        return Ok(None);
+    }
+    let last = read::last(requests, stream, subject, LEADER).await?.map_or(0, |found| found.seq);
+    Ok((last < record.after).then_some(Err(AppendError::Fenced { last })))
+}

@@ -1,0 +1,107 @@
+//! One decision in one message or several: straight to the stream, past the group commit.
+//!
+//! ```text
+//!  send ──▶ stored ──▶ its last sequence
+//!   ▲  └──▶ refused
+//!   │  └──▶ fenced, or no answer ──▶ read behind the fence ──▶ ours: stored | another's: fenced
+//!   └──────────── not there ◀──────────────────┘
+//! ```
+//! Nothing is sent again before it was looked for. A sending that arrives late all the same finds its fence lost.
+
+use async_nats::PublishErrorKind;
+use tokio::time::{sleep, timeout};
+use tracing::{debug, warn};
+use uuid::Uuid;
+
+use super::{
+    answer::Outcome,
+    batch::{PAUSE, outcome},
+    fence::{LEADER, look_up},
+    message::{Place, headers},
+    read,
+    requests::Requests,
+    writer::PATIENCE,
+};
+use crate::{AppendError, LogError, NewRecord};
+
+/// Appends the parts; returns the sequence of the last one.
+pub(super) async fn append(
+    requests: &Requests,
+    stream: &str,
+    parts: Vec<NewRecord>,
+) -> Result<u64, AppendError> {
+    timeout(PATIENCE, pursue(requests, stream, &parts)).await.unwrap_or(Err(AppendError::Unknown))
+}
+
+async fn pursue(requests: &Requests, stream: &str, parts: &[NewRecord]) -> Result<u64, AppendError> {
+    loop {
+        requests.connected().await;
+        match send(requests, parts).await {
+            Outcome::Stored(seq) => return Ok(seq),
+            Outcome::Refused(reason) => return Err(AppendError::Refused(reason)),
+            Outcome::Fenced | Outcome::Unclear => {}
+            Outcome::Again(reason) => {
+                debug!(reason, parts = parts.len(), "parts go again");
+                sleep(PAUSE).await;
+            }
+        }
+        if let Some(verdict) = resolve(requests, stream, parts).await {
+            return verdict;
+        }
+    }
+}
+
+async fn send(requests: &Requests, parts: &[NewRecord]) -> Outcome {
+    let Some((last, others)) = parts.split_last() else { return Outcome::Unclear };
+    let batch_id = (!others.is_empty()).then(|| Uuid::now_v7().simple().to_string());
+    let place = |sequence| {
+        let commit = sequence == parts.len();
+        batch_id.as_deref().map(|batch_id| Place { batch_id, sequence, commit })
+    };
+    for (sequence, part) in (1..).zip(others) {
+        // Only the commit is answered. If one of these does not arrive, the server finds the batch incomplete.
+        let headers = headers(part, sequence == 1, place(sequence));
+        let (subject, payload) = (part.subject.clone(), part.payload.clone());
+        match requests.client().publish_with_headers(subject, headers, payload).await {
+            Ok(()) => {}
+            Err(error) if error.kind() == PublishErrorKind::Send => return Outcome::Unclear,
+            Err(error) => return Outcome::Refused(error.to_string()),
+        }
+    }
+    let headers = headers(last, others.is_empty(), place(parts.len()));
+    outcome(requests.send(last.subject.clone(), Some(headers), last.payload.clone()).await).await
+}
+
+/// Reads until it is known what became of the parts; none when they are not there and may be sent again.
+async fn resolve(requests: &Requests, stream: &str, parts: &[NewRecord]) -> Option<Result<u64, AppendError>> {
+    loop {
+        requests.connected().await;
+        match verdict(requests, stream, parts).await {
+            Ok(verdict) => return verdict,
+            Err(error) => {
+                warn!(%error, parts = parts.len(), "cannot see yet whether parts are stored");
+                sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn verdict(
+    requests: &Requests,
+    stream: &str,
+    parts: &[NewRecord],
+) -> Result<Option<Result<u64, AppendError>>, LogError> {
+    let (Some(first), Some(last)) = (parts.first(), parts.last()) else { return Ok(None) };
+    let first_seq = match look_up(requests, stream, first).await? {
+        Some(Ok(seq)) => seq,
+        beaten_or_absent => return Ok(beaten_or_absent),
+    };
+    if parts.len() == 1 {
+        return Ok(Some(Ok(first_seq)));
+    }
+    let last_seq = first_seq + parts.len() as u64 - 1;
+    let end = read::next(requests, stream, &last.subject, last_seq, LEADER).await?;
+    let whole = end.is_some_and(|end| end.seq == last_seq && end.event_id == Some(last.event_id));
+    // A power failure can tear a batch: then the subject goes on with our parts, and nothing was decided by them.
+    Ok(Some(if whole { Ok(last_seq) } else { Err(AppendError::Fenced { last: first_seq }) }))
+}

@@ -1,0 +1,174 @@
+//! Snapshots in a JetStream object store, where `nats object ls fillstream-snapshots` shows them.
+//!
+//! ```text
+//!  $O.<bucket>.C.<id>    chunks of one snapshot
+//!  $O.<bucket>.M.<name>  written last: the id, how many chunks, size, digest
+//! ```
+
+use std::{fmt::Display, io::ErrorKind, time::Duration};
+
+use async_nats::jetstream::{
+    self,
+    object_store::{Config, ObjectInfo, ObjectStore},
+    stream::Stream,
+};
+use async_trait::async_trait;
+use base64::{Engine, prelude::BASE64_URL_SAFE};
+use bytes::Bytes;
+use futures_util::TryStreamExt;
+use tokio::{io::AsyncReadExt, time::timeout};
+use tracing::warn;
+
+use super::{fence::LEADER, read, requests::Requests};
+use crate::{Link, LogError, SnapshotStore, snapshots::check_name};
+
+/// The bucket's name.
+const BUCKET: &str = "fillstream-snapshots";
+/// The stream that holds it.
+const STREAM: &str = "OBJ_fillstream-snapshots";
+/// A server that is silent for so long between two chunks cannot be reached.
+const CHUNK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// See the module's first line. Clones share the connection.
+#[derive(Clone)]
+pub struct JetStreamSnapshots {
+    requests: Requests,
+    bucket: ObjectStore,
+    stream: Stream,
+}
+
+impl JetStreamSnapshots {
+    /// Makes the bucket when it is not there; one that an operator has made otherwise is taken as it is.
+    pub(super) async fn open(requests: Requests) -> Result<Self, LogError> {
+        let context = jetstream::new(requests.client().clone());
+        let bucket = match context.get_object_store(BUCKET).await {
+            Ok(bucket) => bucket,
+            Err(_) => {
+                let description =
+                    "States that spare a replay. Nothing is lost with them but time.".to_owned();
+                let config =
+                    Config { bucket: BUCKET.to_owned(), description: Some(description), ..Config::default() };
+                context.create_object_store(config).await.map_err(unreachable)?
+            }
+        };
+        let stream = context.get_stream(STREAM).await.map_err(unreachable)?;
+        Ok(Self { requests, bucket, stream })
+    }
+
+    /// The entry of a snapshot: none when there is none, or an unreadable one.
+    async fn entry(&self, name: &str) -> Result<Option<ObjectInfo>, LogError> {
+        let Some(entry) = read::last(&self.requests, STREAM, &entry_subject(name), LEADER).await? else {
+            return Ok(None);
+        };
+        match serde_json::from_slice::<ObjectInfo>(&entry.payload) {
+            Ok(info) => Ok((!info.deleted).then_some(info)),
+            Err(error) => {
+                warn!(name, %error, "the entry of a snapshot cannot be read");
+                Ok(None)
+            }
+        }
+    }
+
+    /// Subjects that match, and how many messages each has.
+    async fn subjects(&self, filter: &str) -> Result<Vec<(String, usize)>, LogError> {
+        let found = self.linked(self.stream.info_with_subjects(filter)).await?;
+        self.linked(found.try_collect()).await
+    }
+
+    /// Whether all chunks are there; the object store would wait for ever for one that is not.
+    async fn is_complete(&self, info: &ObjectInfo) -> Result<bool, LogError> {
+        let stored: usize =
+            self.subjects(&chunk_subject(info)).await?.iter().map(|(_, messages)| messages).sum();
+        let largest = self.requests.client().max_payload();
+        Ok(stored == info.chunks && info.size <= stored.saturating_mul(largest) && info.digest.is_some())
+    }
+
+    /// Ends what is under way with the connection: the object store would wait for an answer that does not come.
+    async fn linked<T, E: Display>(
+        &self,
+        asked: impl Future<Output = Result<T, E>> + Send,
+    ) -> Result<T, LogError> {
+        let mut link = self.requests.link();
+        if *link.borrow_and_update() == Link::Down {
+            return Err(unreachable("no connection"));
+        }
+        tokio::select! {
+            answer = asked => answer.map_err(unreachable),
+            Ok(()) = link.changed() => Err(unreachable("the connection is lost")),
+        }
+    }
+
+    /// All of a snapshot; none when it does not have its digest.
+    async fn content(&self, info: &ObjectInfo) -> Result<Option<Bytes>, LogError> {
+        let mut object = self.linked(self.bucket.get(&info.name)).await?;
+        // With room to see the end in, or the last read would copy all that was read.
+        let mut content = Vec::with_capacity(info.size + 1);
+        loop {
+            match self.linked(timeout(CHUNK_TIMEOUT, object.read_buf(&mut content))).await? {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::InvalidData => return Ok(None),
+                Err(error) => return Err(unreachable(error)),
+            }
+        }
+        Ok((content.len() == info.size).then(|| content.into()))
+    }
+}
+
+#[async_trait]
+impl SnapshotStore for JetStreamSnapshots {
+    async fn put(&self, name: &str, snapshot: Bytes) -> Result<(), LogError> {
+        check_name(name)?;
+        self.linked(self.bucket.put(name, &mut &*snapshot)).await.map(drop)
+    }
+
+    async fn get(&self, name: &str) -> Result<Option<Bytes>, LogError> {
+        check_name(name)?;
+        let Some(info) = self.entry(name).await? else {
+            warn!(name, "a snapshot is missing");
+            return Ok(None);
+        };
+        let content = if self.is_complete(&info).await? { self.content(&info).await? } else { None };
+        if content.is_none() {
+            warn!(name, size = info.size, "a snapshot is damaged");
+        }
+        Ok(content)
+    }
+
+    async fn names(&self, prefix: &str) -> Result<Vec<String>, LogError> {
+        let entries = self.subjects(&format!("$O.{BUCKET}.M.>")).await?;
+        let mut names: Vec<_> = entries.iter().filter_map(|(subject, _)| name_of(subject)).collect();
+        names.retain(|name| name.starts_with(prefix));
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    async fn delete(&self, name: &str) -> Result<(), LogError> {
+        check_name(name)?;
+        let info = self.entry(name).await?;
+        // The object store would leave a mark under every name for ever. The entry goes first: it must not outlive
+        // the chunks.
+        self.linked(self.stream.purge().filter(entry_subject(name)).into_future()).await?;
+        if let Some(info) = info {
+            self.linked(self.stream.purge().filter(chunk_subject(&info)).into_future()).await?;
+        }
+        Ok(())
+    }
+}
+
+fn entry_subject(name: &str) -> String {
+    format!("$O.{BUCKET}.M.{}", BASE64_URL_SAFE.encode(name))
+}
+
+fn name_of(entry_subject: &str) -> Option<String> {
+    let encoded = entry_subject.rsplit('.').next()?;
+    String::from_utf8(BASE64_URL_SAFE.decode(encoded).ok()?).ok()
+}
+
+fn chunk_subject(info: &ObjectInfo) -> String {
+    format!("$O.{BUCKET}.C.{}", info.nuid)
+}
+
+fn unreachable(error: impl Display) -> LogError {
+    LogError::Unreachable(error.to_string())
+}

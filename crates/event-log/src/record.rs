@@ -1,0 +1,89 @@
+//! Records: what is appended, and what is read.
+
+use bytes::Bytes;
+use uuid::Uuid;
+
+use crate::{AppendError, subject::is_literal};
+
+/// Parts of one append, the first included: the server's limit of an atomic batch.
+pub const MAX_PARTS: usize = 1000;
+/// Bytes of a message that are kept for the headers of a part; those that are written here need 500.
+pub const HEADER_ROOM: usize = 1024;
+
+/// A record to be appended. Every append is fenced: it says after which record of its subject it comes.
+#[derive(Debug, Clone)]
+pub struct NewRecord {
+    /// Where it goes: a literal subject of 1024 bytes at most.
+    pub subject: String,
+    /// The sequence of the subject's last record that the writer knows; 0 when there must be none.
+    pub after: u64,
+    /// Unique to this append: an acknowledgement that was lost is resolved by finding this id.
+    pub event_id: Uuid,
+    /// CloudEvents `type`; a header, and so one line, like the next two.
+    pub event_type: String,
+    /// CloudEvents `time`, RFC 3339.
+    pub time: String,
+    /// W3C `traceparent`, when the writer is part of a trace.
+    pub traceparent: Option<String>,
+    /// The sequence of the record that this one repeats, when an operator has it tried again: header
+    /// `fillstream-retries`.
+    pub retries: Option<u64>,
+    /// The payload, JSON.
+    pub payload: Bytes,
+}
+
+impl NewRecord {
+    /// The id of the part at this place, the first being at 0: its own.
+    #[must_use]
+    pub fn part_id(&self, part: usize) -> Uuid {
+        if part == 0 { self.event_id } else { Uuid::new_v5(&self.event_id, part.to_string().as_bytes()) }
+    }
+
+    /// The parts of one append as records. Only the first one's fence is to be checked.
+    pub(crate) fn parts(&self, rest: Vec<Bytes>) -> Vec<Self> {
+        let payloads = std::iter::once(self.payload.clone()).chain(rest).enumerate();
+        payloads.map(|(n, payload)| Self { event_id: self.part_id(n), payload, ..self.clone() }).collect()
+    }
+
+    /// Refuses parts that no log takes: too many, or one that is too large.
+    pub(crate) fn check_parts(&self, rest: &[Bytes], max_payload: usize) -> Result<(), AppendError> {
+        self.check()?;
+        let count = rest.len() + 1;
+        if count > MAX_PARTS {
+            return Err(AppendError::Refused(format!("{count} parts are more than {MAX_PARTS}")));
+        }
+        let max = max_payload.saturating_sub(HEADER_ROOM);
+        match std::iter::once(&self.payload).chain(rest).map(Bytes::len).find(|bytes| *bytes > max) {
+            Some(bytes) => Err(AppendError::Refused(format!("a part of {bytes} bytes is larger than {max}"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses what no log takes, before it can spoil what is sent together with it.
+    pub(crate) fn check(&self) -> Result<(), AppendError> {
+        if !is_literal(&self.subject) {
+            return Err(AppendError::Refused(format!("{:?} is not a literal subject", self.subject)));
+        }
+        let headers = [Some(&self.event_type), Some(&self.time), self.traceparent.as_ref()];
+        match headers.into_iter().flatten().find(|header| header.contains(char::is_control)) {
+            Some(header) => Err(AppendError::Refused(format!("{header:?} cannot be a header"))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A record of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Its place in the stream, from 1.
+    pub seq: u64,
+    /// Its subject.
+    pub subject: String,
+    /// When the stream took it, by the server's clock: milliseconds since the Unix epoch, truncated. On one server it
+    /// rises with the sequence unless that clock is set back.
+    pub stored_at: i64,
+    /// The id its writer gave it; none when a foreign writer gave none.
+    pub event_id: Option<Uuid>,
+    /// The payload.
+    pub payload: Bytes,
+}

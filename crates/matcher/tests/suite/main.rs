@@ -1,0 +1,15 @@
+//! What a matcher's shell, a replay and a trader would notice of the machine.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    reason = "tests: their names say what they show, a panic is a failure"
+)]
+
+mod auditing;
+mod cases;
+mod definitions;
+mod desk;
+mod fees;
+mod following;
+mod parts;
+mod random;
