@@ -13,13 +13,10 @@ use fillstream_event_log::{EventLog, JetStreamLog};
 use fillstream_nats_server::SyncMode;
 use fillstream_tests::{Process, http};
 use futures_util::future::join_all;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    sync::watch,
-};
+use tokio::sync::watch;
 
 use crate::{
+    ear::Ear,
     events,
     figures::{heading, p50_p99, row},
     world::World,
@@ -97,9 +94,10 @@ impl Crowd {
         let (sender, news) = watch::channel(());
         let sender = Arc::new(sender);
         for chunk in (0..sockets).collect::<Vec<_>>().chunks(200) {
-            let opened = chunk.iter().map(|_| open(address, order));
-            for stream in join_all(opened).await {
-                tokio::spawn(count(stream, Arc::clone(&received), Arc::clone(&sender)));
+            let path = path(order);
+            let opened = chunk.iter().map(|_| Ear::open(address, &path));
+            for ear in join_all(opened).await {
+                tokio::spawn(count(ear, Arc::clone(&received), Arc::clone(&sender)));
             }
         }
         let crowd = Self { sockets, received, news };
@@ -120,58 +118,16 @@ impl Crowd {
     }
 }
 
-async fn open(address: &str, order: &str) -> TcpStream {
-    let mut stream = TcpStream::connect(address).await.expect("the bridge takes connections");
-    let request = format!(
-        "GET /api/orders/status/{order} HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    );
-    stream.write_all(request.as_bytes()).await.expect("the bridge reads");
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(stream.read_u8().await.expect("the bridge answers"));
-    }
-    assert!(head.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&head));
-    stream
+fn path(order: &str) -> String {
+    format!("/api/orders/status/{order}")
 }
 
-/// Counts unmasked text frames (RFC 6455 section 5.2).
-async fn count(mut stream: TcpStream, received: Arc<AtomicU64>, news: Arc<watch::Sender<()>>) {
-    let mut bytes = Vec::with_capacity(16 << 10);
-    loop {
-        match stream.read_buf(&mut bytes).await {
-            Ok(0) | Err(_) => return,
-            Ok(_) => {}
-        }
-        let (frames, used) = frames(&bytes);
-        bytes.drain(..used);
-        received.fetch_add(frames, Ordering::Relaxed);
+async fn count(mut ear: Ear, received: Arc<AtomicU64>, news: Arc<watch::Sender<()>>) {
+    let mut texts = 0;
+    while ear.hear(|_| texts += 1).await {
+        received.fetch_add(std::mem::take(&mut texts), Ordering::Relaxed);
         news.send_replace(());
     }
-}
-
-/// Complete text frames at the front, and the bytes that all complete frames take.
-fn frames(bytes: &[u8]) -> (u64, usize) {
-    let (mut count, mut at) = (0, 0);
-    while let Some([first, second]) = bytes.get(at..at + 2) {
-        let (header, length) = match second {
-            126 => match bytes.get(at + 2..at + 4) {
-                Some(length) => (4, usize::from(length[0]) << 8 | usize::from(length[1])),
-                None => break,
-            },
-            127 => match bytes.get(at + 2..at + 10).and_then(|length| length.try_into().ok()) {
-                Some(length) => (10, usize::try_from(u64::from_be_bytes(length)).unwrap_or(usize::MAX)),
-                None => break,
-            },
-            short => (2, usize::from(*short)),
-        };
-        if bytes.len() < at + header + length {
-            break;
-        }
-        at += header + length;
-        count += u64::from(first & 0x0f == 1);
-    }
-    (count, at)
 }
 
 /// From the request to the backfill, one after the other.
@@ -192,12 +148,10 @@ async fn joins() {
         let mut samples = Vec::new();
         for order in &orders {
             let started = Instant::now();
-            let mut stream = open(&bridge.address, order).await;
-            let (mut bytes, mut seen) = (Vec::new(), 0);
+            let mut ear = Ear::open(&bridge.address, &path(order)).await;
+            let mut seen = 0;
             while seen < 3 {
-                let read = stream.read_buf(&mut bytes).await.expect("the bridge speaks");
-                assert!(read > 0, "the bridge closed the socket");
-                seen = frames(&bytes).0;
+                assert!(ear.hear(|_| seen += 1).await, "the bridge closed the socket");
             }
             samples.push(started.elapsed());
         }

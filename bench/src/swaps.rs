@@ -7,6 +7,7 @@ use fillstream_nats_server::SyncMode;
 use futures_util::future::join_all;
 
 use crate::{
+    ceiling::bare_log,
     client::Client,
     events,
     figures::{heading, rate, row},
@@ -17,15 +18,13 @@ use crate::{
 const MESSAGES_PER_ORDER: usize = 5;
 /// Connections that place orders.
 const CLIENTS: usize = 256;
-/// Writers of the bare log.
-const WRITERS: usize = 2048;
 
 pub(crate) async fn run() {
     for (sync, name, orders) in
         [(SyncMode::Always, "durable (fsync)", 20_000), (SyncMode::OsBuffer, "server's default sync", 40_000)]
     {
         heading(&format!("Swap orders per second, POST to confirmed, all delays 0, {name}"));
-        let ceiling = ceiling(sync, orders * MESSAGES_PER_ORDER).await;
+        let ceiling = bare_log(sync, orders * MESSAGES_PER_ORDER, events::mean_size).await;
         row("bare log of this run: messages per second", &format!("{ceiling:.0}"));
         let allowed = ceiling / MESSAGES_PER_ORDER as f64;
         row("… divided by 5 messages per order", &format!("{allowed:.0}"));
@@ -33,23 +32,6 @@ pub(crate) async fn run() {
         row("swap orders per second, all roles in one process", &format!("{reached:.0}"));
         row("share of the ceiling", &format!("{:.0} %", 100.0 * reached / allowed));
     }
-}
-
-/// How fast the log alone takes messages of that size, each on a subject of its own, fenced.
-async fn ceiling(sync: SyncMode, messages: usize) -> f64 {
-    let world = World::new(sync);
-    let log = world.log().await;
-    let started = Instant::now();
-    let writers = (0..WRITERS).map(|writer| {
-        let log = log.clone();
-        tokio::spawn(async move {
-            for number in (writer..messages).step_by(WRITERS) {
-                log.append(events::mean_size(number as u128 + 1)).await.expect("the log takes it");
-            }
-        })
-    });
-    join_all(writers).await;
-    rate(messages, started.elapsed())
 }
 
 async fn orders_per_second(sync: SyncMode, orders: usize) -> f64 {

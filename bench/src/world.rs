@@ -1,10 +1,20 @@
 //! What a bench runs against: a private nats-server and the release binary.
 
-use std::{path::PathBuf, process::Command};
+use std::{
+    path::PathBuf,
+    process::Command,
+    time::{Duration, Instant},
+};
 
 use fillstream_event_log::{Definitions, Durability, JetStreamLog, LogOptions};
 use fillstream_nats_server::{Options, PortChoice, PrivateServer, SyncMode, locate};
 use fillstream_tests::{Process, Scratch, free_port};
+
+use crate::client;
+
+/// How long a part may take to catch up with a deep stream.
+const PATIENCE: Duration = Duration::from_secs(900);
+const POLL: Duration = Duration::from_millis(20);
 
 /// A nats-server with its directory.
 pub(crate) struct World {
@@ -53,6 +63,15 @@ impl World {
             command.args([delay, delays]);
         }
         Process::start(command)
+    }
+
+    /// Waits until a process says that all its parts have caught up.
+    pub(crate) async fn ready(&self, process: &Process) {
+        let deadline = Instant::now() + PATIENCE;
+        while !client::is_ready(&process.address).await {
+            assert!(Instant::now() < deadline, "not ready in time:\n{}", process.said());
+            tokio::time::sleep(POLL).await;
+        }
     }
 }
 

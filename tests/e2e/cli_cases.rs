@@ -1,6 +1,7 @@
 //! The command line as a newcomer and an operator meet it.
 
 mod commands;
+mod import;
 mod settings;
 
 use std::process::{Command, Output};

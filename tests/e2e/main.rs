@@ -4,10 +4,12 @@
     reason = "a test names what it expects; anything else is its failure"
 )]
 
+mod auth_cases;
 mod cli_cases;
 mod crash_sweep;
 mod first_order;
 mod http_cases;
+mod market_sweep;
 mod side_by_side;
 mod site;
 mod socket_cases;

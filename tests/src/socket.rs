@@ -10,7 +10,7 @@ use tokio::{
 };
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
-    tungstenite::{Error, Message},
+    tungstenite::{Error, Message, client::IntoClientRequest},
 };
 
 /// Longest wait for a message that must come.
@@ -39,7 +39,22 @@ impl Client {
     /// # Errors
     /// See above.
     pub async fn open(address: &str, path: &str) -> Result<Self, u16> {
-        match connect_async(format!("ws://{address}{path}")).await {
+        Self::open_with(address, path, &[]).await
+    }
+
+    /// As [`open`](Self::open), with more headers.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    ///
+    /// # Panics
+    /// When these are no address and headers.
+    pub async fn open_with(address: &str, path: &str, headers: &[(&'static str, &str)]) -> Result<Self, u16> {
+        let mut request = format!("ws://{address}{path}").into_client_request().expect("an address");
+        for (name, value) in headers {
+            request.headers_mut().append(*name, value.parse().expect("a header's value"));
+        }
+        match connect_async(request).await {
             Ok((socket, _)) => Ok(Self(socket)),
             Err(Error::Http(answer)) => Err(answer.status().as_u16()),
             Err(_) => Err(0),

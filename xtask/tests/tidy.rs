@@ -19,11 +19,15 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("event-log", &[]),
     ("nats-server", &[]),
     ("swap-machine", &["domain"]),
+    ("order-book", &["domain"]),
+    ("matcher", &["domain", "order-book"]),
+    ("lobster", &["domain", "order-book"]),
     ("projections", &["domain"]),
     ("venues", &["domain"]),
     ("read-store", &["domain", "projections"]),
     ("parked", &["domain", "event-log"]),
     ("projector", &["domain", "event-log", "parked", "projections", "read-store"]),
+    ("matching", &["crash-point", "domain", "event-log", "matcher", "parked"]),
     ("executor", &["crash-point", "domain", "event-log", "parked", "swap-machine", "venues"]),
     ("http-edge", &["domain"]),
     ("http-api", &["crash-point", "domain", "event-log", "http-edge", "projections"]),
@@ -39,7 +43,7 @@ const ANY: &[&str] = &["*"];
 const FOR_TESTS: &str = "nats-server";
 
 /// Decisions only: what they are given is all they know.
-const PURE: &[&str] = &["domain", "swap-machine", "projections"];
+const PURE: &[&str] = &["domain", "order-book", "matcher", "lobster", "swap-machine", "projections"];
 const IMPURE: &[&str] = &["async-nats", "axum", "rand", "rand_chacha", "sqlx", "tokio"];
 
 /// Libraries that are the business of these parts alone, their tests included.

@@ -4,6 +4,9 @@
 //!  up     a private nats-server and all roles in one process
 //!  serve  some roles against a shared NATS and database
 //!  swap, watch, order          an order from the terminal
+//!  market, book                markets, and their books at any moment
+//!  verify                      the log recomputed
+//!  import                      recorded order flow
 //!  parked, resolve, rebuild    what operators do
 //! ```
 
@@ -49,6 +52,10 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Swap(swap) => commands::swap::run(&swap),
         Command::Watch(watch) => commands::watch::run(&watch),
         Command::Order(order) => commands::order::run(&order),
+        Command::Market(market) => commands::market::run(&market),
+        Command::Book(book) => commands::book::run(&book),
+        Command::Verify(verify) => commands::verify::run(&verify),
+        Command::Import(import) => commands::import::run(&import),
         Command::Parked(parked) => commands::parked::run(&parked),
         Command::Resolve(resolve) => commands::resolve::run(&resolve),
         Command::Rebuild(rebuild) => commands::rebuild::run(&rebuild),

@@ -15,8 +15,8 @@ use serde_json::value::RawValue;
 /// Largest body of an order (CONTRACT.md).
 pub(crate) const MAX_BODY: usize = 64 << 10;
 
-/// Reads the whole body, when it is JSON and not too large.
-pub(crate) async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
+/// Reads the whole body, when it is JSON and has at most `max` bytes.
+pub(crate) async fn read(headers: &HeaderMap, body: Body, max: usize) -> Result<Bytes, Problem> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
     let essence = kind.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
     let is_json =
@@ -26,11 +26,11 @@ pub(crate) async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Probl
         let problem = Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail);
         return Err(problem.field("header:Content-Type", "must be application/json"));
     }
-    to_bytes(body, MAX_BODY).await.map_err(|error| {
+    to_bytes(body, max).await.map_err(|error| {
         let too_large = std::error::Error::source(&error)
             .is_some_and(|source| source.to_string().contains("length limit"));
         if too_large {
-            let detail = format!("The body must have at most {MAX_BODY} bytes.");
+            let detail = format!("The body must have at most {max} bytes.");
             Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
         } else {
             Problem::malformed("", "the body ended early")

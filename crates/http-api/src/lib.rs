@@ -1,4 +1,4 @@
-//! HTTP of swap orders.
+//! HTTP of swap orders; of the order book: see [`BookApi`].
 //!
 //! ```text
 //!  POST execute ─▶ body ─▶ judge ─▶ order id (from the key, when there is one) ─▶ append, fence 0 ─▶ 201
@@ -10,9 +10,12 @@
 
 mod address;
 mod body;
+mod book;
+mod key;
 mod orders;
 mod place;
 mod routes;
+mod trace;
 
 use std::sync::Arc;
 
@@ -20,7 +23,12 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use fillstream_domain::{OrderId, Timestamp};
 use fillstream_event_log::EventLog;
+use fillstream_http_edge::Askers;
 
+pub use book::{
+    Answer, BookApi, BookAt, Markets, OUTCOME_PATIENCE, OrdersWanted, Outcomes, PastBooks, PastError,
+    StoreUnreachable, StoredMarkets, TailOutcomes, TradePlace, book_router, trades_cursor,
+};
 pub use routes::{method_not_allowed, not_found, read_router, router};
 
 /// Orders as the read store has them.
@@ -47,6 +55,8 @@ pub struct Api {
     pub log: Arc<dyn EventLog>,
     /// Where ended orders are read.
     pub stored: Arc<dyn StoredOrders>,
+    /// Finds out who asks.
+    pub askers: Arc<Askers>,
     /// The address that clients are told, when it is not the request's host: `https://api.example`.
     pub public_url: Option<String>,
     /// Host and port where this server listens: what is told to a request that names no host.

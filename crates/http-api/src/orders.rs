@@ -13,7 +13,7 @@ use fillstream_domain::{
     swap::{Status, SwapEvent},
 };
 use fillstream_event_log::{Consistency, Link, LogError};
-use fillstream_http_edge::{Problem, asker, parameter};
+use fillstream_http_edge::{Asker, Problem, parameter};
 use fillstream_projections::{
     OrderView,
     channel::{Details, Entry, Kind, entries},
@@ -43,10 +43,10 @@ pub(crate) async fn get_order(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    asker(&headers, query.as_deref(), None)?;
+    let asker = api.askers.asker(&headers, query.as_deref()).await?;
     let order = order_id(path)?;
     let mut view = None::<OrderView>;
-    for (seq, event) in history(&api, order).await? {
+    for (seq, event) in history(&api, order, asker).await? {
         match (&mut view, event) {
             (Some(view), event) => view.apply(seq, &event),
             (view @ None, SwapEvent::Placed(placed)) => *view = Some(OrderView::new(seq, &placed)),
@@ -98,7 +98,7 @@ pub(crate) async fn get_logs(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    asker(&headers, query.as_deref(), None)?;
+    let asker = api.askers.asker(&headers, query.as_deref()).await?;
     let order_id = order_id(path)?;
     let before = number(query.as_deref(), "cursor", u64::MAX, "must be a cursor of an earlier answer")?;
     let limit = number(query.as_deref(), "limit", MAX_LOGS as u64, "must be a number from 1 to 1000")?;
@@ -108,7 +108,7 @@ pub(crate) async fn get_logs(
     let limit = usize::try_from(limit).unwrap_or(MAX_LOGS);
     let mut status = None;
     let mut all = Vec::new();
-    for (seq, event) in history(&api, order_id).await? {
+    for (seq, event) in history(&api, order_id, asker).await? {
         for entry in entries(seq, &event, status) {
             status = Some(entry.status);
             all.push(entry);
@@ -144,9 +144,19 @@ fn unknown(order: OrderId) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "unknown_order", format!("There is no order {order}."))
 }
 
+/// All events of an order that the asker may see; of another's there are none.
+async fn history(api: &Api, order: OrderId, asker: Asker) -> Result<Vec<(u64, SwapEvent)>, Problem> {
+    let events = all_events(api, order).await?;
+    let owner = match events.first() {
+        Some((_, SwapEvent::Placed(placed))) => placed.user_id,
+        Some(_) | None => None,
+    };
+    Ok(if asker.may_see(owner) { events } else { Vec::new() })
+}
+
 /// All events of an order. An ended order comes from the read store: nothing follows any more, so it cannot be stale.
 /// Any other comes from the log; when that is out of reach, what the store has is better than nothing.
-async fn history(api: &Api, order: OrderId) -> Result<Vec<(u64, SwapEvent)>, Problem> {
+async fn all_events(api: &Api, order: OrderId) -> Result<Vec<(u64, SwapEvent)>, Problem> {
     let stored = api.stored.stored(order).await;
     let out_of_reach = *api.log.link().borrow() == Link::Down;
     if let Some(stored) = &stored

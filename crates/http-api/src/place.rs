@@ -14,7 +14,7 @@ use fillstream_domain::{
     swap::{FieldError, Request, Status, SwapEvent, Terms},
 };
 use fillstream_event_log::{AppendError, Consistency, NewRecord};
-use fillstream_http_edge::{FieldProblem, Problem, asker};
+use fillstream_http_edge::{Asker, FieldProblem, Problem};
 use serde::Serialize;
 use tracing::{info, warn};
 use uuid::Uuid;
@@ -23,6 +23,8 @@ use crate::{
     Api,
     address::socket_url,
     body::{self, ExecuteBody, Scalar},
+    key,
+    trace::traceparent,
 };
 
 /// The scope of keys: a key of another family never finds a swap order.
@@ -52,9 +54,9 @@ pub(crate) async fn place(
     body: Body,
 ) -> Result<Response, Problem> {
     // Who must not ask is told before the body is looked at.
-    asker(&headers, query.as_deref(), None)?;
-    let body = body::read(&headers, body).await?;
-    let accepted = judge(&headers, query.as_deref(), &body)?;
+    let asker = api.askers.asker(&headers, query.as_deref()).await?;
+    let body = body::read(&headers, body, body::MAX_BODY).await?;
+    let accepted = judge(&headers, asker, &body)?;
     let order = match &accepted.key {
         Some(key) => OrderId::derived(FAMILY, accepted.user, key),
         None => OrderId::new(Uuid::now_v7()),
@@ -73,11 +75,11 @@ pub(crate) async fn place(
     Ok(response)
 }
 
-fn judge(headers: &HeaderMap, query: Option<&str>, body: &[u8]) -> Result<Accepted, Problem> {
+fn judge(headers: &HeaderMap, asker: Asker, body: &[u8]) -> Result<Accepted, Problem> {
     let fields = ExecuteBody::parse(body)?;
-    let user = match Scalar::of(fields.user_id) {
-        Scalar::Missing => asker(headers, query, None)?,
-        Scalar::Text(user) => asker(headers, query, Some(&user))?,
+    let asker = match Scalar::of(fields.user_id) {
+        Scalar::Missing => asker,
+        Scalar::Text(user) => asker.and_body(Some(&user))?,
         Scalar::Number(_) | Scalar::Other => {
             return Err(Problem::malformed("/user_id", "must be a hyphenated UUID"));
         }
@@ -91,9 +93,9 @@ fn judge(headers: &HeaderMap, query: Option<&str>, body: &[u8]) -> Result<Accept
         slippage: slippage.field(),
     };
     let terms = request.judge();
-    let key = key(headers, &Scalar::of(fields.client_order_id));
+    let key = key::key(headers, &Scalar::of(fields.client_order_id), "/clientOrderId");
     match (terms, key) {
-        (Ok(terms), Ok(key)) => Ok(Accepted { terms, user, key }),
+        (Ok(terms), Ok(key)) => Ok(Accepted { terms, user: asker.user(), key }),
         (terms, key) => {
             let mut errors: Vec<_> = terms.err().into_iter().flatten().map(problem_of).collect();
             errors.extend(key.err());
@@ -104,41 +106,6 @@ fn judge(headers: &HeaderMap, query: Option<&str>, body: &[u8]) -> Result<Accept
 
 fn problem_of(error: FieldError) -> FieldProblem {
     FieldProblem { pointer: format!("/{}", error.field), detail: error.must }
-}
-
-/// The client's key: from the header, from the body, or from both when they are equal.
-fn key(headers: &HeaderMap, client_order_id: &Scalar<'_>) -> Result<Option<ClientKey>, FieldProblem> {
-    let refused = |pointer: &str, detail: String| FieldProblem { pointer: pointer.to_owned(), detail };
-    let mut headers = headers.get_all("idempotency-key").iter();
-    let header = match (headers.next(), headers.next()) {
-        (None, _) => None,
-        (Some(_), Some(_)) => return Err(refused("header:Idempotency-Key", "must be given once".into())),
-        (Some(value), None) => {
-            let text = value.to_str().unwrap_or("");
-            // The draft writes it as a quoted string, most clients without quotes.
-            let bare = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text);
-            let key = ClientKey::new(bare);
-            Some(key.map_err(|error| refused("header:Idempotency-Key", error.to_string()))?)
-        }
-    };
-    let body = match client_order_id {
-        Scalar::Missing => None,
-        Scalar::Text(text) => {
-            Some(ClientKey::new(text).map_err(|error| refused("/clientOrderId", error.to_string()))?)
-        }
-        Scalar::Number(_) | Scalar::Other => {
-            return Err(refused(
-                "/clientOrderId",
-                "must be a string of 1 to 255 visible ASCII characters".into(),
-            ));
-        }
-    };
-    match (header, body) {
-        (Some(header), Some(body)) if header != body => {
-            Err(refused("/clientOrderId", "must equal Idempotency-Key when both are given".into()))
-        }
-        (header, body) => Ok(header.or(body)),
-    }
 }
 
 /// Appends the placed event; true when it was there already.
@@ -194,22 +161,6 @@ async fn replay(api: &Api, order: OrderId, fingerprint: &str) -> Result<(u64, bo
             let detail = format!("The key was used before, for another order: {order}. Nothing is stored.");
             Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "key_reused", detail)
                 .field("header:Idempotency-Key", "must be new for another body"))
-        }
-    }
-}
-
-/// The request's own trace, or a new one: `00-<32 hex>-<16 hex>-01` (W3C Trace Context).
-fn traceparent(headers: &HeaderMap) -> String {
-    let given = headers.get("traceparent").and_then(|value| value.to_str().ok());
-    let well_formed = |text: &&str| {
-        text.len() == 55
-            && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
-    };
-    match given.filter(well_formed) {
-        Some(text) => text.to_owned(),
-        None => {
-            let (trace, span) = (Uuid::now_v7().simple().to_string(), Uuid::now_v7().simple().to_string());
-            format!("00-{trace}-{}-01", &span[16..])
         }
     }
 }

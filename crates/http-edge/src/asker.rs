@@ -1,86 +1,198 @@
-//! Who asks, without authentication: whoever the request names, on a loopback address only.
+//! Who asks: whoever the request names, or, with authentication, whoever its token proves.
+//!
+//! ```text
+//!                          ┌─ Open: query user_id, X-User-Id ──────────────┐
+//!  headers, query ─▶ Askers┤                                               ├─▶ Asker ─ and_body ─▶ Asker
+//!                          └─ Verified: Authorization: Bearer ─▶ Tokens ───┘
+//!  a socket's upgrade: ?ticket= in place of the header ─▶ Tickets, once
+//! ```
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use fillstream_domain::UserId;
+use fillstream_domain::{Timestamp, UserId};
 
-use crate::{FieldProblem, Problem, parameters};
+use crate::{
+    FieldProblem, Problem,
+    bearer::{self, bearer},
+    named::{Named, named, user},
+    parameters,
+    tickets::{Ticket, Tickets},
+    tokens::Tokens,
+};
 
-/// The user that query, header or body name; nobody when none does.
-///
-/// # Errors
-/// 401 for an `Authorization` header, which nobody would check; 400 when a user is no UUID; 422 when two differ.
-pub fn asker(
-    headers: &HeaderMap,
-    query: Option<&str>,
-    body: Option<&str>,
-) -> Result<Option<UserId>, Problem> {
-    if headers.contains_key(header::AUTHORIZATION) {
-        let detail = "This server runs without authentication and does not read Authorization; leave it out.";
-        let problem = Problem::new(StatusCode::UNAUTHORIZED, "authentication_not_configured", detail)
-            .field("header:Authorization", "must be absent");
-        return Err(problem.header(header::WWW_AUTHENTICATE, HeaderValue::from_static("None")));
-    }
-    // All of each: one that is passed over might be the one that was meant.
-    let query = parameters(query, "user_id").map(|text| ("query:user_id", text));
-    let header = headers.get_all("x-user-id").iter();
-    let header =
-        header.map(|value| ("header:X-User-Id", String::from_utf8_lossy(value.as_bytes()).into_owned()));
-    let body = body.map(|text| ("/user_id", text.to_owned()));
-    let mut found = None;
-    for (pointer, text) in query.chain(header).chain(body) {
-        let user: UserId =
-            text.parse().map_err(|_| Problem::malformed(pointer, "must be a hyphenated UUID"))?;
-        if found.is_some_and(|known| known != user) {
-            let detail = "must name the same user everywhere".to_owned();
-            return Err(Problem::invalid(vec![FieldProblem { pointer: pointer.to_owned(), detail }]));
-        }
-        found = Some(user);
-    }
-    Ok(found)
+/// How a server finds out who asks. One for the whole process: it holds the open tickets.
+#[derive(Debug)]
+pub struct Askers {
+    /// Nothing without authentication.
+    tokens: Option<Tokens>,
+    tickets: Tickets,
+    clock: fn() -> Timestamp,
 }
 
-#[cfg(test)]
-mod tests {
-    use axum::response::IntoResponse;
-
-    use super::*;
-
-    const ONE: &str = "0198c0de-7a5e-7c3a-9f00-3f2a1b4c5d6e";
-    const TWO: &str = "0198c0de-7a5e-7c3a-9f00-3f2a1b4c5d6f";
-
-    #[test]
-    fn users_agree_or_are_refused() {
-        let check = |query: Option<&str>,
-                     header: Option<&str>,
-                     body: Option<&str>,
-                     expected: Result<Option<&str>, u16>| {
-            let mut headers = HeaderMap::new();
-            if let Some(text) = header {
-                headers.insert("x-user-id", text.parse().unwrap());
-            }
-            let found = asker(&headers, query, body)
-                .map(|user| user.map(|user| user.to_string()))
-                .map_err(|problem| problem.into_response().status().as_u16());
-            assert_eq!(found, expected.map(|user| user.map(str::to_owned)), "{query:?} {header:?} {body:?}");
-        };
-        let query = format!("user_id={ONE}");
-        check(None, None, None, Ok(None));
-        check(Some(&query), None, None, Ok(Some(ONE)));
-        check(None, Some(ONE), Some(ONE), Ok(Some(ONE)));
-        check(Some(&query), None, Some(TWO), Err(422));
-        check(Some("user_id="), None, None, Err(400));
-        check(Some("user_id=%ff"), None, None, Err(400));
-        check(Some(&format!("{query}&user_id={TWO}")), None, None, Err(422));
-        check(None, Some("me"), None, Err(400));
-        check(None, None, Some("*"), Err(400));
+impl Askers {
+    /// Without authentication: whoever is named is believed. For loopback addresses only.
+    #[must_use]
+    pub fn open(clock: fn() -> Timestamp) -> Self {
+        Self { tokens: None, tickets: Tickets::default(), clock }
     }
 
-    #[test]
-    fn an_authorization_header_is_never_half_read() {
-        let headers = HeaderMap::from_iter([(header::AUTHORIZATION, "Bearer x".parse().unwrap())]);
-        assert_eq!(
-            asker(&headers, None, None).unwrap_err().into_response().status(),
-            StatusCode::UNAUTHORIZED
-        );
+    /// With bearer tokens.
+    #[must_use]
+    pub fn verified(tokens: Tokens, clock: fn() -> Timestamp) -> Self {
+        Self { tokens: Some(tokens), ..Self::open(clock) }
+    }
+
+    /// Who asks over HTTP. With authentication it is always somebody, without perhaps nobody.
+    ///
+    /// # Errors
+    /// 401 for a token that is missing or does not hold, and for any `Authorization` that nobody would check; 400 for
+    /// a user that is no UUID; 403 (without authentication 422) when another user is named.
+    pub async fn asker(&self, headers: &HeaderMap, query: Option<&str>) -> Result<Asker, Problem> {
+        self.find(headers, query, None, Needed::Always).await
+    }
+
+    /// Who asks for what is public: nobody, also with authentication, when the request names nobody and proves
+    /// nothing. What it does prove or name is checked as by [`asker`](Self::asker).
+    ///
+    /// # Errors
+    /// As [`asker`](Self::asker).
+    pub async fn guest(&self, headers: &HeaderMap, query: Option<&str>) -> Result<Asker, Problem> {
+        self.find(headers, query, None, Needed::IfNamed).await
+    }
+
+    /// Who asks for a socket: as [`asker`](Self::asker), or by `?ticket=`, which is spent by this.
+    ///
+    /// # Errors
+    /// As [`asker`](Self::asker); 401 for a ticket that is unknown, used or expired.
+    pub async fn socket(&self, headers: &HeaderMap, query: Option<&str>) -> Result<Asker, Problem> {
+        let ticket = self.spend(headers, query)?;
+        self.find(headers, query, ticket, Needed::Always).await
+    }
+
+    /// Who asks for a public socket: as [`guest`](Self::guest), or by `?ticket=`, which is spent by this.
+    ///
+    /// # Errors
+    /// As [`socket`](Self::socket).
+    pub async fn socket_guest(&self, headers: &HeaderMap, query: Option<&str>) -> Result<Asker, Problem> {
+        let ticket = self.spend(headers, query)?;
+        self.find(headers, query, ticket, Needed::IfNamed).await
+    }
+
+    /// A ticket for one socket of this asker.
+    ///
+    /// # Errors
+    /// 400 when nobody is named; 503 when too many are open.
+    pub fn ticket(&self, asker: Asker) -> Result<Ticket, Problem> {
+        self.tickets.issue(asker.known()?, (self.clock)())
+    }
+
+    async fn find(
+        &self,
+        headers: &HeaderMap,
+        query: Option<&str>,
+        ticket: Option<UserId>,
+        needed: Needed,
+    ) -> Result<Asker, Problem> {
+        let proven = match (&self.tokens, ticket) {
+            (_, Some(user)) => Some(user),
+            (None, None) if headers.contains_key(header::AUTHORIZATION) => return Err(nobody_would_check()),
+            (None, None) => None,
+            (Some(tokens), None) => match bearer(headers)? {
+                Some(token) => Some(tokens.subject(token).await?),
+                None => None,
+            },
+        };
+        let named = named(headers, query)?;
+        let verified = self.tokens.is_some();
+        if verified && proven.is_none() && (needed == Needed::Always || !named.is_empty()) {
+            return Err(bearer::required());
+        }
+        named.into_iter().try_fold(Asker { user: proven, verified }, Asker::and)
+    }
+
+    /// The user of the request's ticket, if it has one.
+    fn spend(&self, headers: &HeaderMap, query: Option<&str>) -> Result<Option<UserId>, Problem> {
+        let mut tickets = parameters(query, "ticket");
+        let Some(ticket) = tickets.next() else { return Ok(None) };
+        if tickets.next().is_some() || headers.contains_key(header::AUTHORIZATION) {
+            return Err(bearer::ambiguous());
+        }
+        self.tickets.spend(&ticket, (self.clock)()).map(Some)
+    }
+}
+
+/// Whether there must be a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Needed {
+    Always,
+    /// When a user is named: a name alone proves nothing.
+    IfNamed,
+}
+
+fn nobody_would_check() -> Problem {
+    let detail = "This server runs without authentication and does not read Authorization; leave it out.";
+    Problem::new(StatusCode::UNAUTHORIZED, "authentication_not_configured", detail)
+        .field("header:Authorization", "must be absent")
+        .header(header::WWW_AUTHENTICATE, HeaderValue::from_static("None"))
+}
+
+/// Who asks, as far as [`Askers`] found out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asker {
+    user: Option<UserId>,
+    verified: bool,
+}
+
+impl Asker {
+    /// The user; nobody when none is named.
+    #[must_use]
+    pub const fn user(self) -> Option<UserId> {
+        self.user
+    }
+
+    /// The user, for what nobody cannot ask for.
+    ///
+    /// # Errors
+    /// 400 when nobody is named.
+    pub fn known(self) -> Result<UserId, Problem> {
+        self.user.ok_or_else(|| Problem::malformed("query:user_id", "must name a user, a hyphenated UUID"))
+    }
+
+    /// The asker when the body's `user_id` is taken into account, too.
+    ///
+    /// # Errors
+    /// 400 when it is no UUID; 403 (without authentication 422) when it is another user.
+    pub fn and_body(self, user_id: Option<&str>) -> Result<Self, Problem> {
+        match user_id {
+            Some(text) => self.and(("/user_id", user("/user_id", text)?)),
+            None => Ok(self),
+        }
+    }
+
+    /// Whether a swap order of this owner is shown: with authentication to its owner alone, without to anybody.
+    #[must_use]
+    pub fn may_see(self, owner: Option<UserId>) -> bool {
+        !self.verified || owner.is_some() && owner == self.user
+    }
+
+    /// The owner has to be known before an order is shown.
+    #[must_use]
+    pub const fn is_verified(self) -> bool {
+        self.verified
+    }
+
+    fn and(self, (pointer, named): Named) -> Result<Self, Problem> {
+        match self.user {
+            None => Ok(Self { user: Some(named), ..self }),
+            Some(user) if user == named => Ok(self),
+            Some(_) if self.verified => {
+                let detail = "The token is another user's than the one that is named.";
+                let problem = Problem::new(StatusCode::FORBIDDEN, "another_user", detail);
+                Err(problem.field(pointer, "must be the token's subject, or absent"))
+            }
+            Some(_) => {
+                let detail = "must name the same user everywhere".to_owned();
+                Err(Problem::invalid(vec![FieldProblem { pointer: pointer.to_owned(), detail }]))
+            }
+        }
     }
 }

@@ -13,6 +13,8 @@ use fillstream_domain::swap::{Confirmed, Failed, Placed, Prepared, Routed, Statu
 use fillstream_domain::{Amount, ClientKey, OrderId, Price, Slippage, Timestamp, Token, UserId, VenueId};
 use serde::{Deserialize, Serialize};
 
+use crate::column::{flag, storable};
+
 /// A swap order as the read model shows it. The field names are the columns'.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderRow {
@@ -223,11 +225,6 @@ impl OrderPatch {
     }
 }
 
-/// JSON may hold U+0000 and PostgreSQL's TEXT may not; one foreign reason must not stop the whole model.
-fn storable(text: &str) -> String {
-    text.replace('\0', "\u{FFFD}")
-}
-
 /// Consecutive events of the stream as row changes, merged to one change for each order.
 #[derive(Debug, Clone, Default)]
 pub struct RowBatch {
@@ -290,33 +287,6 @@ impl RowBatch {
     #[must_use]
     pub fn span(&self) -> Option<(u64, u64)> {
         Some((self.events.first()?.seq, self.events.last()?.seq))
-    }
-}
-
-/// Booleans are 0 and 1 in a column: the one form that both databases read.
-mod flag {
-    use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
-
-    pub(super) fn serialize<S: Serializer>(flag: &bool, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u8(u8::from(*flag))
-    }
-
-    pub(super) fn serialize_option<S: Serializer>(
-        flag: &Option<bool>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        match flag {
-            Some(flag) => serialize(flag, serializer),
-            None => serializer.serialize_none(),
-        }
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-        match u8::deserialize(deserializer)? {
-            0 => Ok(false),
-            1 => Ok(true),
-            other => Err(D::Error::custom(format!("{other} is neither 0 nor 1"))),
-        }
     }
 }
 

@@ -1,34 +1,253 @@
 //! Records to rows.
+//!
+//! ```text
+//!  records … ──┬─ swap events ──────────────┐
+//!              ├─ placed, definitions ──────┼──▶ Batch, up to `end`
+//!              └─ commits ─▶ Parts ─ whole ─┘
+//!                              └─ not whole yet ──▶ `end` lies before its first part; the records are kept
+//! ```
 
-use fillstream_domain::{subject::SwapSubject, swap::SwapEvent};
+use fillstream_domain::book::{BookInput, Commit, Parts, PartsStep, Symbol, Torn};
+use fillstream_domain::{
+    subject::{BookSubject, SwapSubject},
+    swap::SwapEvent,
+};
 use fillstream_event_log::Record;
-use fillstream_projections::rows::RowBatch;
+use fillstream_projections::Batch;
+
+/// Payloads of one transaction, in bytes: 2,000 swap events are far below it, commits of half a megabyte each are not.
+const BATCH_BYTES: usize = 8 * 1024 * 1024;
 
 /// Rows of a run of records, and what could not be read of it.
+#[derive(Default)]
 pub(crate) struct Rows {
-    pub(crate) batch: RowBatch,
+    pub(crate) batch: Batch,
     pub(crate) unreadable: Vec<(Record, String)>,
+    pub(crate) torn: Vec<Torn>,
+    /// Last sequence that is covered. A commit that the records do not end, and all behind it, is not.
+    pub(crate) end: Option<u64>,
 }
 
-/// Takes the swap events out of a run of records. Other subjects are other projections' business.
-pub(crate) fn rows(records: &[Record]) -> Rows {
-    let mut batch = RowBatch::default();
-    let mut unreadable = Vec::new();
+/// The records begin within a commit, whose earlier parts must be read again.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct BeganInside {
+    pub(crate) subject: String,
+    /// Sequence of the commit's first part.
+    pub(crate) read_again_from: u64,
+}
+
+/// Takes consecutive records that were asked for from sequence `asked_from` on, for a model that stands at `after`.
+/// Records that the model has passed only serve to complete a commit.
+pub(crate) fn rows(records: &[Record], after: u64, asked_from: u64) -> Result<Rows, BeganInside> {
+    let mut taker = Taker { rows: Rows::default(), parts: Parts::new(), after, asked_from };
+    let mut bytes = 0;
     for record in records {
-        let Some(order) = order_of(&record.subject) else { continue };
-        match SwapEvent::decode(&record.payload) {
-            Ok(event) if Some(event.order_id()) == order => batch.push(record.seq, &event, &record.payload),
-            Ok(_) => unreadable.push((record.clone(), "the event belongs to another order".to_owned())),
-            Err(error) => unreadable.push((record.clone(), error.to_string())),
+        bytes += record.payload.len();
+        taker.take(record)?;
+        if taker.parts.held_from().is_none() {
+            taker.rows.end = Some(record.seq);
+            if bytes > BATCH_BYTES {
+                break;
+            }
         }
     }
-    Rows { batch, unreadable }
+    Ok(taker.rows)
 }
 
-/// The order of a swap subject; `Some(None)` when the subject is a swap's but names no order.
-fn order_of(subject: &str) -> Option<Option<fillstream_domain::OrderId>> {
-    match SwapSubject::parse(subject) {
-        Some(parsed) => Some(Some(parsed.order())),
-        None => subject.starts_with("orders.swap.").then_some(None),
+struct Taker {
+    rows: Rows,
+    parts: Parts,
+    after: u64,
+    asked_from: u64,
+}
+
+impl Taker {
+    fn take(&mut self, record: &Record) -> Result<(), BeganInside> {
+        let subject = BookSubject::parse(&record.subject);
+        if let Some(BookSubject::Commits(symbol)) = &subject {
+            return match commit(symbol, &record.payload) {
+                Ok(part) => self.part(record, part),
+                Err(reason) => {
+                    self.tear(record.seq);
+                    self.unreadable(record, reason);
+                    Ok(())
+                }
+            };
+        }
+        self.tear(record.seq);
+        match subject {
+            Some(subject) => self.input(record.seq, &subject, &record.payload),
+            None if record.subject.starts_with("orders.swap.") => self.swap(record),
+            None if record.subject.starts_with("markets.") => {
+                self.unreadable(record, "no market can have this name".to_owned());
+            }
+            // Other subjects are other projections' business, or the matcher's.
+            None => {}
+        }
+        Ok(())
+    }
+
+    fn swap(&mut self, record: &Record) {
+        let order = SwapSubject::parse(&record.subject).map(SwapSubject::order);
+        match SwapEvent::decode(&record.payload) {
+            Ok(event) if Some(event.order_id()) == order => {
+                self.rows.batch.swaps.push(record.seq, &event, &record.payload);
+            }
+            Ok(_) => self.unreadable(record, "the event belongs to another order".to_owned()),
+            Err(error) => self.unreadable(record, error.to_string()),
+        }
+    }
+
+    /// An input that cannot be read, or is in the wrong place, is the matcher's to judge: its commit says so.
+    fn input(&mut self, seq: u64, subject: &BookSubject, payload: &[u8]) {
+        let market = &mut self.rows.batch.market;
+        match (subject, BookInput::decode(payload)) {
+            (BookSubject::Order(symbol, order), Ok(BookInput::Placed(placed)))
+                if (&placed.symbol, placed.order_id) == (symbol, *order) =>
+            {
+                market.placed(seq, &placed);
+            }
+            (BookSubject::Definition(symbol), Ok(BookInput::Definition(definition)))
+                if definition.symbol == *symbol =>
+            {
+                market.definition(seq, definition);
+            }
+            (
+                BookSubject::Order(..)
+                | BookSubject::Definition(_)
+                | BookSubject::Clock(_)
+                | BookSubject::Commits(_),
+                Ok(_) | Err(_),
+            ) => {}
+        }
+    }
+
+    fn part(&mut self, record: &Record, part: Commit) -> Result<(), BeganInside> {
+        let (mut step, mut torn) = self.parts.push(record.seq, part);
+        if let PartsStep::BeganInside { read_again_from } = step {
+            self.rows.torn.extend(torn);
+            if read_again_from < self.asked_from {
+                return Err(BeganInside { subject: record.subject.clone(), read_again_from });
+            }
+            // What lies there was looked at: it is no part of this commit.
+            torn = Some(Torn { first: record.seq, last: record.seq });
+            step = PartsStep::Held;
+        }
+        self.rows.torn.extend(torn);
+        if let PartsStep::Complete(parts) = step
+            && record.seq > self.after
+        {
+            self.rows.batch.market.commit(&parts);
+        }
+        Ok(())
+    }
+
+    /// A commit in parts lies in the stream without anything in between: what is held when something else comes has no
+    /// end.
+    fn tear(&mut self, seq: u64) {
+        if let Some(before) = self.parts.held_from() {
+            self.rows.torn.push(Torn { first: before + 1, last: seq.saturating_sub(1) });
+            self.parts = Parts::new();
+        }
+    }
+
+    fn unreadable(&mut self, record: &Record, reason: String) {
+        self.rows.unreadable.push((record.clone(), reason));
+    }
+}
+
+fn commit(symbol: &Symbol, payload: &[u8]) -> Result<Commit, String> {
+    let commit = Commit::decode(payload).map_err(|error| error.to_string())?;
+    if commit.symbol == *symbol { Ok(commit) } else { Err("the commit belongs to another market".to_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use fillstream_domain::Timestamp;
+    use fillstream_domain::book::{InputResult, Levels, Outcome};
+
+    use super::*;
+
+    fn record(seq: u64, subject: &str, payload: Vec<u8>) -> Record {
+        Record { seq, subject: subject.to_owned(), stored_at: 0, event_id: None, payload: payload.into() }
+    }
+
+    /// Part `number` of four of a commit, at its place from 10 on.
+    fn part(number: u32) -> Record {
+        let (at, levels) = (Timestamp::from_unix_ms(0), Levels::default());
+        let (continued, goes_on) = (number > 1, number < 4);
+        let part = Commit {
+            symbol: "BTC/USDT".parse().unwrap(),
+            first_input: 1,
+            last_input: 1,
+            part: number,
+            last: !goes_on,
+            hash: None,
+            outcomes: vec![Outcome {
+                seq: 1,
+                at,
+                result: InputResult::Ticked,
+                continued,
+                goes_on,
+                changes: vec![],
+                levels,
+            }],
+        };
+        record(9 + u64::from(number), "markets.BTC-USDT", part.encode())
+    }
+
+    /// Of the records: end, torn parts, markets with a commit.
+    fn check(
+        records: &[Record],
+        after: u64,
+        asked_from: u64,
+        end: Option<u64>,
+        torn: &[(u64, u64)],
+        markets: usize,
+    ) {
+        let rows = rows(records, after, asked_from).unwrap();
+        let found: Vec<_> = rows.torn.iter().map(|torn| (torn.first, torn.last)).collect();
+        assert_eq!((rows.end, &found[..], rows.batch.market.markets().count()), (end, torn, markets));
+    }
+
+    #[test]
+    fn the_batch_ends_before_a_commit_that_has_no_end() {
+        let other = |seq| record(seq, "orders.swap.x", vec![]);
+        let whole = [other(9), part(1), part(2), part(3), part(4), other(14)];
+        for count in 2..=4 {
+            check(&whole[..count], 8, 9, Some(9), &[], 0);
+            check(&whole[1..count], 9, 10, None, &[], 0);
+        }
+        check(&whole[..5], 8, 9, Some(13), &[], 1);
+        check(&whole, 8, 9, Some(14), &[], 1);
+    }
+
+    #[test]
+    fn parts_that_something_else_follows_are_torn() {
+        let torn = [part(1), part(2), record(12, "parked.x.1", vec![])];
+        check(&torn, 9, 10, Some(12), &[(10, 11)], 0);
+        let unreadable = [part(1), record(11, "markets.BTC-USDT", b"{".to_vec())];
+        check(&unreadable, 9, 10, Some(11), &[(10, 10)], 0);
+    }
+
+    #[test]
+    fn records_that_begin_within_a_commit_ask_for_its_beginning() {
+        let inside = rows(&[part(3), part(4)], 11, 12).err();
+        let subject = "markets.BTC-USDT".to_owned();
+        assert_eq!(inside, Some(BeganInside { subject, read_again_from: 10 }));
+        check(&[part(1), part(2), part(3), part(4)], 11, 10, Some(13), &[], 1);
+        // It is not there.
+        check(&[part(3), part(4)], 11, 10, Some(13), &[(12, 12), (13, 13)], 0);
+        // A commit that the model has passed.
+        check(&[part(1), part(2), part(3), part(4)], 13, 10, Some(13), &[], 0);
+    }
+
+    #[test]
+    fn a_batch_is_bounded_in_bytes_but_never_cuts_a_commit() {
+        let large = |seq| record(seq, "other", vec![0; BATCH_BYTES / 2 + 1]);
+        check(&[large(8), large(9), large(10)], 7, 8, Some(9), &[], 0);
+        let commit = [part(1), part(2), part(3), part(4)];
+        let records = [&[large(9)][..], &commit, &[large(14), large(15)]].concat();
+        check(&records, 7, 8, Some(14), &[], 1);
     }
 }

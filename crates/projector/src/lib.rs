@@ -1,7 +1,7 @@
 //! Keeps the SQL read model: follows the stream and takes rows and checkpoint on together; rebuilds it from nothing.
 //!
 //! ```text
-//!  stream ──follow──▶ RowBatch ──apply (checkpoint compared and set)──▶ read store
+//!  stream ──follow──▶ Batch ──apply (checkpoint compared and set)──▶ read store
 //!                        └─ unreadable? parked, then left out
 //! ```
 //! Any number of projectors may work on one model: one of them wins each step, the others go on behind it.

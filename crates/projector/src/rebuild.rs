@@ -1,6 +1,7 @@
 //! A fresh read model beside the live one, and the swap.
 
-use fillstream_event_log::{EventLog, Follow, LogError};
+use fillstream_event_log::{EventLog, Follow, LogError, Record};
+use fillstream_projections::Batch;
 use fillstream_read_store::{Checkpoint, ReadStore, Rebuild, StoreError};
 
 use crate::batch::rows;
@@ -33,10 +34,10 @@ pub async fn rebuild(
     if goal == 0 {
         return Ok(fresh.close_in().await?.swap().await?);
     }
-    let mut tail = log.follow(1, None).await?;
+    let mut source = Source { tail: log.follow(1, None).await?, records: Vec::new() };
     // The stream grows meanwhile: go on until little is left for the time under the lock.
     while fresh.reached().seq < goal {
-        let (batch, last) = next(&mut *tail).await?;
+        let Some((batch, last)) = source.next(fresh.reached().seq, goal).await? else { break };
         fresh.apply(&batch, last).await?;
         progress(last, goal);
         if last >= goal {
@@ -46,15 +47,35 @@ pub async fn rebuild(
     }
     let mut closing = fresh.close_in().await?;
     while closing.reached().seq < closing.must_reach() {
-        let (batch, last) = next(&mut *tail).await?;
+        let until = closing.must_reach();
+        let Some((batch, last)) = source.next(closing.reached().seq, until).await? else { break };
         closing.apply(&batch, last).await?;
         progress(last, last);
     }
     Ok(closing.swap().await?)
 }
 
-async fn next(tail: &mut dyn Follow) -> Result<(fillstream_projections::rows::RowBatch, u64), LogError> {
-    let records = tail.next(BATCH).await?;
-    let last = records.last().map_or(0, |record| record.seq);
-    Ok((rows(&records).batch, last))
+/// The stream as batches.
+struct Source {
+    tail: Box<dyn Follow>,
+    /// Behind the last batch: parts of a commit whose end has not come yet, or what was too much for it.
+    records: Vec<Record>,
+}
+
+impl Source {
+    /// The batch behind `after`, and the last sequence that it covers. Nothing when all up to `until` is read and is the
+    /// beginning of a commit without an end.
+    async fn next(&mut self, after: u64, until: u64) -> Result<Option<(Batch, u64)>, LogError> {
+        loop {
+            let rows = rows(&self.records, after, 0).expect("nothing lies before the stream's first record");
+            if let Some(end) = rows.end {
+                self.records.retain(|record| record.seq > end);
+                return Ok(Some((rows.batch, end)));
+            }
+            if self.records.last().is_some_and(|record| record.seq >= until) {
+                return Ok(None);
+            }
+            self.records.append(&mut self.tail.next(BATCH).await?);
+        }
+    }
 }

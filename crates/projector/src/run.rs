@@ -1,16 +1,23 @@
 //! The live projector.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
-use fillstream_domain::{Timestamp, parked::Cause};
-use fillstream_event_log::{EventLog, Follow, LogError, Record};
+use fillstream_domain::{OrderId, Timestamp, book::Torn, parked::Cause};
+use fillstream_event_log::{Consistency, EventLog, Follow, LogError, Record};
 use fillstream_parked::park;
 use fillstream_read_store::{Applied, Checkpoint, ReadStore, StoreError};
 use tokio::{sync::watch, time::sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use crate::{RebuildError, batch::rows, rebuild};
+use crate::batch::{BeganInside, Rows, rows};
+use crate::{RebuildError, rebuild};
 
 /// How this part names itself in parked entries.
 const PART: &str = "projector";
@@ -25,19 +32,26 @@ pub struct Projector {
     store: ReadStore,
     clock: fn() -> Timestamp,
     position: watch::Sender<u64>,
+    torn: AtomicU64,
 }
 
 impl Projector {
     /// A projector of the log into the store.
     #[must_use]
     pub fn new(log: Arc<dyn EventLog>, store: ReadStore, clock: fn() -> Timestamp) -> Arc<Self> {
-        Arc::new(Self { log, store, clock, position: watch::Sender::new(0) })
+        Arc::new(Self { log, store, clock, position: watch::Sender::new(0), torn: AtomicU64::new(0) })
     }
 
     /// The last sequence whose rows are in the model.
     #[must_use]
     pub fn position(&self) -> u64 {
         *self.position.borrow()
+    }
+
+    /// How many commits it has left out because their end is not in the stream.
+    #[must_use]
+    pub fn torn(&self) -> u64 {
+        self.torn.load(Ordering::Relaxed)
     }
 
     /// Works until told to stop.
@@ -86,25 +100,25 @@ impl Projector {
 
     /// Follows from a checkpoint on; returns when the model has moved in a way that the tail cannot follow.
     async fn project(&self, tail: &mut dyn Follow, mut at: Checkpoint) -> Result<(), RebuildError> {
+        let mut records = Vec::new();
         loop {
-            let mut records = tail.next(BATCH).await?;
+            let mut arrived = tail.next(BATCH).await?;
             // Another projector may have taken the model beyond what this tail gives.
-            records.retain(|record| record.seq > at.seq);
-            while let Some(last) = records.last().map(|record| record.seq) {
-                let rows = rows(&records);
+            arrived.retain(|record| record.seq > at.seq);
+            records.append(&mut arrived);
+            while !records.is_empty() {
+                let rows = self.rows(&mut records, at.seq).await;
+                let Some(end) = rows.end.filter(|end| *end > at.seq) else {
+                    // The end of a commit is still to come.
+                    break;
+                };
                 self.park(rows.unreadable).await;
-                match self.store.apply(at, &rows.batch, last).await {
+                match self.store.apply(at, &rows.batch, end).await {
                     Ok(Applied::Done { strays }) => {
-                        for order in strays {
-                            error!(%order, "events of an order that was never placed, or placed twice");
-                        }
-                        at.seq = last;
-                        records.clear();
+                        self.report(&strays, &rows.torn);
+                        at.seq = end;
                     }
-                    Ok(Applied::Moved(now)) if now.seq >= at.seq => {
-                        at = now;
-                        records.retain(|record| record.seq > at.seq);
-                    }
+                    Ok(Applied::Moved(now)) if now.seq >= at.seq => at = now,
                     Ok(Applied::Moved(_) | Applied::OtherStream(_)) => return Ok(()),
                     Err(error) => {
                         self.wait_out(error).await?;
@@ -112,8 +126,55 @@ impl Projector {
                         return Ok(());
                     }
                 }
+                records.retain(|record| record.seq > at.seq);
                 self.position.send_replace(at.seq);
             }
+        }
+    }
+
+    /// The rows of the records behind the model. When these begin within a commit, its earlier parts are put in front.
+    async fn rows(&self, records: &mut Vec<Record>, after: u64) -> Rows {
+        let mut asked_from = after + 1;
+        loop {
+            match rows(records, after, asked_from) {
+                Ok(rows) => return rows,
+                Err(inside) => {
+                    let until = records.first().map_or(0, |record| record.seq);
+                    let earlier = self.earlier(&inside, until).await;
+                    records.splice(0..0, earlier);
+                    asked_from = inside.read_again_from;
+                }
+            }
+        }
+    }
+
+    /// Records of the subject from the first part on, up to before the sequence `until`.
+    async fn earlier(&self, inside: &BeganInside, until: u64) -> Vec<Record> {
+        let (mut from, mut earlier) = (inside.read_again_from, Vec::new());
+        while from < until {
+            match self.log.read(&inside.subject, from, Consistency::Leader).await {
+                Ok(page) => {
+                    let more = page.more;
+                    earlier.extend(page.records.into_iter().filter(|record| record.seq < until));
+                    let end = earlier.last().map_or(until, |record: &Record| record.seq + 1);
+                    from = if more { end } else { until };
+                }
+                Err(error) => {
+                    warn!(%error, "the beginning of a commit is not read yet");
+                    sleep(PAUSE).await;
+                }
+            }
+        }
+        earlier
+    }
+
+    fn report(&self, strays: &[OrderId], torn: &[Torn]) {
+        for order in strays {
+            error!(%order, "events of an order that was never placed, or placed twice");
+        }
+        for Torn { first, last } in torn {
+            self.torn.fetch_add(1, Ordering::Relaxed);
+            warn!(first, last, "parts of a commit without an end are left out");
         }
     }
 

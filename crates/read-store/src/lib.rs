@@ -1,9 +1,9 @@
 //! The SQL read model: rows and checkpoint in one transaction, SQLite and PostgreSQL.
 //!
 //! ```text
-//!  projector ──apply(from, RowBatch, to)──▶ one transaction: checkpoint from → to, then the rows
+//!  projector ──apply(from, Batch, to)──▶ one transaction: checkpoint from → to, then the rows
 //!                                             │ lost: another projector was first, nothing is written
-//!  GET ──swap_order, swap_events──▶ views ────┤
+//!  GET ──swap_order, book_orders, …──▶ views ──┤
 //!                                             ▼
 //!            read_model: incarnation, seq, generation ──▶ rows of that generation
 //!                                             ▲
@@ -13,6 +13,10 @@
 
 mod connect;
 mod error;
+mod market_channels;
+mod market_read;
+mod market_sql;
+mod market_write;
 mod migrations;
 mod read;
 mod rebuild;
@@ -24,6 +28,8 @@ pub mod test_postgres;
 mod write;
 
 pub use error::StoreError;
+pub use market_channels::{PlacePosition, StoredChannel};
+pub use market_read::Books;
 pub use read::Dump;
 pub use rebuild::{Closing, Rebuild};
 pub use store::{Applied, Checkpoint, ReadStore};

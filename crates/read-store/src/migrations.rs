@@ -10,9 +10,14 @@ use crate::error::StoreError;
 type Files = [(i64, &'static str, &'static str)];
 
 /// `sqlx::migrate!` would collect these, at the price of sqlx's macros and all they depend on.
-const SQLITE: &Files = &[(1, "swap orders", include_str!("../../../migrations/sqlite/0001_swap_orders.sql"))];
-const POSTGRES: &Files =
-    &[(1, "swap orders", include_str!("../../../migrations/postgres/0001_swap_orders.sql"))];
+const SQLITE: &Files = &[
+    (1, "swap orders", include_str!("../../../migrations/sqlite/0001_swap_orders.sql")),
+    (2, "book orders", include_str!("../../../migrations/sqlite/0002_book_orders.sql")),
+];
+const POSTGRES: &Files = &[
+    (1, "swap orders", include_str!("../../../migrations/postgres/0001_swap_orders.sql")),
+    (2, "book orders", include_str!("../../../migrations/postgres/0002_book_orders.sql")),
+];
 
 /// Applies what the database does not have yet.
 pub(crate) async fn run(database: &Database, pool: &AnyPool) -> Result<(), StoreError> {

@@ -1,18 +1,24 @@
 //! Rows out of the live generation.
 
 use fillstream_domain::OrderId;
+use fillstream_projections::market::{
+    BookOrderRow, DefinitionRow, LevelRow, MarketRow, TradeRow, UserUpdateRow,
+};
 use fillstream_projections::rows::{EventRow, OrderRow};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use sqlx::any::AnyRow;
-use sqlx::{Connection, Row};
+use sqlx::any::{AnyArguments, AnyRow};
+use sqlx::query::Query;
+use sqlx::{Any, AnyConnection, Connection, Row, Transaction};
 
 use crate::connect::Database;
 use crate::error::{StoreError, sql};
+use crate::market_read;
+use crate::market_sql::{BOOK_ORDER, DEFINITION, TRADE, USER_UPDATE};
 use crate::sql::{Columns, EVENT, Kind, ORDER};
 use crate::store::{Checkpoint, ReadStore, read_checkpoint};
 
-const READING: &str = "read the read model";
+pub(crate) const READING: &str = "read the read model";
 
 /// All that the read model holds, at one moment, in canonical order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +29,16 @@ pub struct Dump {
     pub orders: Vec<OrderRow>,
     /// By order, then sequence.
     pub events: Vec<EventRow>,
+    /// By id.
+    pub book_orders: Vec<BookOrderRow>,
+    /// By user, then position.
+    pub user_updates: Vec<UserUpdateRow>,
+    /// By position.
+    pub trades: Vec<TradeRow>,
+    /// By sequence.
+    pub definitions: Vec<DefinitionRow>,
+    /// By symbol, each with its levels, bids then asks, best first.
+    pub markets: Vec<(MarketRow, Vec<LevelRow>)>,
 }
 
 impl ReadStore {
@@ -58,26 +74,53 @@ impl ReadStore {
     /// # Errors
     /// When the database cannot be read.
     pub async fn dump(&self) -> Result<Dump, StoreError> {
+        const ORDERS: &str = "SELECT * FROM swap_orders ORDER BY order_id";
+        const EVENTS: &str = "SELECT * FROM swap_order_events ORDER BY order_id, seq";
+        const BOOK_ORDERS: &str = "SELECT * FROM book_orders ORDER BY order_id";
+        const USER_UPDATES: &str = "SELECT * FROM user_updates ORDER BY user_id, seq, place";
+        const TRADES: &str = "SELECT * FROM trades ORDER BY seq, place";
+        const DEFINITIONS: &str = "SELECT * FROM definitions ORDER BY seq";
         let mut connection = self.pool().acquire().await.map_err(sql(READING))?;
-        let snapshot = match self.database() {
+        let mut tx = self.snapshot(&mut connection).await?;
+        let dump = Dump {
+            checkpoint: read_checkpoint(&mut tx).await?,
+            orders: all(&mut tx, sqlx::query(ORDERS), ORDER).await?,
+            events: all(&mut tx, sqlx::query(EVENTS), EVENT).await?,
+            book_orders: all(&mut tx, sqlx::query(BOOK_ORDERS), BOOK_ORDER).await?,
+            user_updates: all(&mut tx, sqlx::query(USER_UPDATES), USER_UPDATE).await?,
+            trades: all(&mut tx, sqlx::query(TRADES), TRADE).await?,
+            definitions: all(&mut tx, sqlx::query(DEFINITIONS), DEFINITION).await?,
+            markets: market_read::books(&mut tx, None).await?,
+        };
+        tx.rollback().await.map_err(sql(READING))?;
+        Ok(dump)
+    }
+
+    /// A transaction that sees one moment, whatever is written meanwhile.
+    pub(crate) async fn snapshot<'a>(
+        &self,
+        connection: &'a mut AnyConnection,
+    ) -> Result<Transaction<'a, Any>, StoreError> {
+        let begin = match self.database() {
             Database::Sqlite(_) => "BEGIN",
             Database::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY",
         };
-        let mut tx = connection.begin_with(snapshot).await.map_err(sql(READING))?;
-        let checkpoint = read_checkpoint(&mut tx).await?;
-        let orders = sqlx::query("SELECT * FROM swap_orders ORDER BY order_id");
-        let orders = orders.fetch_all(&mut *tx).await.map_err(sql(READING))?;
-        let events = sqlx::query("SELECT * FROM swap_order_events ORDER BY order_id, seq");
-        let events = events.fetch_all(&mut *tx).await.map_err(sql(READING))?;
-        tx.rollback().await.map_err(sql(READING))?;
-        let orders = orders.iter().map(|row| decode(ORDER, row)).collect::<Result<_, _>>()?;
-        let events = events.iter().map(|row| decode(EVENT, row)).collect::<Result<_, _>>()?;
-        Ok(Dump { checkpoint, orders, events })
+        connection.begin_with(begin).await.map_err(sql(READING))
     }
 }
 
+/// All rows of a query.
+pub(crate) async fn all<T: DeserializeOwned>(
+    connection: &mut AnyConnection,
+    query: Query<'_, Any, AnyArguments>,
+    columns: &Columns,
+) -> Result<Vec<T>, StoreError> {
+    let rows = query.fetch_all(connection).await.map_err(sql(READING))?;
+    rows.iter().map(|row| decode(columns, row)).collect()
+}
+
 /// The row through the JSON that it was written from.
-fn decode<T: DeserializeOwned>(columns: &Columns, row: &AnyRow) -> Result<T, StoreError> {
+pub(crate) fn decode<T: DeserializeOwned>(columns: &Columns, row: &AnyRow) -> Result<T, StoreError> {
     let value = |(name, kind): &(&str, Kind)| match kind {
         Kind::Text => row.try_get::<Option<String>, _>(*name).map(Value::from),
         Kind::Integer => row.try_get::<Option<i64>, _>(*name).map(Value::from),

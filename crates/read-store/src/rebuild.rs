@@ -7,8 +7,10 @@
 //! The new rows are another generation in the same tables, so that nothing is renamed and readers change over at the
 //! commit of one row. A rebuild that died leaves a generation that no reader sees and the next rebuild sweeps.
 
+use std::sync::LazyLock;
+
 use fillstream_domain::OrderId;
-use fillstream_projections::rows::RowBatch;
+use fillstream_projections::Batch;
 use sqlx::{AnyConnection, Connection, Executor};
 
 use crate::error::{StoreError, sql};
@@ -69,7 +71,7 @@ impl Rebuild {
     ///
     /// # Errors
     /// When the batch does not follow the last one, or the database fails.
-    pub async fn apply(&mut self, batch: &RowBatch, to: u64) -> Result<Vec<OrderId>, StoreError> {
+    pub async fn apply(&mut self, batch: &Batch, to: u64) -> Result<Vec<OrderId>, StoreError> {
         check_range(self.reached.seq, batch, to)?;
         let mut tx = self.connection.begin().await.map_err(sql("begin a transaction"))?;
         let strays = write::batch(&mut tx, self.statements, self.generation, batch).await?;
@@ -114,7 +116,7 @@ impl Closing {
     ///
     /// # Errors
     /// When the batch does not follow the last one, or the database fails.
-    pub async fn apply(&mut self, batch: &RowBatch, to: u64) -> Result<Vec<OrderId>, StoreError> {
+    pub async fn apply(&mut self, batch: &Batch, to: u64) -> Result<Vec<OrderId>, StoreError> {
         let Rebuild { connection, statements, generation, reached, .. } = &mut self.rebuild;
         check_range(reached.seq, batch, to)?;
         let strays = write::batch(connection, statements, *generation, batch).await?;
@@ -149,23 +151,35 @@ impl Closing {
     }
 }
 
-/// Two statements for each table, not one with `<>`: so each finds its rows by the primary key.
-const SWEEPS: [&str; 4] = [
-    "DELETE FROM swap_order_rows WHERE (generation, order_id) IN \
-     (SELECT generation, order_id FROM swap_order_rows WHERE generation < $1 LIMIT $2)",
-    "DELETE FROM swap_order_rows WHERE (generation, order_id) IN \
-     (SELECT generation, order_id FROM swap_order_rows WHERE generation > $1 LIMIT $2)",
-    "DELETE FROM swap_order_event_rows WHERE (generation, order_id, seq) IN \
-     (SELECT generation, order_id, seq FROM swap_order_event_rows WHERE generation < $1 LIMIT $2)",
-    "DELETE FROM swap_order_event_rows WHERE (generation, order_id, seq) IN \
-     (SELECT generation, order_id, seq FROM swap_order_event_rows WHERE generation > $1 LIMIT $2)",
+/// All tables with rows of generations, and their keys behind the generation.
+const TABLES: [(&str, &str); 8] = [
+    ("swap_order_rows", "order_id"),
+    ("swap_order_event_rows", "order_id, seq"),
+    ("book_order_rows", "order_id"),
+    ("user_update_rows", "user_id, seq, place"),
+    ("trade_rows", "seq, place"),
+    ("level_rows", "symbol, side, price"),
+    ("definition_rows", "seq"),
+    ("market_rows", "symbol"),
 ];
+
+/// Two statements for each table, not one with `<>`: so each finds its rows by the primary key.
+static SWEEPS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let both = TABLES.iter().flat_map(|table| [(table, "<"), (table, ">")]);
+    let delete = |((table, key), other): (&(&str, &str), &str)| {
+        format!(
+            "DELETE FROM {table} WHERE (generation, {key}) IN \
+             (SELECT generation, {key} FROM {table} WHERE generation {other} $1 LIMIT $2)"
+        )
+    };
+    both.map(delete).collect()
+});
 
 /// Deletes the rows of all generations but the live one, a few at a time: nobody reads them, but writers wait.
 async fn sweep(connection: &mut AnyConnection, live: i64) -> Result<(), StoreError> {
-    for delete in SWEEPS {
+    for delete in SWEEPS.iter() {
         loop {
-            let query = sqlx::query(delete).bind(live).bind(SWEEP_ROWS);
+            let query = sqlx::query(delete.as_str()).bind(live).bind(SWEEP_ROWS);
             let done = query.execute(&mut *connection).await.map_err(sql("sweep old rows"))?;
             if done.rows_affected() == 0 {
                 break;

@@ -4,6 +4,7 @@
 use std::sync::LazyLock;
 
 use crate::connect::Database;
+use crate::market_sql::MarketStatements;
 
 /// How a value is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,21 +67,33 @@ const PATCH: &Columns = &[
 /// `EventRow`
 pub(crate) const EVENT: &Columns = &[("order_id", Text), ("seq", Integer), ("type", Text), ("event", Text)];
 
-/// The statements that write rows: `$1` the JSON array, `$2` the generation.
+/// The statements that write orders' rows: `$1` the JSON array, `$2` the generation.
 #[derive(Debug)]
-pub(crate) struct Statements {
+pub(crate) struct OrderStatements {
     /// An order that is there already stays as it is.
-    pub(crate) insert_orders: String,
+    pub(crate) insert: String,
     /// A change that is in the row already is not made again.
-    pub(crate) update_orders: String,
-    /// A sequence never holds another event: what is there already is the same.
-    pub(crate) insert_events: String,
+    pub(crate) update: String,
     /// Ids of the orders that have no row, or one of another placed event.
     pub(crate) find_strays: String,
 }
 
+/// All statements that write rows: `$1` the JSON array, `$2` the generation.
+#[derive(Debug)]
+pub(crate) struct Statements {
+    /// Swap orders.
+    pub(crate) swaps: OrderStatements,
+    /// A sequence never holds another event: what is there already is the same.
+    pub(crate) insert_events: String,
+    /// Book orders and markets.
+    pub(crate) market: MarketStatements,
+}
+
 static SQLITE: LazyLock<Statements> = LazyLock::new(|| Statements::new(jsonb_each));
 static POSTGRES: LazyLock<Statements> = LazyLock::new(|| Statements::new(recordset));
+
+/// Selects columns out of the JSON array.
+pub(crate) type Rows = fn(&Columns) -> String;
 
 impl Statements {
     pub(crate) fn of(database: &Database) -> &'static Self {
@@ -90,22 +103,32 @@ impl Statements {
         }
     }
 
-    /// `rows` selects columns out of the JSON array.
-    fn new(rows: fn(&Columns) -> String) -> Self {
+    fn new(rows: Rows) -> Self {
+        let later = "o.last_seq < v.last_seq";
+        Self {
+            swaps: OrderStatements::new(rows, "swap_order_rows", ORDER, PATCH, later),
+            insert_events: insert("swap_order_event_rows", EVENT, &rows(EVENT)),
+            market: MarketStatements::new(rows),
+        }
+    }
+}
+
+impl OrderStatements {
+    /// `later`: whether the change `v` is one to be made in the row `o`.
+    pub(crate) fn new(rows: Rows, table: &str, order: &Columns, patch: &Columns, later: &str) -> Self {
         let stray: &Columns = &[("order_id", Text), ("placed_seq", Integer)];
         Self {
-            insert_orders: insert("swap_order_rows", ORDER, &rows(ORDER)),
+            insert: insert(table, order, &rows(order)),
             // Materialized: SQLite would go through all rows of the table and through the array for each.
-            update_orders: format!(
-                "WITH v AS MATERIALIZED ({}) UPDATE swap_order_rows AS o SET {} FROM v \
-                 WHERE o.generation = $2 AND o.order_id = v.order_id AND o.last_seq < v.last_seq",
-                rows(PATCH),
-                list(PATCH, |(name, _)| format!("{name} = COALESCE(v.{name}, o.{name})")),
+            update: format!(
+                "WITH v AS MATERIALIZED ({}) UPDATE {table} AS o SET {} FROM v \
+                 WHERE o.generation = $2 AND o.order_id = v.order_id AND {later}",
+                rows(patch),
+                list(patch, |(name, _)| format!("{name} = COALESCE(v.{name}, o.{name})")),
             ),
-            insert_events: insert("swap_order_event_rows", EVENT, &rows(EVENT)),
             find_strays: format!(
                 "WITH v AS MATERIALIZED ({}) SELECT v.order_id FROM v \
-                 LEFT JOIN swap_order_rows AS o ON o.generation = $2 AND o.order_id = v.order_id \
+                 LEFT JOIN {table} AS o ON o.generation = $2 AND o.order_id = v.order_id \
                  WHERE o.order_id IS NULL OR o.placed_seq <> v.placed_seq",
                 rows(stray),
             ),
@@ -113,8 +136,9 @@ impl Statements {
     }
 }
 
-fn insert(table: &str, columns: &Columns, rows: &str) -> String {
-    let names = list(columns, |(name, _)| (*name).to_owned());
+/// Rows that are there already stay as they are.
+pub(crate) fn insert(table: &str, columns: &Columns, rows: &str) -> String {
+    let names = names(columns);
     // `WHERE true` keeps SQLite from reading ON as a join's.
     format!(
         "WITH v AS ({rows}) INSERT INTO {table} (generation, {names}) SELECT $2, {names} FROM v WHERE true \
@@ -136,6 +160,10 @@ fn recordset(columns: &Columns) -> String {
     format!("SELECT * FROM jsonb_to_recordset($1::jsonb) AS row({typed})")
 }
 
-fn list(columns: &Columns, show: impl Fn(&(&'static str, Kind)) -> String) -> String {
+pub(crate) fn names(columns: &Columns) -> String {
+    list(columns, |(name, _)| (*name).to_owned())
+}
+
+pub(crate) fn list(columns: &Columns, show: impl Fn(&(&'static str, Kind)) -> String) -> String {
     columns.iter().map(show).collect::<Vec<_>>().join(", ")
 }

@@ -1,7 +1,7 @@
 //! The live model: its checkpoint, and the step from one checkpoint to the next.
 
 use fillstream_domain::OrderId;
-use fillstream_projections::rows::RowBatch;
+use fillstream_projections::Batch;
 use sqlx::any::AnyRow;
 use sqlx::{Any, AnyConnection, AnyPool, Row, Transaction};
 
@@ -79,7 +79,7 @@ impl ReadStore {
     ///
     /// # Errors
     /// When the batch does not lie between the checkpoints, or the database fails.
-    pub async fn apply(&self, from: Checkpoint, batch: &RowBatch, to: u64) -> Result<Applied, StoreError> {
+    pub async fn apply(&self, from: Checkpoint, batch: &Batch, to: u64) -> Result<Applied, StoreError> {
         check_range(from.seq, batch, to)?;
         let mut tx = self.pool.begin().await.map_err(sql("begin a transaction"))?;
         let Some(generation) = advance(&mut tx, from, to).await? else {
@@ -111,7 +111,7 @@ impl ReadStore {
 }
 
 /// Refuses a batch that the checkpoints do not enclose: it would be applied twice, or in part never.
-pub(crate) fn check_range(from: u64, batch: &RowBatch, to: u64) -> Result<(), StoreError> {
+pub(crate) fn check_range(from: u64, batch: &Batch, to: u64) -> Result<(), StoreError> {
     let (first, last) = batch.span().unwrap_or((0, 0));
     let empty = batch.span().is_none();
     let fits = from <= to && (empty || (from < first && last <= to)) && i64::try_from(to).is_ok();

@@ -1,13 +1,14 @@
-//! A batch into the rows of one generation: three statements, however many events, plus one for each further
-//! [`DOCUMENT_BYTES`].
+//! A batch into the rows of one generation: a statement for each kind of row that it has, however many rows, plus one
+//! for each further [`DOCUMENT_BYTES`].
 
 use fillstream_domain::OrderId;
-use fillstream_projections::rows::RowBatch;
+use fillstream_projections::Batch;
 use serde::Serialize;
 use sqlx::{AnyConnection, Row};
 
 use crate::error::{StoreError, sql};
-use crate::sql::Statements;
+use crate::market_write;
+use crate::sql::{OrderStatements, Statements};
 
 /// From here on a JSON array is closed and the next one begun, in bytes: some 1,000 events. Far below what the
 /// databases take (1 GB and 256 MB), small enough to stay in the processor's cache. One larger row goes alone.
@@ -21,33 +22,52 @@ pub(crate) async fn batch(
     connection: &mut AnyConnection,
     statements: &'static Statements,
     generation: i64,
-    batch: &RowBatch,
+    batch: &Batch,
 ) -> Result<Vec<OrderId>, StoreError> {
     let mut target = Target { connection, generation };
-    let new_orders = Documents::of(batch.new_orders());
-    let changes = Documents::of(batch.changes());
-    target.run(&statements.insert_events, &Documents::of(batch.events())).await?;
-    let inserted = target.run(&statements.insert_orders, &new_orders).await?;
-    let changed = target.run(&statements.update_orders, &changes).await?;
-    if inserted == new_orders.rows && changed == changes.rows {
-        return Ok(Vec::new());
-    }
-    // Part of the batch is in the rows already. Changes of orders that were not inserted now must not get lost with
-    // the insert; those that were are recognized by their last sequence.
-    target.run(&statements.update_orders, &Documents::of(batch.all_changes())).await?;
-    let mut strays = target.strays(statements, &new_orders).await?;
-    strays.extend(target.strays(statements, &changes).await?);
+    let swaps = &batch.swaps;
+    target.run(&statements.insert_events, &Documents::of(swaps.events())).await?;
+    let (new, changes) = (Documents::of(swaps.new_orders()), Documents::of(swaps.changes()));
+    let all = || Documents::of(swaps.all_changes());
+    let mut strays = target.orders(&statements.swaps, &new, &changes, all).await?;
+    strays.extend(market_write::batch(&mut target, &statements.market, &batch.market).await?);
     Ok(strays)
 }
 
-struct Target<'a> {
+/// Where rows are written.
+pub(crate) struct Target<'a> {
     connection: &'a mut AnyConnection,
     generation: i64,
 }
 
 impl Target<'_> {
+    /// Writes orders' rows; returns the orders whose row could not follow.
+    pub(crate) async fn orders(
+        &mut self,
+        statements: &'static OrderStatements,
+        new: &Documents,
+        changes: &Documents,
+        all_changes: impl FnOnce() -> Documents,
+    ) -> Result<Vec<OrderId>, StoreError> {
+        let inserted = self.run(&statements.insert, new).await?;
+        let changed = self.run(&statements.update, changes).await?;
+        if inserted == new.rows && changed == changes.rows {
+            return Ok(Vec::new());
+        }
+        // Part of the batch is in the rows already. Changes of orders that were not inserted now must not get lost with
+        // the insert; those that were are recognized by their last sequence.
+        self.run(&statements.update, &all_changes()).await?;
+        let mut strays = self.strays(statements, new).await?;
+        strays.extend(self.strays(statements, changes).await?);
+        Ok(strays)
+    }
+
     /// Returns the number of rows written.
-    async fn run(&mut self, statement: &'static str, documents: &Documents) -> Result<u64, StoreError> {
+    pub(crate) async fn run(
+        &mut self,
+        statement: &'static str,
+        documents: &Documents,
+    ) -> Result<u64, StoreError> {
         let mut rows = 0;
         for document in &documents.texts {
             let query = sqlx::query(statement).bind(document.as_str()).bind(self.generation);
@@ -59,7 +79,7 @@ impl Target<'_> {
 
     async fn strays(
         &mut self,
-        statements: &'static Statements,
+        statements: &'static OrderStatements,
         documents: &Documents,
     ) -> Result<Vec<OrderId>, StoreError> {
         let mut strays = Vec::new();
@@ -77,13 +97,13 @@ impl Target<'_> {
 
 /// Rows as JSON arrays.
 #[derive(Default)]
-struct Documents {
+pub(crate) struct Documents {
     texts: Vec<String>,
     rows: u64,
 }
 
 impl Documents {
-    fn of<T: Serialize>(rows: impl IntoIterator<Item = T>) -> Self {
+    pub(crate) fn of<T: Serialize>(rows: impl IntoIterator<Item = T>) -> Self {
         let mut documents = Self::default();
         rows.into_iter().for_each(|row| documents.push(&row));
         documents.texts.iter_mut().for_each(|text| text.push(']'));

@@ -5,8 +5,10 @@ use std::time::Duration;
 use fillstream_domain::{
     OrderId,
     subject::{swap_placed, swap_progress},
+    swap::SwapEvent,
 };
 use fillstream_event_log::{Consistency, EventLog, LogError, Record};
+use fillstream_http_edge::Asker;
 use tokio::time::sleep;
 use tracing::debug;
 
@@ -31,22 +33,25 @@ pub enum JoinError {
 }
 
 impl Hub {
-    /// Whether the order exists, from memory or by one read.
+    /// Whether the order exists for the asker, from memory or by one read.
     ///
     /// # Errors
-    /// When it does not, or when that cannot be found out.
-    pub(crate) async fn exists(&self, order: OrderId) -> Result<(), JoinError> {
-        if self.knows(order) {
-            return Ok(());
-        }
+    /// When it does not, when it is another's, or when that cannot be found out.
+    pub(crate) async fn exists(&self, order: OrderId, asker: Asker) -> Result<(), JoinError> {
+        let shown = match self.shows(order, asker) {
+            Some(shown) => shown,
+            None => self.placed(order).await?.is_some_and(|placed| is_shown(&placed.payload, asker)),
+        };
+        if shown { Ok(()) } else { Err(JoinError::Unknown) }
+    }
+
+    /// The order's first event.
+    async fn placed(&self, order: OrderId) -> Result<Option<Record>, LogError> {
         let subject = swap_placed(order);
-        if self.log.last(&subject, Consistency::Any).await?.is_some() {
-            return Ok(());
-        }
-        // A replica that is behind does not know the newest orders.
-        match self.log.last(&subject, Consistency::Leader).await? {
-            Some(_) => Ok(()),
-            None => Err(JoinError::Unknown),
+        match self.log.first(&subject, Consistency::Any).await? {
+            Some(placed) => Ok(Some(placed)),
+            // A replica that is behind does not know the newest orders.
+            None => self.log.first(&subject, Consistency::Leader).await,
         }
     }
 
@@ -113,6 +118,12 @@ impl Hub {
     pub(crate) fn pages(&self, order: OrderId, consistency: Consistency) -> Pages<'_> {
         Pages { log: &*self.log, order, consistency, next: PageOf::Placed }
     }
+}
+
+/// Whether an order that begins with this event is shown to the asker. Who may see any order needs no owner.
+pub(crate) fn is_shown(placed: &[u8], asker: Asker) -> bool {
+    !asker.is_verified()
+        || matches!(SwapEvent::decode(placed), Ok(SwapEvent::Placed(placed)) if asker.may_see(placed.user_id))
 }
 
 fn existing(topic: &Topic) -> Result<(), JoinError> {

@@ -14,16 +14,26 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use fillstream_domain::{OrderId, Timestamp, subject::SwapSubject};
 use fillstream_event_log::{EventLog, Follow, LogError, Record};
+use fillstream_http_edge::Asker;
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::sleep};
 use tokio_util::sync::CancellationToken;
-use tracing::error;
+use tracing::{error, warn};
 
-use crate::{condition::Condition, counters::Counters, recent::Recent, settings::Settings, topic::Topic};
+use crate::{
+    condition::Condition,
+    counters::Counters,
+    history::is_shown,
+    market::{MarketHistory, MarketTail, Markets},
+    recent::Recent,
+    settings::Settings,
+    topic::Topic,
+};
 
 /// Locks over the orders: enough that the tail and joins seldom meet.
 const SHARDS: usize = 64;
@@ -31,6 +41,9 @@ const SHARDS: usize = 64;
 const TAIL_BATCH: usize = 1000;
 /// Payload bytes of orders kept for a join without a read, over all shards.
 const RECENT_BYTES: usize = 64 << 20;
+/// Pause before a read store is asked again that could not answer.
+const BOOKS_PAUSE: Duration = Duration::from_millis(250);
+
 /// See the module's first line.
 pub struct Hub {
     pub(crate) log: Arc<dyn EventLog>,
@@ -43,6 +56,8 @@ pub struct Hub {
     position: watch::Sender<Option<u64>>,
     hasher: RandomState,
     shards: Vec<Mutex<Shard>>,
+    /// The sockets of the market; nothing in a process without a read store.
+    pub(crate) markets: Option<Arc<Markets>>,
 }
 
 #[derive(Default)]
@@ -95,10 +110,31 @@ impl Drop for Seat {
 }
 
 impl Hub {
-    /// A hub over the log. Sockets wait until its tail [runs](Self::run).
+    /// A hub over the log, for sockets on swap orders alone. Sockets wait until its tail [runs](Self::run).
     #[must_use]
     pub fn new(log: Arc<dyn EventLog>, settings: Settings, clock: fn() -> Timestamp) -> Arc<Self> {
+        Self::over(log, None, settings, clock)
+    }
+
+    /// A hub for the sockets of the market, too. Its tail begins behind the read store's checkpoint.
+    #[must_use]
+    pub fn with_markets(
+        log: Arc<dyn EventLog>,
+        history: Arc<dyn MarketHistory>,
+        settings: Settings,
+        clock: fn() -> Timestamp,
+    ) -> Arc<Self> {
+        Self::over(log, Some(Markets::new(history)), settings, clock)
+    }
+
+    fn over(
+        log: Arc<dyn EventLog>,
+        markets: Option<Arc<Markets>>,
+        settings: Settings,
+        clock: fn() -> Timestamp,
+    ) -> Arc<Self> {
         Arc::new(Self {
+            markets,
             log,
             settings,
             counters: Counters::default(),
@@ -110,20 +146,29 @@ impl Hub {
         })
     }
 
-    /// Follows the stream from its end on. Returns when told to stop, or when the stream is another one. However it
+    /// Follows the stream from its end on, with markets from behind their books' checkpoint on. Returns when told to stop, or when the stream is another one. However it
     /// ends, and if it panics, sockets are told that the process goes down: without a tail they would be silent.
     ///
     /// # Errors
     /// When the stream cannot be reached at the start, or was recreated.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) -> Result<(), LogError> {
         let hub = StopOnDrop(self);
-        let last = hub.0.log.info().await?.last_seq;
-        let tail = hub.0.log.follow(last + 1, None).await?;
-        hub.0.position.send_replace(Some(last));
         tokio::select! {
             () = stop.cancelled() => Ok(()),
-            ended = hub.0.follow(tail) => ended,
-            never = hub.0.watch_stream() => match never {},
+            ended = hub.0.tail() => ended,
+        }
+    }
+
+    async fn tail(&self) -> Result<(), LogError> {
+        let last = match &self.markets {
+            Some(markets) => books_loaded(markets).await,
+            None => self.log.info().await?.last_seq,
+        };
+        let tail = self.log.follow(last + 1, None).await?;
+        self.position.send_replace(Some(last));
+        tokio::select! {
+            ended = self.follow(tail) => ended,
+            never = self.watch_stream() => match never {},
         }
     }
 
@@ -131,6 +176,12 @@ impl Hub {
     #[must_use]
     pub fn position(&self) -> u64 {
         self.position.borrow().unwrap_or(0)
+    }
+
+    /// As if the tail had come this far.
+    #[cfg(test)]
+    pub(crate) fn set_position(&self, seq: u64) {
+        self.position.send_replace(Some(seq));
     }
 
     /// What the bridge has done so far.
@@ -158,22 +209,35 @@ impl Hub {
         Ok(true)
     }
 
+    /// Waits until the tail is where the stream ends now.
+    ///
+    /// # Errors
+    /// When the stream cannot be asked.
+    pub(crate) async fn current(&self) -> Result<(), LogError> {
+        let last = self.log.info().await?.last_seq;
+        self.passes(last).await;
+        Ok(())
+    }
+
     /// Waits until the tail has passed `seq`.
     pub(crate) async fn passes(&self, seq: u64) {
         // The sender is ours, so this cannot fail.
         let _ = self.position.subscribe().wait_for(|position| position.is_some_and(|at| at >= seq)).await;
     }
 
-    /// The order is in memory.
-    pub(crate) fn knows(&self, order: OrderId) -> bool {
-        let watched = {
+    /// Whether an order that is in memory is shown to the asker; nothing of any other order.
+    pub(crate) fn shows(&self, order: OrderId, asker: Asker) -> Option<bool> {
+        let (watched, placed) = {
             let shard = self.shard(order).lock();
-            if shard.recent.contains(order) {
-                return true;
-            }
-            shard.watched.get(&order).map(Arc::clone)
+            let placed = shard.recent.placed(order).map(|record| record.payload.clone());
+            (shard.watched.get(&order).map(Arc::clone), placed)
         };
-        watched.is_some_and(|watched| watched.topic.lock().status().is_some())
+        if let Some(placed) = placed {
+            return Some(is_shown(&placed, asker));
+        }
+        let watched = watched?;
+        let topic = watched.topic.lock();
+        topic.status().map(|_| asker.may_see(topic.owner()))
     }
 
     /// A place on the order, whose topic is registered with the tail before its history is read.
@@ -205,22 +269,25 @@ impl Hub {
     }
 
     async fn follow(&self, mut tail: Box<dyn Follow>) -> Result<(), LogError> {
+        let mut market = MarketTail::default();
         loop {
             let records =
                 tail.next(TAIL_BATCH).await.inspect_err(|error| error!(%error, "the tail has ended"))?;
             self.counters.tail_recreated.set(tail.recreated());
-            self.take_in(records);
+            self.take_in(&mut market, records).await;
         }
     }
 
-    fn take_in(&self, records: Vec<Record>) {
+    async fn take_in(&self, market: &mut MarketTail, records: Vec<Record>) {
         let Some(last) = records.last().map(|record| record.seq) else { return };
         for record in records {
             if let Some(subject) = SwapSubject::parse(&record.subject) {
                 self.take_in_one(subject, record);
+            } else if let Some(markets) = &self.markets {
+                market.take_in(markets, &*self.log, &record).await;
             }
         }
-        self.position.send_replace(Some(last));
+        self.position.send_replace(Some(market.position(last)));
     }
 
     fn take_in_one(&self, subject: SwapSubject, record: Record) {
@@ -233,6 +300,17 @@ impl Hub {
         if watched.topic.lock().on_live(record) {
             watched.news.send_replace(());
         }
+    }
+}
+
+/// Loads the books as soon as the store can be asked; where the tail begins.
+async fn books_loaded(markets: &Markets) -> u64 {
+    loop {
+        match markets.load().await {
+            Ok(checkpoint) => return checkpoint,
+            Err(error) => warn!(%error, "the books cannot be loaded yet"),
+        }
+        sleep(BOOKS_PAUSE).await;
     }
 }
 

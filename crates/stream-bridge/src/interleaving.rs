@@ -138,7 +138,8 @@ impl World {
         // Other orders' events lie between.
         self.next_seq += self.dice.random_range(1..4);
         let payload = event.encode().into();
-        let record = Record { seq, subject: life::subject(self.order, &event), event_id: None, payload };
+        let subject = life::subject(self.order, &event);
+        let record = Record { seq, subject, stored_at: 0, event_id: None, payload };
         self.stream.push((record, event));
     }
 

@@ -11,6 +11,10 @@
 //! A socket has no queue of its own: it has a place in its topic's frames. A slow client's place falls behind; it is
 //! told so and goes on from there, so what is bounded is the topic, once for all its sockets.
 
+// A test that this crate and a suite have in common calls it by its name.
+#[cfg(test)]
+extern crate self as fillstream_stream_bridge;
+
 mod catch_up;
 mod condition;
 mod counters;
@@ -19,6 +23,7 @@ mod history;
 mod hub;
 #[cfg(test)]
 mod interleaving;
+mod market;
 mod pulse;
 mod recent;
 mod settings;
@@ -33,6 +38,10 @@ mod wire;
 pub use counters::{Count, Counters};
 pub use history::JoinError;
 pub use hub::Hub;
+pub use market::{
+    AskedMarket, Body, Books, HistoryError, MarketChannel, MarketHistory, MarketStream, Told, is_market_path,
+    upgrade_market,
+};
 pub use settings::Settings;
 pub use token::{After, Channel, Family, NotAToken, Position};
 pub use upgrade::{Asked, upgrade};

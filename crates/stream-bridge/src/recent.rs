@@ -42,8 +42,9 @@ impl Recent {
         }
     }
 
-    pub(crate) fn contains(&self, order: OrderId) -> bool {
-        self.histories.contains_key(&order)
+    /// The order's first event, when its history is kept.
+    pub(crate) fn placed(&self, order: OrderId) -> Option<&Record> {
+        self.histories.get(&order)?.first()
     }
 
     /// Hands an order's history over.
@@ -73,7 +74,8 @@ mod tests {
 
     fn remember(recent: &mut Recent, order: OrderId, placed: bool, bytes: usize, limits: (usize, usize)) {
         let subject = if placed { swap_placed(order) } else { swap_progress(order) };
-        let record = Record { seq: 1, subject, event_id: None, payload: vec![b' '; bytes].into() };
+        let payload = vec![b' '; bytes].into();
+        let record = Record { seq: 1, subject, stored_at: 0, event_id: None, payload };
         let subject = SwapSubject::parse(&record.subject).unwrap();
         recent.remember(subject, record, limits.0, limits.1);
     }
@@ -82,13 +84,13 @@ mod tests {
     fn only_whole_histories_are_kept() {
         let mut recent = Recent::default();
         remember(&mut recent, order(1), false, 10, (8, 100));
-        assert!(!recent.contains(order(1)));
+        assert!(recent.placed(order(1)).is_none());
         remember(&mut recent, order(1), true, 10, (8, 100));
         remember(&mut recent, order(1), false, 10, (8, 100));
         assert_eq!(recent.take(order(1)).map(|history| history.len()), Some(2));
-        assert_eq!((recent.contains(order(1)), recent.bytes, recent.arrivals.len()), (false, 0, 0));
+        assert_eq!((recent.placed(order(1)).is_some(), recent.bytes, recent.arrivals.len()), (false, 0, 0));
         remember(&mut recent, order(1), false, 10, (8, 100));
-        assert!(!recent.contains(order(1)), "what was handed over is not taken up in the middle");
+        assert!(recent.placed(order(1)).is_none(), "what was handed over is not taken up in the middle");
     }
 
     #[test]
@@ -98,7 +100,7 @@ mod tests {
             for number in 1..=4 {
                 remember(&mut recent, order(number), true, 30, limits);
             }
-            let found: Vec<u128> = (1..=4).filter(|number| recent.contains(order(*number))).collect();
+            let found: Vec<u128> = (1..=4).filter(|number| recent.placed(order(*number)).is_some()).collect();
             assert_eq!((found.as_slice(), recent.bytes), (kept, 30 * kept.len()), "{limits:?}");
         };
         check((4, 1000), &[1, 2, 3, 4]);

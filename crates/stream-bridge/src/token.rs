@@ -65,14 +65,7 @@ impl Channel {
     /// The token of a position on this channel, in a stream of this incarnation.
     #[must_use]
     pub fn token(&self, incarnation: u64, position: Position) -> String {
-        let mut bytes = Vec::with_capacity(LENGTH);
-        bytes.push(VERSION);
-        bytes.extend(incarnation.to_be_bytes());
-        bytes.extend(self.mark().to_be_bytes());
-        bytes.extend(position.seq.to_be_bytes());
-        bytes.extend(position.index.to_be_bytes());
-        bytes.extend(crc32fast::hash(&bytes).to_be_bytes());
-        BASE64_URL_SAFE_NO_PAD.encode(bytes)
+        token(self.mark(), incarnation, position)
     }
 
     /// Reads what a client gave as `after`: a token, or a bare sequence.
@@ -80,27 +73,7 @@ impl Channel {
     /// # Errors
     /// When it is neither.
     pub fn after(&self, incarnation: u64, text: &str) -> Result<After, NotAToken> {
-        if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-            let seq = text.parse().map_err(|_| NotAToken)?;
-            return Ok(After::Position(Position::after_all_of(seq)));
-        }
-        let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| NotAToken)?;
-        let (body, checksum) = bytes.split_last_chunk::<4>().ok_or(NotAToken)?;
-        if bytes.len() != LENGTH
-            || body[0] != VERSION
-            || crc32fast::hash(body) != u32::from_be_bytes(*checksum)
-        {
-            return Err(NotAToken);
-        }
-        let number = |at: usize| body[at..at + 8].try_into().map(u64::from_be_bytes).map_err(|_| NotAToken);
-        let index = body[25..29].try_into().map(u32::from_be_bytes).map_err(|_| NotAToken)?;
-        if number(1)? != incarnation {
-            return Ok(After::Foreign("other_stream"));
-        }
-        if number(9)? != self.mark() {
-            return Ok(After::Foreign("other_channel"));
-        }
-        Ok(After::Position(Position { seq: number(17)?, index }))
+        after(self.mark(), incarnation, text)
     }
 
     /// A number that other channels do not share, but for an accident of 64 bits.
@@ -112,6 +85,43 @@ impl Channel {
         };
         (high.rotate_left(29) ^ low).wrapping_mul(family)
     }
+}
+
+/// The token of a position on the channel with this mark.
+pub(crate) fn token(mark: u64, incarnation: u64, position: Position) -> String {
+    let mut bytes = Vec::with_capacity(LENGTH);
+    bytes.push(VERSION);
+    bytes.extend(incarnation.to_be_bytes());
+    bytes.extend(mark.to_be_bytes());
+    bytes.extend(position.seq.to_be_bytes());
+    bytes.extend(position.index.to_be_bytes());
+    bytes.extend(crc32fast::hash(&bytes).to_be_bytes());
+    BASE64_URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// Reads what a client of the channel with this mark gave as `after`.
+///
+/// # Errors
+/// When it is neither a token nor a bare sequence.
+pub(crate) fn after(mark: u64, incarnation: u64, text: &str) -> Result<After, NotAToken> {
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        let seq = text.parse().map_err(|_| NotAToken)?;
+        return Ok(After::Position(Position::after_all_of(seq)));
+    }
+    let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| NotAToken)?;
+    let (body, checksum) = bytes.split_last_chunk::<4>().ok_or(NotAToken)?;
+    if bytes.len() != LENGTH || body[0] != VERSION || crc32fast::hash(body) != u32::from_be_bytes(*checksum) {
+        return Err(NotAToken);
+    }
+    let number = |at: usize| body[at..at + 8].try_into().map(u64::from_be_bytes).map_err(|_| NotAToken);
+    let index = body[25..29].try_into().map(u32::from_be_bytes).map_err(|_| NotAToken)?;
+    if number(1)? != incarnation {
+        return Ok(After::Foreign("other_stream"));
+    }
+    if number(9)? != mark {
+        return Ok(After::Foreign("other_channel"));
+    }
+    Ok(After::Position(Position { seq: number(17)?, index }))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@
 
 use axum::extract::ws::Utf8Bytes;
 use fillstream_domain::{
-    OrderId,
+    OrderId, UserId,
     subject::SwapSubject,
     swap::{Status, SwapEvent},
 };
@@ -36,6 +36,8 @@ pub(crate) struct Topic {
     shown: Shown,
     /// None until the placed event is in the fold.
     status: Option<Status>,
+    /// Who placed the order; none also when nobody was named.
+    owner: Option<UserId>,
     /// The highest sequence taken into the fold: at or below it everything is dropped.
     gate: u64,
     loaded: bool,
@@ -58,6 +60,7 @@ impl Topic {
             incarnation,
             shown: Shown::default(),
             status: None,
+            owner: None,
             gate: 0,
             loaded: false,
             buffer: Vec::new(),
@@ -78,6 +81,12 @@ impl Topic {
     #[must_use]
     pub(crate) const fn status(&self) -> Option<Status> {
         self.status
+    }
+
+    /// Who placed the order; none also when nobody was named.
+    #[must_use]
+    pub(crate) const fn owner(&self) -> Option<UserId> {
+        self.owner
     }
 
     /// The highest sequence of this order that is known to be in the stream.
@@ -140,6 +149,9 @@ impl Topic {
         if first != matches!(event, SwapEvent::Placed(_)) || first != self.status.is_none() {
             // Foreign as well: an order is placed once, and everything else comes after that.
             return;
+        }
+        if let SwapEvent::Placed(placed) = &event {
+            self.owner = placed.user_id;
         }
         for entry in entries(record.seq, &event, self.status) {
             self.status = Some(entry.status);

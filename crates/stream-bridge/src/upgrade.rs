@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use fillstream_domain::OrderId;
-use fillstream_http_edge::{Origins, Problem, asker, parameter};
+use fillstream_http_edge::{Asker, Askers, Origins, Problem, parameter};
 use tokio::time::{sleep, timeout};
 
 use crate::{
@@ -39,39 +39,43 @@ pub struct Asked<'a> {
 /// Answers a request for a socket on an order.
 pub async fn upgrade(
     hub: &Arc<Hub>,
+    askers: &Askers,
     origins: &Origins,
     family: Family,
     asked: &Asked<'_>,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    match admit(hub, origins, family, asked).await {
-        Ok(joining) => {
-            let max = hub.settings.max_message;
-            upgrade
-                .read_buffer_size(READ_BUFFER)
-                .write_buffer_size(WRITE_BUFFER)
-                .max_write_buffer_size(MAX_WRITE_BUFFER)
-                .max_message_size(max)
-                .max_frame_size(max)
-                .on_upgrade(move |socket| socket::serve(joining, socket))
-        }
+    match admit(hub, askers, origins, family, asked).await {
+        Ok(joining) => limited(hub, upgrade).on_upgrade(move |socket| socket::serve(joining, socket)),
         Err(problem) => problem.into_response(),
     }
 }
 
+/// An upgrade to a socket with our buffers and limits.
+pub(crate) fn limited(hub: &Hub, upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
+    let max = hub.settings.max_message;
+    upgrade
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(WRITE_BUFFER)
+        .max_write_buffer_size(MAX_WRITE_BUFFER)
+        .max_message_size(max)
+        .max_frame_size(max)
+}
+
 async fn admit(
     hub: &Arc<Hub>,
+    askers: &Askers,
     origins: &Origins,
     family: Family,
     asked: &Asked<'_>,
 ) -> Result<Joining, Problem> {
     origins.check(asked.headers)?;
-    asker(asked.headers, asked.query, None)?;
+    let asker = askers.socket(asked.headers, asked.query).await?;
     let order = order_id(asked.order)?;
     let channel = Channel { order, family };
-    let after = after(hub, channel, asked.query)?;
+    let after = after(asked.query, |text| channel.after(hub.log.incarnation(), text))?;
     let connection = room(hub)?;
-    let undecided = match timeout(hub.settings.unreachable_after, exists(hub, order)).await {
+    let undecided = match timeout(hub.settings.unreachable_after, exists(hub, order, asker)).await {
         Ok(true) => false,
         Ok(false) => {
             let detail = format!("There is no order {order}.");
@@ -82,11 +86,14 @@ async fn admit(
     Ok(Joining { hub: Arc::clone(hub), channel, after, undecided, connection })
 }
 
-/// What the client asks to be resumed after.
-fn after(hub: &Hub, channel: Channel, query: Option<&str>) -> Result<Option<After>, Problem> {
+/// What the client asks to be resumed after, as the channel reads it.
+pub(crate) fn after(
+    query: Option<&str>,
+    read: impl FnOnce(&str) -> Result<After, NotAToken>,
+) -> Result<Option<After>, Problem> {
     let malformed = || Problem::malformed("query:after", NotAToken.to_string());
     match parameter(query, "after") {
-        Some(text) => channel.after(hub.log.incarnation(), &text).map(Some).map_err(|_| malformed()),
+        Some(text) => read(&text).map(Some).map_err(|_| malformed()),
         // It is there, but no text.
         None if query.is_some_and(|query| query.split('&').any(|pair| pair.starts_with("after="))) => {
             Err(malformed())
@@ -95,10 +102,10 @@ fn after(hub: &Hub, channel: Channel, query: Option<&str>) -> Result<Option<Afte
     }
 }
 
-/// Whether the order exists, as soon as that can be found out.
-async fn exists(hub: &Hub, order: OrderId) -> bool {
+/// Whether the order exists for the asker, as soon as that can be found out.
+async fn exists(hub: &Hub, order: OrderId, asker: Asker) -> bool {
     loop {
-        match hub.exists(order).await {
+        match hub.exists(order, asker).await {
             Ok(()) => return true,
             Err(JoinError::Unknown) => return false,
             Err(JoinError::Log(_)) => sleep(LOG_PAUSE).await,
@@ -113,7 +120,7 @@ fn order_id(text: Option<&str>) -> Result<OrderId, Problem> {
 }
 
 /// A place among the sockets, taken before the upgrade so that a rush cannot overfill the process.
-fn room(hub: &Arc<Hub>) -> Result<Held, Problem> {
+pub(crate) fn room(hub: &Arc<Hub>) -> Result<Held, Problem> {
     let refused = |code, detail: &str| {
         hub.counters.refused.add(1);
         let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, detail);

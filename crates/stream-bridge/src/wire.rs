@@ -13,6 +13,7 @@ pub(crate) mod code {
     pub(crate) const DONE: u16 = 1000;
     pub(crate) const GOING_AWAY: u16 = 1001;
     pub(crate) const PROTOCOL: u16 = 1002;
+    pub(crate) const NOT_TEXT: u16 = 1003;
     pub(crate) const NOT_UTF8: u16 = 1007;
     pub(crate) const POLICY: u16 = 1008;
     pub(crate) const TOO_BIG: u16 = 1009;

@@ -14,12 +14,13 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::plan::Point;
 
-/// A crash leaves an order alone for this long. The intervals are scaled down together; transactions live 20 times as long.
+/// A crash leaves an order alone for this long. The intervals are scaled down together; transactions live 80 times as long, so that no
+/// order loses one because the machine is busy with something else.
 const ACK_WAIT_MS: u64 = 250;
 const REBROADCAST_MS: u64 = 50;
 const RETRY_BASE_MS: u64 = 20;
 const BLOCK_INTERVAL_MS: u64 = 20;
-const LIFE_BLOCKS: u64 = 250;
+const LIFE_BLOCKS: u64 = 1000;
 
 /// What a process is told to do at a point.
 #[derive(Debug, Clone, Copy)]

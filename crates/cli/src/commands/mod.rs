@@ -1,6 +1,7 @@
 //! The subcommands, one file each.
 
 pub(crate) mod book;
+pub(crate) mod import;
 pub(crate) mod market;
 pub(crate) mod order;
 pub(crate) mod parked;
@@ -46,6 +47,8 @@ pub(crate) enum Command {
     Book(book::Book),
     /// Replay the stream and compare every commit with what its inputs give
     Verify(verify::Verify),
+    /// Recorded order flow through the matcher: fillstream import lobster FILE --symbol AAPL/USD
+    Import(import::ImportCommand),
     /// What could not be handled: list it, retry it, skip it
     Parked(parked::ParkedCommand),
     /// Decide an order whose outcome nobody can tell

@@ -1,10 +1,11 @@
 //! A process with its roles: opened one after the other, told to stop together.
 //!
 //! ```text
-//!  log ── read store ── projector ── executor ── hub ── HTTP        (start, top to bottom)
+//!  log ── read store ── projector ── executor ── matcher ── hub ── HTTP        (start, top to bottom)
 //!  signal ──▶ sockets told ──▶ executor gives its orders back ──▶ HTTP ──▶ projector     (stop)
 //! ```
 
+mod book_reads;
 mod ops;
 mod parts;
 mod stored;
@@ -13,7 +14,7 @@ mod web;
 use std::{path::PathBuf, sync::Arc};
 
 use clap::ValueEnum;
-use fillstream_event_log::{Definitions, Durability, EventLog, JetStreamLog, LogOptions};
+use fillstream_event_log::{Definitions, Durability, EventLog, JetStreamLog, LogOptions, SharedLog};
 use fillstream_read_store::ReadStore;
 use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
@@ -23,7 +24,7 @@ use tracing::{info, warn};
 use self::{parts::Parts, web::Web};
 use crate::{
     Failure,
-    settings::{ExecutorSettings, HttpSettings, SocketSettings, VenueSettings, without_passwords},
+    settings::{ExecutorSettings, HttpSettings, MatcherSettings, SocketSettings, VenueSettings, without_passwords},
 };
 
 /// The stream's and the executor's consumer's definitions: the files that the nats CLI reads.
@@ -40,6 +41,8 @@ pub(crate) enum Role {
     Api,
     /// Executes swap orders over the venues
     Executor,
+    /// Matches book orders
+    Matcher,
     /// Keeps the SQL read model
     Projector,
     /// Serves sockets
@@ -47,12 +50,14 @@ pub(crate) enum Role {
 }
 
 impl Role {
-    pub(crate) const ALL: [Self; 4] = [Self::Api, Self::Executor, Self::Projector, Self::Bridge];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Api, Self::Executor, Self::Matcher, Self::Projector, Self::Bridge];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Api => "api",
             Self::Executor => "executor",
+            Self::Matcher => "matcher",
             Self::Projector => "projector",
             Self::Bridge => "bridge",
         }
@@ -69,6 +74,7 @@ pub(crate) struct Start {
     pub(crate) venue_ledger: PathBuf,
     pub(crate) http: HttpSettings,
     pub(crate) executor: ExecutorSettings,
+    pub(crate) matcher: MatcherSettings,
     pub(crate) venues: VenueSettings,
     pub(crate) sockets: SocketSettings,
 }
@@ -76,6 +82,13 @@ pub(crate) struct Start {
 impl Start {
     fn has(&self, role: Role) -> bool {
         self.roles.contains(&role)
+    }
+
+    /// The log as the parts follow it: one tail for all of them, and none where nobody follows.
+    async fn share(&self, log: &JetStreamLog) -> Result<Arc<dyn EventLog>, Failure> {
+        let follows = self.roles.iter().any(|role| *role != Role::Executor);
+        let log = Arc::new(log.clone());
+        if follows { Ok(Arc::new(SharedLog::start(log).await?)) } else { Ok(log) }
     }
 }
 
@@ -135,7 +148,7 @@ impl Running {
         let names: Vec<_> = start.roles.iter().map(|role| role.name()).collect();
         let name = format!("fillstream {}", names.join("+"));
         // First of all: that a port is taken must not be found out with orders in hand.
-        let listener = web::bind(&start)?;
+        let door = web::bind(&start).await?;
         let log = open_log(&start.nats_url, &name, start.durability, start.replicas).await?;
         let durability = log.info().await?.durability;
         let url = without_passwords(&start.nats_url);
@@ -146,8 +159,10 @@ impl Running {
             false => None,
         };
         let stop = CancellationToken::new();
-        let parts = Parts::start(&start, &log, store.clone(), &stop).await?;
-        let web = web::serve(&start, listener, Arc::new(log), store.clone(), &parts, durability).await?;
+        let shared = start.share(&log).await?;
+        let parts = Parts::start(&start, &log, &shared, store.clone(), &stop).await?;
+        let snapshots = Arc::new(log.snapshots().await?);
+        let web = web::serve(&start, door, shared, store.clone(), snapshots, &parts, durability).await?;
         Ok(Self { store, parts, web, stop })
     }
 

@@ -9,7 +9,9 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use fillstream_domain::book::Symbol;
 use fillstream_event_log::{Durability, EventLog, Link};
+use fillstream_matching::{MarketState, Matcher};
 use fillstream_projector::Projector;
 use fillstream_stream_bridge::Hub;
 use serde_json::{Map, Value, json};
@@ -31,6 +33,7 @@ struct Inner {
     log: Arc<dyn EventLog>,
     hub: Option<Arc<Hub>>,
     projector: Option<Arc<Projector>>,
+    matcher: Option<Arc<Matcher>>,
     durability: Durability,
     started: Instant,
 }
@@ -42,6 +45,7 @@ impl Watch {
             log,
             hub: parts.hub.clone(),
             projector: parts.projector.clone(),
+            matcher: parts.matcher.clone(),
             durability,
             started: Instant::now(),
         }))
@@ -98,10 +102,29 @@ async fn ready(State(watch): State<Watch>) -> Response {
             json!({ "position": position, "behind": behind, "caught_up": caught_up }),
         );
     }
+    if let Some(matcher) = &watch.0.matcher {
+        let (caught_up, told) = markets(matcher);
+        all &= caught_up;
+        parts.insert(Role::Matcher.name().to_owned(), told);
+    }
     let (code, status) =
         if all { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready") };
     let body = json!({ "status": status, "stream": "reachable", "last_seq": info.last_seq, "parts": parts });
     (code, Json(body)).into_response()
+}
+
+/// Whether every market is at work, and how far each is. Without any market none has been found yet.
+fn markets(matcher: &Matcher) -> (bool, Value) {
+    let states = matcher.markets();
+    let caught_up = !states.is_empty()
+        && states.iter().all(|(_, state)| state.loaded && (state.pending as u64) <= READY_LAG);
+    let market = |(symbol, state): &(Symbol, MarketState)| {
+        let MarketState { loaded, position, pending, leading } = *state;
+        let told = json!({ "loaded": loaded, "position": position, "pending": pending, "leading": leading });
+        (symbol.to_string(), told)
+    };
+    let told: Map<_, _> = states.iter().map(market).collect();
+    (caught_up, json!({ "caught_up": caught_up, "markets": told }))
 }
 
 /// Prometheus text format, version 0.0.4.
@@ -121,6 +144,16 @@ async fn metrics(State(watch): State<Watch>) -> Response {
     );
     for (role, position) in watch.positions() {
         let _ = writeln!(text, "fillstream_position{{part=\"{}\"}} {position}", role.name());
+    }
+    if let Some(matcher) = &watch.0.matcher {
+        let _ = writeln!(
+            text,
+            "# HELP fillstream_market_position Last input that a market has applied\n\
+             # TYPE fillstream_market_position gauge"
+        );
+        for (symbol, state) in matcher.markets() {
+            let _ = writeln!(text, "fillstream_market_position{{market=\"{symbol}\"}} {}", state.position);
+        }
     }
     if let Some(hub) = &watch.0.hub {
         sockets(&mut text, hub);

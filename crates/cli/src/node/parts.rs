@@ -2,8 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use fillstream_event_log::{EventLog, JetStreamLog};
+use fillstream_event_log::{EventLog, JetStreamLog, SnapshotStore};
 use fillstream_executor::{Executor, now};
+use fillstream_matching::Matcher;
 use fillstream_projector::Projector;
 use fillstream_read_store::ReadStore;
 use fillstream_stream_bridge::Hub;
@@ -28,6 +29,7 @@ const PART_PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Parts {
     pub(crate) hub: Option<Arc<Hub>>,
     pub(crate) projector: Option<Arc<Projector>>,
+    pub(crate) matcher: Option<Arc<Matcher>>,
     tasks: JoinSet<(Role, Result<(), Failure>)>,
 }
 
@@ -35,14 +37,14 @@ impl Parts {
     pub(crate) async fn start(
         start: &Start,
         log: &JetStreamLog,
+        shared: &Arc<dyn EventLog>,
         store: Option<ReadStore>,
         stop: &CancellationToken,
     ) -> Result<Self, Failure> {
-        let shared: Arc<dyn EventLog> = Arc::new(log.clone());
         let mut tasks = JoinSet::new();
         let mut projector = None;
         if let (true, Some(store)) = (start.has(Role::Projector), store) {
-            let part = Projector::new(Arc::clone(&shared), store, now);
+            let part = Projector::new(Arc::clone(shared), store, now);
             projector = Some(Arc::clone(&part));
             let stop = stop.clone();
             tasks.spawn(async move { (Role::Projector, part.run(stop).await.map_err(Failure::from)) });
@@ -50,21 +52,29 @@ impl Parts {
         if start.has(Role::Executor) {
             let venues = open_simulated(&start.venue_ledger, &start.venues.simulated())?;
             let queue = log.work(&consumer(start)?).await?;
-            let executor = Executor::new(Arc::clone(&shared), venues, start.executor.executor());
+            let executor = Executor::new(Arc::clone(shared), venues, start.executor.executor());
             let stop = stop.clone();
             tasks.spawn(async move {
                 executor.run(queue, stop).await;
                 (Role::Executor, Ok(()))
             });
         }
+        let mut matcher = None;
+        if start.has(Role::Matcher) {
+            let snapshots: Arc<dyn SnapshotStore> = Arc::new(log.snapshots().await?);
+            let part = Matcher::new(Arc::clone(shared), Some(snapshots), start.matcher.matcher(), now);
+            matcher = Some(Arc::clone(&part));
+            let stop = stop.clone();
+            tasks.spawn(async move { (Role::Matcher, part.run(stop).await.map_err(Failure::from)) });
+        }
         let mut hub = None;
         if start.has(Role::Bridge) {
-            let part = Hub::new(shared, start.sockets.bridge(), now);
+            let part = Hub::new(Arc::clone(shared), start.sockets.bridge(), now);
             hub = Some(Arc::clone(&part));
             let stop = stop.clone();
             tasks.spawn(async move { (Role::Bridge, part.run(stop).await.map_err(Failure::from)) });
         }
-        Ok(Self { hub, projector, tasks })
+        Ok(Self { hub, projector, matcher, tasks })
     }
 
     /// Waits until a part ends by itself, which none should.

@@ -12,10 +12,13 @@ use axum::{
     response::{IntoResponse, Response},
     serve::ListenerExt,
 };
-use fillstream_event_log::{Durability, EventLog};
+use fillstream_event_log::{Durability, EventLog, SnapshotStore};
 use fillstream_executor::now;
-use fillstream_http_api::{Api, method_not_allowed, not_found, read_router, router};
-use fillstream_http_edge::{Origins, Problem, parameter};
+use fillstream_http_api::{
+    Api, BookApi, Markets, OUTCOME_PATIENCE, TailOutcomes, book_router, method_not_allowed, not_found, read_router,
+    router,
+};
+use fillstream_http_edge::{Askers, Origins, Problem, parameter, ticket_router};
 use fillstream_read_store::ReadStore;
 use fillstream_stream_bridge::{Asked, Family, Hub, upgrade};
 use tokio::{
@@ -27,7 +30,13 @@ use tokio_util::sync::CancellationToken;
 use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
 use tracing::warn;
 
-use super::{Role, Start, ops, parts::Parts, stored::Rows};
+use super::{
+    Role, Start,
+    book_reads::{BookRows, LogBooks},
+    ops,
+    parts::Parts,
+    stored::Rows,
+};
 use crate::Failure;
 
 /// Connections that may wait to be accepted: thousands of clients reconnect within a second after an outage.
@@ -53,33 +62,42 @@ impl Web {
     }
 }
 
+/// The open port, and how who comes in is known.
+pub(crate) struct Door {
+    listener: TcpListener,
+    askers: Arc<Askers>,
+}
+
 /// Opens the port, when a role needs one. What comes in before [`serve`] waits.
-pub(crate) fn bind(start: &Start) -> Result<Option<TcpListener>, Failure> {
+pub(crate) async fn bind(start: &Start) -> Result<Option<Door>, Failure> {
     let Some(address) = start.http.address(start.has(Role::Api) || start.has(Role::Bridge)) else {
         return Ok(None);
     };
+    let askers = Arc::new(start.http.auth.askers().await?);
     let open = || {
         let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
         socket.listen(BACKLOG)
     };
-    open().map(Some).map_err(|error: std::io::Error| {
-        format!("cannot listen on {address}: {error}; --listen takes another address").into()
-    })
+    let listener = open().map_err(|error: std::io::Error| {
+        format!("cannot listen on {address}: {error}; --listen takes another address")
+    })?;
+    Ok(Some(Door { listener, askers }))
 }
 
 /// Answers at the port, when there is one.
 pub(crate) async fn serve(
     start: &Start,
-    listener: Option<TcpListener>,
+    door: Option<Door>,
     log: Arc<dyn EventLog>,
     store: Option<ReadStore>,
+    snapshots: Arc<dyn SnapshotStore>,
     parts: &Parts,
     durability: Durability,
 ) -> Result<Web, Failure> {
     let stop = CancellationToken::new();
-    let Some(listener) = listener else {
+    let Some(Door { listener, askers }) = door else {
         println!("{} at work, no port opened", names(start));
         return Ok(Web { serving: None, stop });
     };
@@ -87,13 +105,20 @@ pub(crate) async fn serve(
     let mut app = ops::router(state);
     if let (Some(store), true) = (store, start.has(Role::Api) || start.has(Role::Bridge)) {
         let (public_url, listen) = (start.http.public_url.clone(), listener.local_addr()?.to_string());
-        let api = Api { log, stored: Arc::new(Rows(store)), public_url, listen, clock: now };
+        if start.has(Role::Api) {
+            app = app.merge(book_router(book_api(&log, &store, snapshots, &askers).await?));
+        }
+        let (stored, askers) = (Arc::new(Rows(store)), Arc::clone(&askers));
+        let api = Api { log, stored, askers, public_url, listen, clock: now };
         app = app.merge(if start.has(Role::Api) { router(api) } else { read_router(api) });
+    }
+    if parts.hub.is_some() {
+        app = app.merge(ticket_router(Arc::clone(&askers)));
     }
     app = app.fallback(not_found).method_not_allowed_fallback(method_not_allowed);
     app = app.layer(cors(&start.http.origins()));
     if let Some(hub) = &parts.hub {
-        let sockets = Sockets { hub: Arc::clone(hub), origins: start.http.origins() };
+        let sockets = Sockets { hub: Arc::clone(hub), askers, origins: start.http.origins() };
         app = app.layer(from_fn_with_state(sockets, divert));
     }
     println!("http://{} serves {}", listener.local_addr()?, names(start));
@@ -109,6 +134,25 @@ pub(crate) async fn serve(
         }
     });
     Ok(Web { serving: Some(serving), stop })
+}
+
+async fn book_api(
+    log: &Arc<dyn EventLog>,
+    store: &ReadStore,
+    snapshots: Arc<dyn SnapshotStore>,
+    askers: &Arc<Askers>,
+) -> Result<BookApi, Failure> {
+    let log = Arc::clone(log);
+    Ok(BookApi {
+        stored: Arc::new(BookRows(store.clone())),
+        outcomes: Arc::new(TailOutcomes::start(Arc::clone(&log)).await?),
+        markets: Arc::new(Markets::new(Arc::clone(&log))),
+        past: Some(Arc::new(LogBooks { log: Arc::clone(&log), snapshots })),
+        askers: Arc::clone(askers),
+        patience: OUTCOME_PATIENCE,
+        clock: now,
+        log,
+    })
 }
 
 fn names(start: &Start) -> String {
@@ -136,6 +180,7 @@ fn cors(origins: &Origins) -> CorsLayer {
 #[derive(Clone)]
 struct Sockets {
     hub: Arc<Hub>,
+    askers: Arc<Askers>,
     origins: Origins,
 }
 
@@ -171,7 +216,7 @@ async fn open_socket(
         Err(rejection) => return no_handshake(&rejection).into_response(),
     };
     let asked = Asked { order: order.as_deref(), query: parts.uri.query(), headers: &parts.headers };
-    upgrade(&sockets.hub, &sockets.origins, family, &asked, handshake).await
+    upgrade(&sockets.hub, &sockets.askers, &sockets.origins, family, &asked, handshake).await
 }
 
 /// An upgrade that is none; the version that we speak is named as RFC 6455 section 4.4 asks for.

@@ -1,7 +1,9 @@
 //! Settings, a struct for each concern. Every one is a flag, a `FILLSTREAM_…` variable, and a key of the TOML file.
 
 mod address;
+mod auth;
 pub(crate) mod file;
+mod matcher;
 mod span;
 
 use std::{
@@ -11,11 +13,13 @@ use std::{
 
 pub(crate) use address::without_passwords;
 use address::{listen_address, origin, public_url};
+use auth::AuthSettings;
 use clap::{Args, ValueEnum, builder::RangedU64ValueParser};
 use fillstream_event_log::Durability;
 use fillstream_http_edge::Origins;
 use fillstream_swap_machine::Backoff;
 use fillstream_venues::{Faults, SimulatedSettings};
+pub(crate) use matcher::MatcherSettings;
 pub(crate) use span::Span;
 use span::at_least;
 
@@ -91,7 +95,7 @@ impl NatsSettings {
 /// Where clients come in.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct HttpSettings {
-    /// Address for HTTP and sockets; only loopback addresses until authentication exists
+    /// Address for HTTP and sockets; without --jwt-secret or --jwks only a loopback address
     /// [default: 127.0.0.1:3000 for api and bridge; executor and projector alone open a port only when told]
     #[arg(long, env = "FILLSTREAM_LISTEN", value_parser = listen_address, value_name = "ADDRESS", help_heading = "HTTP")]
     pub(crate) listen: Option<SocketAddr>,
@@ -100,7 +104,8 @@ pub(crate) struct HttpSettings {
     #[arg(long, env = "FILLSTREAM_PUBLIC_URL", value_parser = public_url, value_name = "URL", help_heading = "HTTP")]
     pub(crate) public_url: Option<String>,
 
-    /// Web origins that may call, such as https://desk.example; several separated by commas [default: any, on loopback]
+    /// Web origins that may call, such as https://desk.example; several separated by commas
+    /// [default: any without authentication, none with it]
     #[arg(
         long,
         env = "FILLSTREAM_ALLOW_ORIGIN",
@@ -110,6 +115,9 @@ pub(crate) struct HttpSettings {
         help_heading = "HTTP"
     )]
     pub(crate) allow_origin: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) auth: AuthSettings,
 }
 
 /// Where api and bridge listen when nothing is said.
@@ -123,12 +131,14 @@ impl HttpSettings {
 
     /// Refuses what must not be opened.
     pub(crate) fn check(&self) -> Result<(), Failure> {
+        self.auth.check()?;
         if let Some(address) = self.listen
             && !address.ip().is_loopback()
+            && !self.auth.is_on()
         {
             return Err(format!(
-                "--listen {address}: only loopback addresses are accepted, because nobody's identity is checked yet; \
-                 use 127.0.0.1:{} or [::1]:{}",
+                "--listen {address}: only loopback addresses are accepted without authentication; give --jwt-secret or \
+                 --jwks, or listen on 127.0.0.1:{} or [::1]:{}",
                 address.port(),
                 address.port()
             )
@@ -138,7 +148,8 @@ impl HttpSettings {
     }
 
     pub(crate) fn origins(&self) -> Origins {
-        if self.allow_origin.is_empty() { Origins::Any } else { Origins::Listed(self.allow_origin.clone()) }
+        let anybody = self.allow_origin.is_empty() && !self.auth.is_on();
+        if anybody { Origins::Any } else { Origins::Listed(self.allow_origin.clone()) }
     }
 }
 

@@ -110,10 +110,7 @@ impl Request<'_> {
         };
         let terms = read();
         if let Some(symbol) = symbol {
-            match markets.get(&symbol) {
-                Some(definition) => filters(&mut errors, definition, quantity, price.flatten()),
-                None => errors.push(FieldError { field: "symbol", must: one_of_markets(markets) }),
-            }
+            filters(&mut errors, markets, &symbol, quantity, price.flatten());
         }
         if expires_at.flatten().is_some_and(|expiry| expiry <= now) {
             errors.push(FieldError { field: "expires_at", must: "must lie in the future".to_owned() });
@@ -293,13 +290,17 @@ fn self_trade_prevention(field: Field<'_>) -> Result<SelfTradePrevention, String
     }
 }
 
-/// The filters of the market, as far as the fields could be read.
+/// The filters of the market, as far as there is one and the fields could be read.
 fn filters(
     errors: &mut Vec<FieldError>,
-    definition: &Definition,
+    markets: &Definitions,
+    symbol: &Symbol,
     quantity: Option<Amount>,
     price: Option<Amount>,
 ) {
+    let Some(definition) = markets.get(symbol) else {
+        return errors.push(FieldError { field: "symbol", must: one_of_markets(markets) });
+    };
     let before = errors.len();
     if let Some(quantity) = quantity {
         note(errors, "quantity", definition.judge_quantity(quantity).map_err(told));

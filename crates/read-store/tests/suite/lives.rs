@@ -1,9 +1,12 @@
-//! Recorded lives of swap orders, interleaved as a stream holds them. The same seed makes the same stream.
+//! Recorded lives of swap orders and markets, interleaved as a stream holds them. The same seed makes the same stream.
 
 use fillstream_domain::OrderId;
+use fillstream_domain::book::{BookPlaced, Commit, Definition};
 use fillstream_domain::swap::SwapEvent;
-use fillstream_projections::rows::RowBatch;
+use fillstream_projections::Batch;
 use fillstream_read_store::{Checkpoint, Dump};
+
+use crate::markets::{self, Markets};
 
 /// The stream that all of this comes from.
 pub const INCARNATION: u64 = u64::MAX;
@@ -27,12 +30,24 @@ const LIVES: [&[&str]; 6] = [
     &[ROUTING, ROUTED_BY_ONE, PREPARED, REVIEW, FAILED],
 ];
 
-/// An event in the stream.
+/// Something in the stream.
 #[derive(Debug, Clone)]
 pub struct Recorded {
+    /// Its sequence; of a commit, its final part's.
     pub seq: u64,
-    pub event: SwapEvent,
-    pub payload: String,
+    pub what: What,
+}
+
+#[derive(Debug, Clone)]
+pub enum What {
+    /// A swap order's event and its payload.
+    Swap(SwapEvent, String),
+    /// A book order.
+    Placed(BookPlaced),
+    /// A market's rules.
+    Definition(Definition),
+    /// All parts of a commit, with their sequences.
+    Commit(Vec<(u64, Commit)>),
 }
 
 pub fn order(number: usize) -> OrderId {
@@ -47,7 +62,7 @@ pub fn recorded(seq: u64, order: OrderId, fields: &str) -> Recorded {
         seq / 1000 % 60,
         seq % 1000,
     );
-    Recorded { seq, event: SwapEvent::decode(payload.as_bytes()).unwrap(), payload }
+    Recorded { seq, what: What::Swap(SwapEvent::decode(payload.as_bytes()).unwrap(), payload) }
 }
 
 pub fn placed(seq: u64, order: OrderId) -> Recorded {
@@ -69,15 +84,17 @@ pub fn failed_at_length(seq: u64, order: OrderId, length: usize) -> Recorded {
     )
 }
 
-/// So many orders, ten under way at a time, with foreign records between their events.
+/// So many swap orders, ten under way at a time, two markets, and foreign records between their events.
 pub fn stream(orders: usize) -> Vec<Recorded> {
     let mut waiting = (0..orders).map(|number| (order(number), LIVES[number % LIVES.len()], 0_usize));
     let mut under_way: Vec<_> = waiting.by_ref().take(10).collect();
-    let (mut stream, mut seq, mut dice) = (Vec::new(), 0, 1_u64);
+    let (mut stream, mut seq, mut dice, mut markets) = (Vec::new(), 0, Dice(1), Markets::default());
     while !under_way.is_empty() {
-        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let chosen = usize::try_from(dice >> 33).unwrap() % under_way.len();
-        seq += 1 + (dice >> 60) % 2;
+        if dice.roll(3) == 0 {
+            markets.go_on(&mut stream, &mut seq, &mut dice);
+        }
+        let chosen = dice.roll(under_way.len());
+        seq += if dice.roll(2) == 0 { 1 } else { 2 };
         let (order, life, done) = &mut under_way[chosen];
         stream.push(match done.checked_sub(1) {
             None => placed(seq, *order),
@@ -92,10 +109,26 @@ pub fn stream(orders: usize) -> Vec<Recorded> {
     stream
 }
 
-pub fn batch(events: &[Recorded]) -> RowBatch {
-    let mut batch = RowBatch::default();
-    for recorded in events {
-        batch.push(recorded.seq, &recorded.event, recorded.payload.as_bytes());
+/// The same numbers every time.
+pub struct Dice(u64);
+
+impl Dice {
+    /// Below `sides`.
+    pub fn roll(&mut self, sides: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap() % sides
+    }
+}
+
+pub fn batch(events: &[Recorded]) -> Batch {
+    let mut batch = Batch::default();
+    for Recorded { seq, what } in events {
+        match what {
+            What::Swap(event, payload) => batch.swaps.push(*seq, event, payload.as_bytes()),
+            What::Placed(placed) => batch.market.placed(*seq, placed),
+            What::Definition(definition) => batch.market.definition(*seq, definition.clone()),
+            What::Commit(parts) => batch.market.commit(parts),
+        }
     }
     batch
 }
@@ -111,8 +144,22 @@ pub fn end(events: &[Recorded]) -> u64 {
 
 /// What a store must hold after these events.
 pub fn expected(events: &[Recorded]) -> Dump {
-    let batch = batch(events);
-    let mut log = batch.events().to_vec();
+    let Batch { swaps, market } = batch(events);
+    let mut log = swaps.events().to_vec();
     log.sort_by_key(|row| (row.order_id, row.seq));
-    Dump { checkpoint: Some(at(end(events))), orders: batch.new_orders().collect(), events: log }
+    let mut user_updates = market.updates().to_vec();
+    user_updates.sort_by_key(|row| (row.user_id, row.seq, row.index));
+    Dump {
+        checkpoint: Some(at(end(events))),
+        orders: swaps.new_orders().collect(),
+        events: log,
+        book_orders: market.new_orders().collect(),
+        user_updates,
+        trades: market.trades().to_vec(),
+        definitions: market.definitions().to_vec(),
+        markets: market
+            .markets()
+            .map(|patch| (markets::row(&market, patch), markets::book(&market, patch)))
+            .collect(),
+    }
 }

@@ -28,6 +28,8 @@ macro_rules! on_both {
 
 mod apply;
 mod lives;
+mod market_reads;
+mod markets;
 mod open;
 mod place;
 mod rebuild;

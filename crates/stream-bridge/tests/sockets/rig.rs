@@ -19,7 +19,7 @@ use axum::{
 };
 use fillstream_domain::{OrderId, Timestamp, swap::SwapEvent};
 use fillstream_event_log::{Consistency, EventLog, NewRecord};
-use fillstream_http_edge::{Origins, parameter};
+use fillstream_http_edge::{Askers, Origins, parameter};
 use fillstream_stream_bridge::{Asked, Family, Hub, Settings, upgrade};
 use tokio::{
     net::{TcpListener, TcpSocket},
@@ -140,7 +140,7 @@ pub(crate) fn serve(
     settings: Settings,
     send_buffer: Option<u32>,
 ) -> (Arc<Hub>, SocketAddr, JoinSet<()>) {
-    let hub = Hub::new(log, settings, || Timestamp::from_unix_ms(1_768_000_000_000));
+    let hub = Hub::new(log, settings, now);
     let mut tasks = JoinSet::new();
     let listener = listen(send_buffer);
     let address = listener.local_addr().unwrap();
@@ -184,7 +184,7 @@ async fn every_step(
     handshake: WebSocketUpgrade,
 ) -> Response {
     let asked = Asked { order: Some(&order), query: query.as_deref(), headers: &headers };
-    upgrade(&hub, &origins(), Family::Progress, &asked, handshake).await
+    upgrade(&hub, &Askers::open(now), &origins(), Family::Progress, &asked, handshake).await
 }
 
 async fn changes(
@@ -195,7 +195,11 @@ async fn changes(
 ) -> Response {
     let order = parameter(query.as_deref(), "orderId");
     let asked = Asked { order: order.as_deref(), query: query.as_deref(), headers: &headers };
-    upgrade(&hub, &origins(), Family::Status, &asked, handshake).await
+    upgrade(&hub, &Askers::open(now), &origins(), Family::Status, &asked, handshake).await
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_unix_ms(1_768_000_000_000)
 }
 
 fn origins() -> Origins {

@@ -9,6 +9,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use fillstream_event_log::{
     AppendError, Consistency, EventLog, Follow, Link, LogError, MemoryLog, NewRecord, Page, Record,
     StreamInfo,
@@ -49,7 +50,7 @@ impl RoughLog {
         Self::over(self.calm.clone())
     }
 
-    fn over(calm: MemoryLog) -> Self {
+    pub(crate) fn over(calm: MemoryLog) -> Self {
         Self {
             calm,
             weather: watch::Sender::new(Weather::Fair),
@@ -102,12 +103,25 @@ impl EventLog for RoughLog {
         self.calm.append(record).await
     }
 
+    async fn append_parts(&self, first: NewRecord, rest: Vec<Bytes>) -> Result<u64, AppendError> {
+        self.calm.append_parts(first, rest).await
+    }
+
+    fn max_payload(&self) -> usize {
+        self.calm.max_payload()
+    }
+
     async fn read(&self, subject: &str, from: u64, consistency: Consistency) -> Result<Page, LogError> {
         self.reachable().await?;
         self.pages_read.fetch_add(1, Ordering::Relaxed);
         let page = self.calm.read(subject, from, consistency).await;
         open(&self.reads).await;
         page
+    }
+
+    async fn first(&self, subject: &str, consistency: Consistency) -> Result<Option<Record>, LogError> {
+        self.reachable().await?;
+        self.calm.first(subject, consistency).await
     }
 
     async fn last(&self, subject: &str, consistency: Consistency) -> Result<Option<Record>, LogError> {

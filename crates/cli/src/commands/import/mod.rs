@@ -1,0 +1,153 @@
+//! `fillstream import`: recorded order flow through the real system.
+//!
+//! ```text
+//!  files ─▶ Plan ─▶ inputs ──one by one, fenced──▶ orders.book.<market>.* ─▶ matcher ─▶ markets.<market> ─┐
+//!             └──────────────────────────▶ replay ◀── answers by the inputs' sequences ◀──────────────────┘
+//! ```
+//! **Why straight to the stream, and one by one.** The order of the inputs is what is being imported. The writer's group
+//! commit keeps no order between subjects, and each order has its own subject; so each input waits for the one before
+//! it. That costs an acknowledgement each and nothing else: no second hop over HTTP, and no waiting for the matcher, which
+//! answers behind on its own. What the intake would judge is judged here by the same rules before anything is stored.
+//!
+//! **Again.** Each input's id follows from its place and its words. An import that was cut off goes on where it was; one
+//! that is complete stores nothing and reports again; a market with other orders in it is refused.
+
+mod answers;
+mod inputs;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, Subcommand};
+use fillstream_domain::{
+    Amount,
+    book::{Definition, Symbol},
+    parse_exact,
+};
+use fillstream_event_log::EventLog;
+use fillstream_executor::now;
+use fillstream_lobster::{Answer, Cause, Plan, Reason, Report, Wider, books, messages, replay};
+use fillstream_matching::{define, definitions};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use self::{
+    answers::{Answers, collect},
+    inputs::Import,
+};
+use super::terminal::{StreamArgs, block_on};
+use crate::Failure;
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportCommand {
+    #[command(subcommand)]
+    format: Format,
+    #[command(flatten)]
+    stream: StreamArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Format {
+    /// A message file of LOBSTER: which of its executions hit the same resting order here, and why the others cannot
+    Lobster(Lobster),
+}
+
+#[derive(Debug, Args)]
+struct Lobster {
+    /// The message file: time, type, order id, size, price × 10000, direction
+    file: PathBuf,
+    /// The market, without orders of its own; defined with tick 0.01 and lot 1 when it is missing
+    #[arg(long)]
+    symbol: Symbol,
+    /// The book file with a row for each message: every level is compared
+    #[arg(long, value_name = "FILE")]
+    books: Option<PathBuf>,
+    /// A message file with more levels than the book file: proves what happened behind its last level
+    #[arg(long, value_name = "FILE", requires = "books")]
+    wider: Option<PathBuf>,
+}
+
+/// Exit code 1 when something is not explained.
+pub(crate) fn run(command: &ImportCommand) -> Result<ExitCode, Failure> {
+    let Format::Lobster(lobster) = &command.format;
+    let read = |path: &PathBuf| {
+        std::fs::read_to_string(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))
+    };
+    let rows = messages(&read(&lobster.file)?)?;
+    let published = lobster.books.as_ref().map(read).transpose()?.map(|text| books(&text)).transpose()?;
+    let wider = lobster.wider.as_ref().map(read).transpose()?.map(|text| messages(&text)).transpose()?;
+    let wider = wider.map(|wider| Wider::new(&rows, &wider)).transpose()?;
+    let plan = Plan::new(lobster.symbol.clone(), &rows, published.as_deref())?;
+    let answers = block_on(async {
+        let log = command.stream.open().await?;
+        let definition = market(&log, &plan.symbol).await?;
+        carry_out(&log, &plan, definition).await
+    })?;
+    let report = replay(&plan, &mut Answers::new(answers))?;
+    print!("{report}");
+    Ok(if is_explained(&report, wider.as_ref()) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The market's definition, which is made when there is none: shares at cents.
+async fn market(log: &dyn EventLog, symbol: &Symbol) -> Result<Definition, Failure> {
+    let known = definitions(log).await?.into_iter().map(|(_, definition)| definition);
+    if let Some(definition) = known.into_iter().find(|definition| definition.symbol == *symbol) {
+        return Ok(definition);
+    }
+    let mut definition = Definition::standard(symbol.clone(), now());
+    let cent = definition.tick_size;
+    let share = parse_exact("1").ok().and_then(Amount::new).ok_or("1 is an amount")?;
+    definition.min_notional = cent;
+    (definition.lot_size, definition.min_quantity) = (share, share);
+    define(log, definition.clone()).await?;
+    eprintln!("{symbol} is defined: prices in {}, whole shares", definition.tick_size);
+    Ok(definition)
+}
+
+/// Stores what is not stored yet, and waits for the matcher's answers to all of it.
+async fn carry_out(log: &dyn EventLog, plan: &Plan, definition: Definition) -> Result<Vec<Answer>, Failure> {
+    let mut import = Import::new(plan, definition)?;
+    let already = import.find_stored(log).await?;
+    if already > 0 {
+        eprintln!("{already} of {} inputs are in the stream already", import.len());
+    }
+    let bar = ProgressBar::new(import.len() as u64);
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} answered  {msg}  {eta} left");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let begun = std::time::Instant::now();
+    let from = import.stored().first().copied().unwrap_or(log.info().await?.last_seq + 1);
+    let (all, symbol, ids) = (import.len(), plan.symbol.clone(), import.order_ids());
+    let stored = |count: usize| bar.set_message(format!("{count} stored"));
+    let (answers, ()) = tokio::try_join!(
+        collect(log, &symbol, from, &ids, |count| bar.set_position(count as u64)),
+        import.store(log, stored),
+    )?;
+    bar.finish_and_clear();
+    eprintln!("{} inputs stored, all {all} answered, in {:.1?}", all - already, begun.elapsed());
+    // Whose answer is whose goes by the order of the inputs.
+    if answers.iter().map(|(seq, _)| seq).ne(import.stored()) {
+        return Err(format!(
+            "somebody else asked something of {symbol} meanwhile; its book is no longer the file's"
+        )
+        .into());
+    }
+    Ok(answers.into_iter().map(|(_, answer)| answer).collect())
+}
+
+/// Whether every execution and every level has its reason; says what the wider file proves.
+fn is_explained(report: &Report, wider: Option<&Wider>) -> bool {
+    let lacking =
+        [Reason::Unexplained, Reason::Stranger].iter().any(|reason| report.reasons.contains_key(reason));
+    let refused = report.refusals.iter().all(|refusal| refusal.follows);
+    let differences = report.comparison.as_ref().map_or(&[][..], |comparison| &comparison.differences);
+    let told = differences.iter().all(|found| found.cause != Cause::Unexplained);
+    let unseen: Vec<_> =
+        differences.iter().filter(|found| matches!(found.cause, Cause::Unseen { .. })).collect();
+    let proved =
+        wider.map_or(unseen.len(), |wider| unseen.iter().filter(|found| wider.proves(found)).count());
+    if wider.is_some() {
+        println!(
+            "the wider file proves {proved} of {} differences behind the last level, to the share",
+            unseen.len()
+        );
+    }
+    !lacking && refused && told && proved == unseen.len()
+}

@@ -1,0 +1,78 @@
+//! HTTP of the order book.
+//!
+//! ```text
+//!  POST          ─▶ body ─▶ judged by the market's definition ─▶ append, fence 0 ─▶ 201
+//!  PATCH, DELETE ─▶ find ─▶ owner? ended? ─▶ append, fenced on the order's subject ─▶ the matcher's answer ─▶ 200 | 409 | 422
+//!                                                                              └─ none within the patience ─▶ 202
+//!  GET order     ─▶ read store, else the log: right after the 201 it is there
+//!  GET lists, markets, books, trades ─▶ read store, definitions
+//! ```
+//! Nothing is answered before the stream has acknowledged it, and what is refused here is never stored.
+
+mod batch;
+mod board;
+mod change;
+mod cursor;
+mod find;
+mod intake;
+mod list;
+mod markets;
+mod members;
+mod order_body;
+mod outcomes;
+mod place;
+mod ports;
+mod public;
+mod refusal;
+mod routes;
+
+use std::{sync::Arc, time::Duration};
+
+use axum::http::{HeaderValue, StatusCode, header};
+use fillstream_domain::{OrderId, Timestamp};
+use fillstream_event_log::EventLog;
+use fillstream_http_edge::{Askers, Problem};
+
+pub use cursor::trades_cursor;
+pub use markets::Markets;
+pub use outcomes::{Answer, Outcomes, TailOutcomes};
+pub use ports::{BookAt, OrdersWanted, PastBooks, PastError, StoreUnreachable, StoredMarkets, TradePlace};
+pub use routes::book_router;
+
+/// How long PATCH and DELETE wait for the matcher's answer before they say 202 (CONTRACT.md).
+pub const OUTCOME_PATIENCE: Duration = Duration::from_secs(5);
+
+/// What the book's handlers work with.
+#[derive(Clone)]
+pub struct BookApi {
+    /// Where orders are appended, and found before the read store knows them.
+    pub log: Arc<dyn EventLog>,
+    /// Where orders, trades and books are read.
+    pub stored: Arc<dyn StoredMarkets>,
+    /// What the matcher says to amends and cancels.
+    pub outcomes: Arc<dyn Outcomes>,
+    /// The markets and their definitions.
+    pub markets: Arc<Markets>,
+    /// Books as they were, when this process can show them.
+    pub past: Option<Arc<dyn PastBooks>>,
+    /// Finds out who asks.
+    pub askers: Arc<Askers>,
+    /// How long PATCH and DELETE wait: [`OUTCOME_PATIENCE`], less in tests.
+    pub patience: Duration,
+    /// The present instant.
+    pub clock: fn() -> Timestamp,
+}
+
+fn unreachable() -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stream_unreachable", "The stream cannot be reached.")
+        .header(header::RETRY_AFTER, HeaderValue::from_static("2"))
+}
+
+fn store_unreachable(_: StoreUnreachable) -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "store_unreachable", "The read store cannot be reached.")
+        .header(header::RETRY_AFTER, HeaderValue::from_static("2"))
+}
+
+fn unknown_order(order: OrderId) -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "unknown_order", format!("There is no order {order}."))
+}

@@ -1,0 +1,84 @@
+//! What the book's handlers read from elsewhere.
+
+use async_trait::async_trait;
+use fillstream_domain::{
+    OrderId, UserId,
+    book::{BookStatus, Symbol},
+};
+use fillstream_projections::market::{BookOrderRow, LevelBook, TradeRow};
+
+/// The read store could not be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the read store did not answer")]
+pub struct StoreUnreachable;
+
+/// Which of a user's orders are wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrdersWanted {
+    /// Whose.
+    pub user: UserId,
+    /// Of this market alone.
+    pub symbol: Option<Symbol>,
+    /// That stand there.
+    pub status: Option<BookStatus>,
+    /// Placed before this sequence.
+    pub before: Option<u64>,
+    /// So many at most.
+    pub limit: u32,
+}
+
+/// Where a trade stands: sequence and place among the trades of that part.
+pub type TradePlace = (u64, u32);
+
+/// A market's book by levels, as it stood at a position.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BookAt {
+    /// Sequence of the part of a commit that changed it last; 0 while nothing has.
+    pub seq: u64,
+    /// Place of that change among the part's.
+    pub index: u32,
+    /// The levels; those that were not asked for may be missing.
+    pub book: LevelBook,
+}
+
+/// Orders, trades and books as the read store has them.
+#[async_trait]
+pub trait StoredMarkets: Send + Sync + 'static {
+    /// An order; nothing when the store does not know it (yet).
+    async fn order(&self, order: OrderId) -> Result<Option<BookOrderRow>, StoreUnreachable>;
+
+    /// Orders, the last placed first.
+    async fn orders(&self, wanted: &OrdersWanted) -> Result<Vec<BookOrderRow>, StoreUnreachable>;
+
+    /// A market's trades before a place, the latest first.
+    async fn trades(
+        &self,
+        symbol: &Symbol,
+        before: Option<TradePlace>,
+        limit: u32,
+    ) -> Result<Vec<TradeRow>, StoreUnreachable>;
+
+    /// The best `levels` of each side; nothing when nothing has ever rested there.
+    async fn book(&self, symbol: &Symbol, levels: usize) -> Result<Option<BookAt>, StoreUnreachable>;
+}
+
+/// Why a past book cannot be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PastError {
+    /// The stream has not come so far.
+    #[error("the stream's newest position is {newest}")]
+    Ahead {
+        /// Its last sequence.
+        newest: u64,
+    },
+    /// It cannot be read now.
+    #[error("the stream cannot be reached")]
+    Unreachable,
+}
+
+/// Books as they were.
+#[async_trait]
+pub trait PastBooks: Send + Sync + 'static {
+    /// The market's whole book after every commit whose final part's sequence is at most `at`.
+    async fn book(&self, symbol: &Symbol, at: u64) -> Result<BookAt, PastError>;
+}

@@ -1,0 +1,107 @@
+//! What stands behind a server in these tests: a read store, a matcher and past books that say what a test wants.
+
+use std::{collections::VecDeque, time::Duration};
+
+use async_trait::async_trait;
+use fillstream_domain::{OrderId, book::Symbol};
+use fillstream_http_api::{
+    Answer, BookAt, OrdersWanted, Outcomes, PastBooks, PastError, StoreUnreachable, StoredMarkets, TradePlace,
+};
+use fillstream_projections::market::{BookOrderPatch, BookOrderRow, TradeRow};
+use parking_lot::Mutex;
+
+/// A read store that holds what a test puts in.
+#[derive(Default)]
+pub(crate) struct Store {
+    pub(crate) orders: Mutex<Vec<BookOrderRow>>,
+    pub(crate) trades: Mutex<Vec<TradeRow>>,
+    pub(crate) book: Mutex<Option<BookAt>>,
+    pub(crate) broken: Mutex<bool>,
+}
+
+impl Store {
+    fn reached(&self) -> Result<(), StoreUnreachable> {
+        if *self.broken.lock() { Err(StoreUnreachable) } else { Ok(()) }
+    }
+}
+
+#[async_trait]
+impl StoredMarkets for Store {
+    async fn order(&self, order: OrderId) -> Result<Option<BookOrderRow>, StoreUnreachable> {
+        self.reached()?;
+        Ok(self.orders.lock().iter().find(|row| row.order_id == order).cloned())
+    }
+
+    async fn orders(&self, wanted: &OrdersWanted) -> Result<Vec<BookOrderRow>, StoreUnreachable> {
+        self.reached()?;
+        let mut rows: Vec<_> = self.orders.lock().clone();
+        rows.retain(|row| {
+            row.user_id == wanted.user
+                && wanted.symbol.as_ref().is_none_or(|symbol| *symbol == row.symbol)
+                && wanted.status.is_none_or(|status| status == row.status)
+                && wanted.before.is_none_or(|before| row.placed_seq < before)
+        });
+        rows.sort_by_key(|row| std::cmp::Reverse(row.placed_seq));
+        rows.truncate(wanted.limit as usize);
+        Ok(rows)
+    }
+
+    async fn trades(
+        &self,
+        symbol: &Symbol,
+        before: Option<TradePlace>,
+        limit: u32,
+    ) -> Result<Vec<TradeRow>, StoreUnreachable> {
+        self.reached()?;
+        let mut rows: Vec<_> = self.trades.lock().clone();
+        rows.retain(|row| row.symbol == *symbol && before.is_none_or(|before| (row.seq, row.index) < before));
+        rows.sort_by_key(|row| std::cmp::Reverse((row.seq, row.index)));
+        rows.truncate(limit as usize);
+        Ok(rows)
+    }
+
+    async fn book(&self, symbol: &Symbol, _: usize) -> Result<Option<BookAt>, StoreUnreachable> {
+        self.reached()?;
+        Ok(self.book.lock().clone().filter(|_| symbol.as_str() == "BTC/USDT"))
+    }
+}
+
+/// A matcher that gives the answers it was told, one per question, and then none.
+#[derive(Default)]
+pub(crate) struct Said {
+    pub(crate) answers: Mutex<VecDeque<Answer>>,
+    /// Sequences that were asked for.
+    pub(crate) asked: Mutex<Vec<u64>>,
+    /// What it said a moment ago.
+    pub(crate) latest: Mutex<Vec<BookOrderPatch>>,
+}
+
+#[async_trait]
+impl Outcomes for Said {
+    async fn outcome(&self, input: u64, patience: Duration) -> Option<Answer> {
+        self.asked.lock().push(input);
+        let answer = self.answers.lock().pop_front();
+        if answer.is_none() {
+            tokio::time::sleep(patience).await;
+        }
+        answer
+    }
+
+    fn latest(&self, order: OrderId) -> Option<BookOrderPatch> {
+        self.latest.lock().iter().find(|patch| patch.order_id == order).cloned()
+    }
+}
+
+/// Past books up to sequence 10; each is empty and says which was asked for.
+pub(crate) struct Past;
+
+#[async_trait]
+impl PastBooks for Past {
+    async fn book(&self, _: &Symbol, at: u64) -> Result<BookAt, PastError> {
+        if at > 10 {
+            Err(PastError::Ahead { newest: 10 })
+        } else {
+            Ok(BookAt { seq: at, ..BookAt::default() })
+        }
+    }
+}

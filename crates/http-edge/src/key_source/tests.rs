@@ -1,0 +1,133 @@
+//! Keys of an address that changes, fails and hangs.
+
+use axum::{Router, extract::State, http::StatusCode, routing::get};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+
+use super::*;
+
+/// A pause that no test sees the end of.
+const LONG: Duration = Duration::from_secs(3600);
+
+/// What the issuer's address does.
+#[derive(Clone)]
+struct Issuer {
+    /// The names of its keys, or the status that it fails with.
+    set: Arc<Mutex<Result<Vec<&'static str>, StatusCode>>>,
+    asked: watch::Sender<u32>,
+    /// It answers while this is true.
+    answers: watch::Sender<bool>,
+}
+
+async fn answer(State(issuer): State<Issuer>) -> Result<String, StatusCode> {
+    issuer.asked.send_modify(|asked| *asked += 1);
+    let _ = issuer.answers.subscribe().wait_for(|answers| *answers).await;
+    let key =
+        |kid: &&str| format!(r#"{{"kty":"OKP","crv":"Ed25519","kid":"{kid}","x":"{}"}}"#, "A".repeat(43));
+    let keys: Vec<_> = issuer.set.lock().await.clone()?.iter().map(key).collect();
+    Ok(format!(r#"{{"keys":[{}]}}"#, keys.join(",")))
+}
+
+impl Issuer {
+    /// An issuer with one key, "old", and its address.
+    async fn start(serving: &mut JoinSet<()>) -> (Self, String) {
+        let issuer = Self {
+            set: Arc::new(Mutex::new(Ok(vec!["old"]))),
+            asked: watch::Sender::new(0),
+            answers: watch::Sender::new(true),
+        };
+        let listener = listen().await;
+        let place = format!("http://{}/keys", listener.local_addr().unwrap());
+        let router = Router::new().route("/keys", get(answer)).with_state(issuer.clone());
+        serving.spawn(async move { drop(axum::serve(listener, router).await) });
+        (issuer, place)
+    }
+
+    async fn has(&self, set: Result<Vec<&'static str>, StatusCode>) {
+        *self.set.lock().await = set;
+    }
+
+    fn asked(&self) -> u32 {
+        *self.asked.borrow()
+    }
+}
+
+/// A port below the range that the kernel hands out for outgoing connections.
+async fn listen() -> TcpListener {
+    let first = 20_000 + u16::try_from(std::process::id() % 10_000).unwrap();
+    for port in first..first + 1000 {
+        if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)).await {
+            return listener;
+        }
+    }
+    panic!("no free port from {first} on");
+}
+
+async fn knows(fetched: &Fetched, kid: &str) -> bool {
+    fetched.key(Some(kid)).await.is_some()
+}
+
+#[tokio::test]
+async fn an_unknown_key_is_looked_for_and_a_failure_keeps_the_old_ones() {
+    let mut serving = JoinSet::new();
+    let (issuer, place) = Issuer::start(&mut serving).await;
+    let fetched = Fetched::open(&place, Duration::ZERO).await.unwrap();
+    assert!(knows(&fetched, "old").await && fetched.key(None).await.is_some());
+    assert_eq!(issuer.asked(), 1, "known keys cost nothing");
+    issuer.has(Ok(vec!["new", "old"])).await;
+    assert!(knows(&fetched, "new").await);
+    assert!(fetched.key(None).await.is_none(), "which of two is meant is not guessed");
+    assert_eq!(issuer.asked(), 2, "who names no key starts no fetch");
+    for failure in [Err(StatusCode::INTERNAL_SERVER_ERROR), Err(StatusCode::NOT_FOUND), Ok(vec![])] {
+        issuer.has(failure).await;
+        assert!(!knows(&fetched, "newer").await);
+        assert!(knows(&fetched, "old").await && knows(&fetched, "new").await);
+    }
+    assert_eq!(issuer.asked(), 5);
+    issuer.has(Ok(vec!["newer"])).await;
+    assert!(knows(&fetched, "newer").await);
+    assert!(!knows(&fetched, "old").await, "what the issuer has withdrawn is gone");
+}
+
+#[tokio::test]
+async fn made_up_keys_cost_no_more_than_one_fetch_in_a_while() {
+    let mut serving = JoinSet::new();
+    let (issuer, place) = Issuer::start(&mut serving).await;
+    let fetched = Fetched::open(&place, LONG).await.unwrap();
+    for _ in 0..100 {
+        assert!(!knows(&fetched, "made up").await);
+    }
+    assert_eq!(issuer.asked(), 1);
+}
+
+#[tokio::test]
+async fn a_fetch_is_waited_for_by_those_who_need_it_alone() {
+    let mut serving = JoinSet::new();
+    let (issuer, place) = Issuer::start(&mut serving).await;
+    let fetched = Arc::new(Fetched::open(&place, Duration::ZERO).await.unwrap());
+    issuer.has(Ok(vec!["new", "old"])).await;
+    issuer.answers.send_replace(false);
+    let mut waiting = JoinSet::new();
+    for _ in 0..20 {
+        let fetched = Arc::clone(&fetched);
+        waiting.spawn(async move { knows(&fetched, "new").await });
+    }
+    issuer.asked.subscribe().wait_for(|asked| *asked == 2).await.unwrap();
+    // On the one thread of this test: a fetch that blocked it would leave no room for this.
+    assert!(knows(&fetched, "old").await);
+    assert!(waiting.try_join_next().is_none());
+    issuer.answers.send_replace(true);
+    assert_eq!(waiting.join_all().await, [true; 20]);
+    assert_eq!(issuer.asked(), 2, "all waited for the same fetch");
+}
+
+#[tokio::test]
+async fn an_address_that_does_not_answer_at_the_start_is_told() {
+    let mut serving = JoinSet::new();
+    let (issuer, place) = Issuer::start(&mut serving).await;
+    issuer.has(Err(StatusCode::BAD_GATEWAY)).await;
+    let refused = Fetched::open(&place, LONG).await.unwrap_err().to_string();
+    assert!(refused.contains(&place) && refused.contains("502"), "{refused}");
+    serving.shutdown().await;
+    let refused = Fetched::open(&place, LONG).await.unwrap_err();
+    assert!(matches!(refused, KeySourceError::Unreadable { .. }), "{refused}");
+}

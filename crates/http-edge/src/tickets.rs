@@ -1,0 +1,188 @@
+//! Tickets: one of them opens one socket, soon. Browsers cannot set headers on a socket, and a token in an address
+//! would stay in logs and histories; a ticket that is found there is spent already.
+//!
+//! They live in the memory of the process that gave them out, which is the one whose sockets they open.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::{
+    Json, Router,
+    extract::{RawQuery, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use fillstream_domain::{Timestamp, UserId};
+use parking_lot::Mutex;
+use ring::rand::{SecureRandom, SystemRandom};
+use serde::Serialize;
+
+use crate::{Askers, Problem, bearer::invalid_token};
+
+/// From the answer to the upgrade: a round trip and a hesitant network, no more.
+pub const TICKET_LIFE: Duration = Duration::from_secs(30);
+/// Open tickets of the process: 1,000 new sockets per second for all of a ticket's life, in about 5 MB.
+pub const MAX_TICKETS: usize = 30_000;
+/// Random bytes of a ticket: nobody guesses one of 2^256 within its life.
+const TICKET_BYTES: usize = 32;
+
+/// What `POST /api/ws-ticket` answers.
+#[derive(Clone, Serialize)]
+pub struct Ticket {
+    ticket: String,
+    expires_at: Timestamp,
+}
+
+/// The tickets that are not used yet.
+#[derive(Default)]
+pub(crate) struct Tickets(Mutex<OpenTickets>);
+
+#[derive(Default)]
+struct OpenTickets {
+    users: HashMap<[u8; TICKET_BYTES], UserId>,
+    /// In the order of their ends. Used ones stand here until then.
+    ends: VecDeque<(Timestamp, [u8; TICKET_BYTES])>,
+}
+
+impl Tickets {
+    /// A new ticket.
+    ///
+    /// # Errors
+    /// 503 when too many are open, or the operating system has no random bytes.
+    pub(crate) fn issue(&self, user: UserId, now: Timestamp) -> Result<Ticket, Problem> {
+        let mut ticket = [0; TICKET_BYTES];
+        SystemRandom::new().fill(&mut ticket).map_err(|_| {
+            Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "no_tickets",
+                "No ticket can be made at the moment.",
+            )
+        })?;
+        let expires_at = now.after(TICKET_LIFE);
+        let mut open = self.0.lock();
+        open.forget_expired(now);
+        // Used ones count until their end: they take room as well.
+        if open.ends.len() >= MAX_TICKETS {
+            let detail = "This server has given out all the tickets that it keeps open.";
+            let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_tickets", detail);
+            return Err(problem.header(header::RETRY_AFTER, HeaderValue::from_static("1")));
+        }
+        open.users.insert(ticket, user);
+        open.ends.push_back((expires_at, ticket));
+        Ok(Ticket { ticket: BASE64_URL_SAFE_NO_PAD.encode(ticket), expires_at })
+    }
+
+    /// Whose ticket it is. It is of no use any more afterwards.
+    ///
+    /// # Errors
+    /// 401 when it is unknown, used or expired; which of them is nobody's business.
+    pub(crate) fn spend(&self, ticket: &str, now: Timestamp) -> Result<UserId, Problem> {
+        let invalid = || invalid_token("The ticket is unknown, used or expired.");
+        let ticket = BASE64_URL_SAFE_NO_PAD.decode(ticket).map_err(|_| invalid())?;
+        let ticket: [u8; TICKET_BYTES] = ticket.try_into().map_err(|_| invalid())?;
+        let mut open = self.0.lock();
+        open.forget_expired(now);
+        open.users.remove(&ticket).ok_or_else(invalid)
+    }
+}
+
+impl OpenTickets {
+    fn forget_expired(&mut self, now: Timestamp) {
+        while let Some((end, ticket)) = self.ends.front()
+            && *end <= now
+        {
+            self.users.remove(ticket);
+            self.ends.pop_front();
+        }
+    }
+}
+
+impl std::fmt::Debug for Tickets {
+    /// How many, never which.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Tickets({})", self.0.lock().users.len())
+    }
+}
+
+/// `POST /api/ws-ticket`: belongs to the process that serves the sockets.
+pub fn ticket_router(askers: Arc<Askers>) -> Router {
+    Router::new().route("/api/ws-ticket", post(issue)).with_state(askers)
+}
+
+async fn issue(
+    State(askers): State<Arc<Askers>>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let asker = askers.asker(&headers, query.as_deref()).await?;
+    let ticket = askers.ticket(asker)?;
+    // It is worth a token for its life: no cache keeps it.
+    let no_store = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+    Ok((StatusCode::CREATED, no_store, Json(ticket)).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const USER: &str = "0198c0de-7a5e-7c3a-9f00-3f2a1b4c5d6e";
+
+    fn at(ms: i64) -> Timestamp {
+        Timestamp::from_unix_ms(ms)
+    }
+
+    fn code<T>(outcome: Result<T, Problem>) -> Result<T, &'static str> {
+        outcome.map_err(|problem| problem.code())
+    }
+
+    #[test]
+    fn a_ticket_lives_for_half_a_minute() {
+        for (later, expected) in [
+            (0, Ok(USER)),
+            (29_999, Ok(USER)),
+            (30_000, Err("invalid_token")),
+            (3_600_000, Err("invalid_token")),
+        ] {
+            let tickets = Tickets::default();
+            let ticket = tickets.issue(USER.parse().unwrap(), at(1000)).unwrap();
+            assert_eq!(ticket.expires_at, at(31_000));
+            let spent = code(tickets.spend(&ticket.ticket, at(1000 + later)));
+            assert_eq!(spent, expected.map(|user| user.parse().unwrap()), "{later} ms later");
+            assert_eq!(code(tickets.spend(&ticket.ticket, at(1000 + later))), Err("invalid_token"));
+        }
+    }
+
+    #[test]
+    fn there_is_an_end_to_open_tickets_and_room_again() {
+        let tickets = Tickets::default();
+        let user = USER.parse().unwrap();
+        let first = tickets.issue(user, at(0)).unwrap();
+        for _ in 1..MAX_TICKETS {
+            tickets.issue(user, at(10)).unwrap();
+        }
+        assert_eq!(code(tickets.issue(user, at(20)).map(|_| ())), Err("too_many_tickets"));
+        assert_eq!(
+            code(tickets.spend(&first.ticket, at(20))),
+            Ok(user),
+            "the open ones are as good as before"
+        );
+        assert!(tickets.issue(user, at(30_000)).is_ok(), "the first one's time is over");
+        assert_eq!(code(tickets.issue(user, at(30_000)).map(|_| ())), Err("too_many_tickets"));
+        assert!(tickets.issue(user, at(30_010)).is_ok());
+        let open = tickets.0.lock();
+        assert_eq!((open.users.len(), open.ends.len()), (2, 2), "nothing else is kept");
+    }
+
+    #[test]
+    fn tickets_are_not_shown() {
+        let tickets = Tickets::default();
+        let ticket = tickets.issue(USER.parse().unwrap(), at(0)).unwrap();
+        let shown = format!("{tickets:?}");
+        assert!(!shown.contains(&ticket.ticket) && shown == "Tickets(1)", "{shown}");
+    }
+}

@@ -1,0 +1,136 @@
+//! Bearer tokens: signed JWTs (RFC 7519) whose subject is the user.
+
+use std::{sync::Arc, time::Duration};
+
+use fillstream_domain::UserId;
+use jsonwebtoken::{
+    Algorithm, DecodingKey, Validation, decode, decode_header,
+    errors::{Error, ErrorKind},
+};
+use serde::Deserialize;
+
+use crate::{
+    Problem,
+    bearer::invalid_token,
+    key_source::{KeySource, KeySourceError},
+    keys::Key,
+    signatures,
+};
+
+/// How far the clocks of issuer and server may differ, for `exp` and `nbf`.
+pub const LEEWAY: Duration = Duration::from_secs(30);
+/// Shortest secret for HS256: the hash's own length (RFC 7518 section 3.2).
+pub const MIN_SECRET_BYTES: usize = 32;
+
+/// Verifies bearer tokens.
+#[derive(Debug)]
+pub struct Tokens {
+    keys: KeySource,
+    issuer: Option<String>,
+    audience: Option<String>,
+}
+
+/// Why tokens cannot be verified with this.
+#[derive(Debug, thiserror::Error)]
+pub enum TokensError {
+    /// The secret can be guessed.
+    #[error("the secret has {0} bytes, but must have at least {MIN_SECRET_BYTES}")]
+    ShortSecret(usize),
+    /// There are no keys.
+    #[error(transparent)]
+    Keys(#[from] KeySourceError),
+}
+
+impl Tokens {
+    /// HS256 with a secret that issuer and server share.
+    ///
+    /// # Errors
+    /// When the secret is too short.
+    pub fn with_secret(secret: &[u8]) -> Result<Self, TokensError> {
+        if secret.len() < MIN_SECRET_BYTES {
+            return Err(TokensError::ShortSecret(secret.len()));
+        }
+        let key = Key { algorithm: Algorithm::HS256, decoding: DecodingKey::from_secret(secret) };
+        Ok(Self::new(KeySource::Only(Arc::new(key))))
+    }
+
+    /// The public keys of a JWK set (RFC 7517): RS256, ES256 and EdDSA. `place` is a file or an `http(s)` address.
+    ///
+    /// # Errors
+    /// When it cannot be read, or holds no key that is of use.
+    pub async fn with_key_set(place: &str) -> Result<Self, TokensError> {
+        Ok(Self::new(KeySource::open(place).await?))
+    }
+
+    fn new(keys: KeySource) -> Self {
+        signatures::install();
+        Self { keys, issuer: None, audience: None }
+    }
+
+    /// Takes only tokens of this issuer (`iss`).
+    #[must_use]
+    pub fn issued_by(mut self, issuer: Option<String>) -> Self {
+        self.issuer = issuer;
+        self
+    }
+
+    /// Takes only tokens for this audience (`aud`).
+    #[must_use]
+    pub fn meant_for(mut self, audience: Option<String>) -> Self {
+        self.audience = audience;
+        self
+    }
+
+    /// The user that the token proves.
+    ///
+    /// # Errors
+    /// 401 when it proves none.
+    pub(crate) async fn subject(&self, token: &str) -> Result<UserId, Problem> {
+        #[derive(Deserialize)]
+        struct Claims {
+            sub: String,
+        }
+        let header = decode_header(token).map_err(|_| invalid_token("The token cannot be read."))?;
+        if header.crit.is_some() {
+            return Err(invalid_token("The token has critical extensions that this server does not know."));
+        }
+        let key = self.keys.key(header.kid.as_deref()).await;
+        let key = key.ok_or_else(|| invalid_token("The token is signed with a key that is not known."))?;
+        let claims = decode::<Claims>(token, &key.decoding, &self.validation(key.algorithm));
+        let claims = claims.map_err(|error| invalid_token(why(&error)))?.claims;
+        claims.sub.parse().map_err(|_| invalid_token("The subject of the token must be a hyphenated UUID."))
+    }
+
+    /// The key says which algorithm; the token's header must agree.
+    fn validation(&self, algorithm: Algorithm) -> Validation {
+        let mut validation = Validation::new(algorithm);
+        validation.leeway = LEEWAY.as_secs();
+        validation.validate_nbf = true;
+        validation.validate_aud = self.audience.is_some();
+        let mut required = vec!["exp", "sub"];
+        if let Some(issuer) = &self.issuer {
+            validation.set_issuer(&[issuer]);
+            required.push("iss");
+        }
+        if let Some(audience) = &self.audience {
+            validation.set_audience(&[audience]);
+            required.push("aud");
+        }
+        validation.set_required_spec_claims(&required);
+        validation
+    }
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "all other kinds say the same: it is no token of ours")]
+fn why(error: &Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::ExpiredSignature => "The token has expired.",
+        ErrorKind::ImmatureSignature => "The token is not valid yet.",
+        ErrorKind::InvalidAudience => "The token is meant for another audience.",
+        ErrorKind::InvalidIssuer => "The token is of another issuer.",
+        ErrorKind::InvalidAlgorithm => "The token is not signed with the algorithm of its key.",
+        ErrorKind::InvalidSignature => "The signature of the token is wrong.",
+        ErrorKind::MissingRequiredClaim(_) => "The token lacks one of exp, sub, iss, aud.",
+        _ => "The token cannot be read.",
+    }
+}

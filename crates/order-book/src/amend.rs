@@ -1,0 +1,83 @@
+//! Amends: less at the same price keeps the place in the queue, everything else loses it and may trade.
+//!
+//! ```text
+//!  quantity:  0 ─ refused ─ filled ── less, same price: in place ── as it is, same price: unchanged ── more
+//!                             └ ended, filled                        another price, or more: matched anew
+//! ```
+
+use fillstream_domain::book::{Lots, Ticks};
+
+use crate::slab::{Order, Slot};
+use crate::taker::{Rest, Taker};
+use crate::{Amend, Amended, Book, Event, Refused, Resting};
+
+impl Book {
+    /// Changes a resting order. One that loses its place trades like a new order with the terms that it was placed
+    /// with (self-trade prevention, post-only, expiry) and under the same `max_makers` as [`Self::place`].
+    ///
+    /// # Errors
+    /// `UnknownOrEnded`, `NotOwner`, `ZeroQuantity`, `BelowFilled`, `WouldTake`, `LevelFull`: the order stays as it is.
+    pub fn amend(
+        &mut self,
+        amend: &Amend,
+        max_makers: u32,
+        events: &mut Vec<Event>,
+    ) -> Result<Amended, Refused> {
+        let slot = self.owned(amend.order_id, amend.user_id)?;
+        let order = *self.slab.get(slot);
+        let quantity = amend.quantity.unwrap_or(order.quantity);
+        let price = amend.price.unwrap_or(order.price);
+        if quantity == Lots::ZERO {
+            return Err(Refused::ZeroQuantity);
+        }
+        if quantity < order.filled {
+            return Err(Refused::BelowFilled);
+        }
+        if (quantity, price) == (order.quantity, order.price) {
+            return Ok(Amended::Unchanged);
+        }
+        let kept_place = price == order.price && quantity < order.quantity && quantity > order.filled;
+        let before = order.view();
+        let amended = Event::Amended { before, after: Resting { quantity, price, ..before }, kept_place };
+        if quantity == order.filled {
+            self.remove(slot);
+            events.push(amended);
+            return Ok(Amended::Filled);
+        }
+        if kept_place {
+            self.resize(slot, quantity, order.filled);
+            events.push(amended);
+            return Ok(Amended::KeptPlace);
+        }
+        let taker = taker(&order, quantity, price);
+        self.refuse_rest(&taker, order.post_only, self.without(&order, price))?;
+        events.push(amended);
+        self.requeue(slot, taker, price, max_makers, events);
+        Ok(Amended::Requeued)
+    }
+
+    /// All that rests on the order's side at `price`, without the order itself.
+    fn without(&self, order: &Order, price: Ticks) -> Lots {
+        let own = if price == order.price { order.left() } else { Lots::ZERO };
+        self.level(order.side, price).minus(own).expect("a level holds what its orders hold")
+    }
+
+    fn requeue(&mut self, slot: Slot, taker: Taker, price: Ticks, max_makers: u32, events: &mut Vec<Event>) {
+        let (order, expires_at) = self.remove(slot);
+        let rest = Rest::InBook { price, post_only: order.post_only, expires_at };
+        self.take(taker, rest, max_makers, events);
+    }
+}
+
+/// The order as it takes with its new terms.
+const fn taker(order: &Order, quantity: Lots, price: Ticks) -> Taker {
+    Taker {
+        id: order.id,
+        user: order.user,
+        side: order.side,
+        limit: Some(price),
+        quantity,
+        filled: order.filled,
+        self_trade_prevention: order.self_trade_prevention,
+    }
+}

@@ -1,0 +1,36 @@
+//! What is asked of the book.
+
+use fillstream_domain::book::{Lots, Pricing, SelfTradePrevention, Side, Ticks};
+use fillstream_domain::{OrderId, UserId};
+
+/// An order on its way into the book.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NewOrder {
+    /// The order. Refused when an order of this id rests.
+    pub order_id: OrderId,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// Buy or sell.
+    pub side: Side,
+    /// How much, from 1 lot.
+    pub quantity: Lots,
+    /// At what price and for how long. An expiry in the past is not noticed here: [`Book::expire`] runs first.
+    ///
+    /// [`Book::expire`]: crate::Book::expire
+    pub pricing: Pricing,
+    /// What happens when it takes and would trade with its own user's orders. It keeps this for later amends.
+    pub self_trade_prevention: SelfTradePrevention,
+}
+
+/// A change of a resting order. What is absent stays as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Amend {
+    /// The order.
+    pub order_id: OrderId,
+    /// Who asks.
+    pub user_id: UserId,
+    /// The new total, what is filled included.
+    pub quantity: Option<Lots>,
+    /// The new limit.
+    pub price: Option<Ticks>,
+}

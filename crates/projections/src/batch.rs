@@ -1,0 +1,35 @@
+//! Row changes of both sides.
+
+use crate::{market::MarketBatch, rows::RowBatch};
+
+/// Row changes of consecutive records, for one transaction.
+#[derive(Debug, Clone, Default)]
+pub struct Batch {
+    /// Of swap orders.
+    pub swaps: RowBatch,
+    /// Of book orders and markets.
+    pub market: MarketBatch,
+}
+
+impl Batch {
+    /// First and last sequence; nothing when the batch is empty.
+    #[must_use]
+    pub fn span(&self) -> Option<(u64, u64)> {
+        match (self.swaps.span(), self.market.span()) {
+            (Some(swaps), Some(market)) => Some((swaps.0.min(market.0), swaps.1.max(market.1))),
+            (swaps, market) => swaps.or(market),
+        }
+    }
+}
+
+impl From<RowBatch> for Batch {
+    fn from(swaps: RowBatch) -> Self {
+        Self { swaps, market: MarketBatch::default() }
+    }
+}
+
+impl From<MarketBatch> for Batch {
+    fn from(market: MarketBatch) -> Self {
+        Self { swaps: RowBatch::default(), market }
+    }
+}

@@ -1,0 +1,132 @@
+//! The messages of channels, as a socket reads them that has missed some.
+//!
+//! All of them are there only once the checkpoint has reached the position up to which they are asked for.
+
+use fillstream_domain::UserId;
+use fillstream_domain::book::Symbol;
+use fillstream_projections::market::{TradeRow, UserUpdateRow};
+use sqlx::any::AnyArguments;
+use sqlx::query::Query;
+use sqlx::{Any, AssertSqlSafe, Row};
+
+use crate::error::{StoreError, sql};
+use crate::market_read::number;
+use crate::market_sql::{TRADE, USER_UPDATE};
+use crate::read::READING;
+use crate::store::ReadStore;
+
+/// Sequence of a part and the message's index in it, ordered as a pair.
+pub type PlacePosition = (u64, u32);
+
+/// A channel of which the read model keeps all messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoredChannel<'a> {
+    /// Updates of a user's orders, of all markets or of one.
+    Orders(UserId, Option<&'a Symbol>),
+    /// Trades of all markets or of one.
+    Trades(Option<&'a Symbol>),
+}
+
+impl ReadStore {
+    /// What a user was told of all markets or of one, behind `after`, up to and with `up_to`: the first `limit`, in order.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn user_updates(
+        &self,
+        user: UserId,
+        symbol: Option<&Symbol>,
+        after: PlacePosition,
+        up_to: PlacePosition,
+        limit: u32,
+    ) -> Result<Vec<UserUpdateRow>, StoreError> {
+        let text = StoredChannel::Orders(user, symbol).select("*", "ORDER BY seq, place LIMIT $5");
+        self.rows(StoredChannel::Orders(user, symbol).bind(&text, after, up_to, limit), USER_UPDATE).await
+    }
+
+    /// Trades of all markets or of one, behind `after`, up to and with `up_to`: the first `limit`, in order.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn trades_after(
+        &self,
+        symbol: Option<&Symbol>,
+        after: PlacePosition,
+        up_to: PlacePosition,
+        limit: u32,
+    ) -> Result<Vec<TradeRow>, StoreError> {
+        let text = StoredChannel::Trades(symbol).select("*", "ORDER BY seq, place LIMIT $5");
+        self.rows(StoredChannel::Trades(symbol).bind(&text, after, up_to, limit), TRADE).await
+    }
+
+    /// Position of the channel's last message at or before `up_to`; nothing when there is none.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn channel_last(
+        &self,
+        channel: StoredChannel<'_>,
+        up_to: PlacePosition,
+    ) -> Result<Option<PlacePosition>, StoreError> {
+        let text = channel.select("seq, place", "ORDER BY seq DESC, place DESC LIMIT $5");
+        let row = channel.bind(&text, (0, 0), up_to, 1).fetch_optional(self.pool()).await;
+        let Some(row) = row.map_err(sql(READING))? else { return Ok(None) };
+        let seq: i64 = row.try_get(0).map_err(sql(READING))?;
+        let place: i64 = row.try_get(1).map_err(sql(READING))?;
+        Ok(Some((seq.cast_unsigned(), u32::try_from(place).expect("written by this crate from a u32"))))
+    }
+
+    /// How many messages the channel has behind `after`, up to and with `up_to`; `limit` when there are more.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn channel_count(
+        &self,
+        channel: StoredChannel<'_>,
+        after: PlacePosition,
+        up_to: PlacePosition,
+        limit: u32,
+    ) -> Result<u64, StoreError> {
+        let text = format!("SELECT COUNT(*) FROM ({}) AS counted", channel.select("seq", "LIMIT $5"));
+        let row = channel.bind(&text, after, up_to, limit).fetch_one(self.pool()).await;
+        let count: i64 = row.and_then(|row| row.try_get(0)).map_err(sql(READING))?;
+        Ok(count.cast_unsigned())
+    }
+}
+
+impl StoredChannel<'_> {
+    /// `$1, $2` the position before, `$3, $4` the last one, `$5` the limit, behind them the channel's own.
+    fn select(self, columns: &str, rest: &str) -> String {
+        let (view, own) = match self {
+            Self::Orders(_, None) => ("user_updates", "user_id = $6"),
+            Self::Orders(_, Some(_)) => ("user_updates", "user_id = $6 AND symbol = $7"),
+            Self::Trades(None) => ("trades", "true"),
+            Self::Trades(Some(_)) => ("trades", "symbol = $6"),
+        };
+        format!(
+            "SELECT {columns} FROM {view} \
+             WHERE (seq, place) > ($1, $2) AND (seq, place) <= ($3, $4) AND {own} {rest}"
+        )
+    }
+
+    fn bind(
+        self,
+        text: &str,
+        after: PlacePosition,
+        up_to: PlacePosition,
+        limit: u32,
+    ) -> Query<'static, Any, AnyArguments> {
+        let (user, symbol) = match self {
+            Self::Orders(user, symbol) => (Some(user), symbol),
+            Self::Trades(symbol) => (None, symbol),
+        };
+        let mut query = sqlx::query(AssertSqlSafe(text.to_owned()));
+        for (seq, index) in [after, up_to] {
+            query = query.bind(number(seq)).bind(i64::from(index));
+        }
+        query = query.bind(i64::from(limit));
+        let own =
+            user.map(|user| user.to_string()).into_iter().chain(symbol.map(|symbol| symbol.to_string()));
+        own.fold(query, Query::bind)
+    }
+}

@@ -1,0 +1,166 @@
+//! Rows of the market's side out of the live generation.
+
+use std::cmp::Reverse;
+
+use fillstream_domain::book::{BookStatus, Side, Symbol};
+use fillstream_domain::{OrderId, UserId};
+use fillstream_projections::market::{BookOrderRow, LevelRow, MarketRow, TradeRow};
+use serde::de::DeserializeOwned;
+use sqlx::any::{AnyArguments, AnyRow};
+use sqlx::query::Query;
+use sqlx::{Any, AnyConnection, AssertSqlSafe};
+
+use crate::error::{StoreError, sql};
+use crate::market_channels::PlacePosition;
+use crate::market_sql::{BOOK_ORDER, LEVEL, MARKET, TRADE};
+use crate::read::{READING, all, decode};
+use crate::sql::Columns;
+use crate::store::{Checkpoint, ReadStore, read_checkpoint};
+
+/// All markets with their books, at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Books {
+    /// The moment; nothing before the first event.
+    pub checkpoint: Option<Checkpoint>,
+    /// By symbol, each with its levels, bids then asks, best first.
+    pub markets: Vec<(MarketRow, Vec<LevelRow>)>,
+}
+
+impl ReadStore {
+    /// The order's row; nothing when it is not in the read model (yet).
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn book_order(&self, order: OrderId) -> Result<Option<BookOrderRow>, StoreError> {
+        let query = sqlx::query("SELECT * FROM book_orders WHERE order_id = $1").bind(order.to_string());
+        Ok(self.rows(query, BOOK_ORDER).await?.pop())
+    }
+
+    /// A user's orders, newest first: those placed before the sequence `before`, at most `limit` of them.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn book_orders(
+        &self,
+        user: UserId,
+        symbol: Option<&Symbol>,
+        status: Option<BookStatus>,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<BookOrderRow>, StoreError> {
+        let mut text = "SELECT * FROM book_orders WHERE user_id = $1 AND placed_seq < $2".to_owned();
+        if let Some(status) = status {
+            // Not a parameter: the index of open orders serves this word only.
+            text += &format!(" AND status = '{status}'");
+        }
+        if symbol.is_some() {
+            text += " AND symbol = $4";
+        }
+        text += " ORDER BY placed_seq DESC LIMIT $3";
+        let query = sqlx::query(AssertSqlSafe(text))
+            .bind(user.to_string())
+            .bind(before.map_or(i64::MAX, number))
+            .bind(i64::from(limit));
+        let query = match symbol {
+            Some(symbol) => query.bind(symbol.to_string()),
+            None => query,
+        };
+        self.rows(query, BOOK_ORDER).await
+    }
+
+    /// A market's trades, newest first: those before the position `before`, at most `limit` of them.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn trades(
+        &self,
+        symbol: &Symbol,
+        before: Option<PlacePosition>,
+        limit: u32,
+    ) -> Result<Vec<TradeRow>, StoreError> {
+        const NEWEST: &str = "SELECT * FROM trades WHERE symbol = $1 AND (seq, place) < ($2, $3) \
+                              ORDER BY seq DESC, place DESC LIMIT $4";
+        let (seq, place) = before.map_or((i64::MAX, 0), |(seq, place)| (number(seq), i64::from(place)));
+        let query = sqlx::query(NEWEST).bind(symbol.to_string()).bind(seq).bind(place);
+        self.rows(query.bind(i64::from(limit)), TRADE).await
+    }
+
+    /// All markets that a matcher has committed to, by symbol.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn markets(&self) -> Result<Vec<MarketRow>, StoreError> {
+        self.rows(sqlx::query("SELECT * FROM markets ORDER BY symbol"), MARKET).await
+    }
+
+    /// A market with its levels, bids then asks, best first, as of one moment; nothing when no matcher has committed to it
+    /// (yet).
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn book(&self, symbol: &Symbol) -> Result<Option<(MarketRow, Vec<LevelRow>)>, StoreError> {
+        let mut connection = self.pool().acquire().await.map_err(sql(READING))?;
+        let mut tx = self.snapshot(&mut connection).await?;
+        let book = books(&mut tx, Some(symbol)).await?.pop();
+        tx.rollback().await.map_err(sql(READING))?;
+        Ok(book)
+    }
+
+    /// All markets with their books and the checkpoint, as of one moment.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn books(&self) -> Result<Books, StoreError> {
+        let mut connection = self.pool().acquire().await.map_err(sql(READING))?;
+        let mut tx = self.snapshot(&mut connection).await?;
+        let checkpoint = read_checkpoint(&mut tx).await?;
+        let markets = books(&mut tx, None).await?;
+        tx.rollback().await.map_err(sql(READING))?;
+        Ok(Books { checkpoint, markets })
+    }
+
+    pub(crate) async fn rows<T: DeserializeOwned>(
+        &self,
+        query: Query<'_, Any, AnyArguments>,
+        columns: &Columns,
+    ) -> Result<Vec<T>, StoreError> {
+        let rows: Vec<AnyRow> = query.fetch_all(self.pool()).await.map_err(sql(READING))?;
+        rows.iter().map(|row| decode(columns, row)).collect()
+    }
+}
+
+/// By symbol, each with its levels, bids then asks, best first; of one market, or of all.
+pub(crate) async fn books(
+    connection: &mut AnyConnection,
+    symbol: Option<&Symbol>,
+) -> Result<Vec<(MarketRow, Vec<LevelRow>)>, StoreError> {
+    const ALL: (&str, &str) = ("SELECT * FROM markets ORDER BY symbol", "SELECT * FROM levels");
+    const ONE: (&str, &str) =
+        ("SELECT * FROM markets WHERE symbol = $1", "SELECT * FROM levels WHERE symbol = $1");
+    let (markets, levels) = match symbol {
+        Some(symbol) => (sqlx::query(ONE.0).bind(symbol.as_str()), sqlx::query(ONE.1).bind(symbol.as_str())),
+        None => (sqlx::query(ALL.0), sqlx::query(ALL.1)),
+    };
+    let markets: Vec<MarketRow> = all(connection, markets, MARKET).await?;
+    let mut levels: Vec<LevelRow> = all(connection, levels, LEVEL).await?;
+    // Prices are texts in the database, whose order is not that of numbers.
+    levels.sort_by(|a, b| a.symbol.cmp(&b.symbol).then_with(|| best_first(a).cmp(&best_first(b))));
+    let mut levels = levels.into_iter().peekable();
+    let with_levels = markets.into_iter().map(|market| {
+        let own = std::iter::from_fn(|| levels.next_if(|level| level.symbol == market.symbol)).collect();
+        (market, own)
+    });
+    Ok(with_levels.collect())
+}
+
+fn best_first(level: &LevelRow) -> impl Ord {
+    match level.side {
+        Side::Buy => (level.side, Some(Reverse(level.price)), None),
+        Side::Sell => (level.side, None, Some(level.price)),
+    }
+}
+
+/// A sequence as the databases count.
+pub(crate) fn number(seq: u64) -> i64 {
+    i64::try_from(seq).unwrap_or(i64::MAX)
+}

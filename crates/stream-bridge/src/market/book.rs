@@ -1,0 +1,70 @@
+//! A market's book as its sockets see it, with the positions at which its two channels stand.
+
+use axum::extract::ws::Utf8Bytes;
+use fillstream_domain::{Timestamp, book::Commit};
+use fillstream_projections::market::{BookFeed, BookMessages, DepthSnapshot, OrderbookUpdate};
+use parking_lot::Mutex;
+
+use crate::{
+    market::{
+        channel::{MarketChannel, MarketStream},
+        frame,
+    },
+    token::Position,
+};
+
+/// See the module's first line.
+pub(crate) struct MarketBook(Mutex<State>);
+
+struct State {
+    feed: BookFeed,
+    /// The book told anew on each channel as it stands, once somebody wanted it.
+    orderbook: Option<Utf8Bytes>,
+    depth: Option<Utf8Bytes>,
+}
+
+impl MarketBook {
+    pub(crate) const fn new(feed: BookFeed) -> Self {
+        Self(Mutex::new(State { feed, orderbook: None, depth: None }))
+    }
+
+    /// Takes in a part of a complete commit: what it tells, the book having moved already.
+    pub(crate) fn take_in(&self, seq: u64, part: &Commit) -> BookMessages {
+        let mut state = self.0.lock();
+        (state.orderbook, state.depth) = (None, None);
+        state.feed.take(seq, part)
+    }
+
+    /// The book as it stands, as a channel of it shows it, at the position from which the channel goes on. `now` is told
+    /// as its time when no input has ever come.
+    pub(crate) fn snapshot(
+        &self,
+        channel: &MarketChannel,
+        incarnation: u64,
+        now: Timestamp,
+    ) -> (Position, Utf8Bytes) {
+        let State { feed, orderbook, depth } = &mut *self.0.lock();
+        let at = |(seq, index)| Position { seq, index };
+        let time = |market_time: Timestamp| if market_time.unix_ms() == 0 { now } else { market_time };
+        match channel.stream() {
+            MarketStream::Depth => {
+                let at = at(feed.depth_position());
+                let encode = || {
+                    let body = feed.depth();
+                    let body = DepthSnapshot { timestamp: time(body.timestamp), ..body };
+                    frame::snapshot(channel, incarnation, at, frame::to_text(&body)).into()
+                };
+                (at, depth.get_or_insert_with(encode).clone())
+            }
+            MarketStream::Orders | MarketStream::Trades | MarketStream::Orderbook => {
+                let at = at(feed.top_position());
+                let encode = || {
+                    let body = feed.top();
+                    let body = OrderbookUpdate { timestamp: time(body.timestamp), ..body };
+                    frame::snapshot(channel, incarnation, at, frame::to_text(&body)).into()
+                };
+                (at, orderbook.get_or_insert_with(encode).clone())
+            }
+        }
+    }
+}

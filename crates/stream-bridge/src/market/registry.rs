@@ -1,0 +1,250 @@
+//! All channels of the market in this process: what a commit is handed out to, and where sockets find their place.
+//!
+//! ```text
+//!  record ─▶ Parts (held back until `last`) ─▶ whole commit ─▶ books ─▶ messages
+//!                                                                        │ registry's lock: whose channels are there
+//!                                                                        ▼
+//!            socket ─▶ seat (registry's lock: a place, and how far the tail was) ─▶ feed ◀─ told, woken
+//! ```
+//! Looking up the channels of a commit and moving `position` behind it is one step, and so is finding a channel and
+//! reading `position`: a channel that begins at `position` is told everything behind it.
+//! Nobody awaits under a lock, or takes a second one.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::Ordering},
+};
+
+use fillstream_domain::{
+    UserId,
+    book::{Commit, Symbol},
+};
+use fillstream_projections::market::{BookFeed, Message, messages};
+use parking_lot::Mutex;
+
+use crate::{
+    hub::Hub,
+    market::{
+        book::MarketBook,
+        channel::MarketChannel,
+        feed::{Feed, Seat},
+        history::{HistoryError, MarketHistory},
+        ring::{Body, Told},
+    },
+    token::Position,
+};
+
+/// See the module's first line.
+pub(crate) struct Markets {
+    pub(crate) history: Arc<dyn MarketHistory>,
+    registry: Mutex<Registry>,
+    /// Up to where the store was last found to hold everything. Held by the one that asks.
+    stored: tokio::sync::Mutex<u64>,
+}
+
+struct Registry {
+    /// Everything up to here has found its channels.
+    position: u64,
+    trades: Arc<Feed>,
+    markets: HashMap<Symbol, Market>,
+    /// Channels of users whose orders somebody watches.
+    users: HashMap<UserId, Vec<Arc<Feed>>>,
+}
+
+/// A channel and what it is told.
+type Delivery = (Arc<Feed>, Vec<Told>);
+
+/// The channels of one market.
+#[derive(Clone)]
+struct Market {
+    book: Arc<MarketBook>,
+    trades: Arc<Feed>,
+    orderbook: Arc<Feed>,
+    depth: Arc<Feed>,
+}
+
+impl Market {
+    /// A market whose book stands so after `checkpoint`, and whose last trade was at `trades`.
+    fn new(symbol: Symbol, feed: BookFeed, checkpoint: u64, trades: Position) -> Self {
+        let at = |(seq, index)| Some(Position { seq, index });
+        let (top, depth) = (at(feed.top_position()), at(feed.depth_position()));
+        let trades = Feed::new(MarketChannel::Trades(Some(symbol.clone())), checkpoint, Some(trades));
+        Self {
+            book: Arc::new(MarketBook::new(feed)),
+            trades,
+            orderbook: Feed::new(MarketChannel::Orderbook(symbol.clone()), checkpoint, top),
+            depth: Feed::new(MarketChannel::Depth(symbol), checkpoint, depth),
+        }
+    }
+}
+
+impl Markets {
+    pub(crate) fn new(history: Arc<dyn MarketHistory>) -> Arc<Self> {
+        let registry = Registry {
+            position: 0,
+            trades: Feed::new(MarketChannel::Trades(None), 0, None),
+            markets: HashMap::new(),
+            users: HashMap::new(),
+        };
+        let stored = tokio::sync::Mutex::new(0);
+        Arc::new(Self { history, registry: Mutex::new(registry), stored })
+    }
+
+    /// Loads the books as they stand at the store's checkpoint, behind which the tail is to begin.
+    ///
+    /// # Errors
+    /// When the store cannot be asked.
+    pub(crate) async fn load(&self) -> Result<u64, HistoryError> {
+        let books = self.history.books().await?;
+        let up_to = Position::after_all_of(books.checkpoint);
+        let last = async |channel: MarketChannel| self.history.last(&channel, up_to).await;
+        let trades = last(MarketChannel::Trades(None)).await?.unwrap_or(Position::START);
+        let mut markets = HashMap::new();
+        for (symbol, book) in books.books {
+            let trades = last(MarketChannel::Trades(Some(symbol.clone()))).await?.unwrap_or(Position::START);
+            let market = Market::new(symbol.clone(), book, books.checkpoint, trades);
+            markets.insert(symbol, market);
+        }
+        let trades = Feed::new(MarketChannel::Trades(None), books.checkpoint, Some(trades));
+        *self.registry.lock() =
+            Registry { position: books.checkpoint, trades, markets, users: HashMap::new() };
+        Ok(books.checkpoint)
+    }
+
+    /// Whether the store holds everything up to `seq`.
+    ///
+    /// # Errors
+    /// When the store cannot be asked.
+    pub(crate) async fn stores(&self, seq: u64) -> Result<bool, HistoryError> {
+        let mut stored = self.stored.lock().await;
+        if *stored < seq {
+            *stored = self.history.checkpoint().await?;
+        }
+        Ok(*stored >= seq)
+    }
+
+    /// Hands out a whole commit.
+    pub(crate) fn take_in(&self, parts: &[(u64, Commit)]) {
+        let Some((position, Commit { symbol, .. })) = parts.last() else { return };
+        let market = self.market_of(symbol);
+        let (mut orderbook, mut depth, mut trades) = (Vec::new(), Vec::new(), Vec::new());
+        let mut orders: HashMap<UserId, Vec<Told>> = HashMap::new();
+        for (seq, part) in parts {
+            let book = market.book.take_in(*seq, part);
+            orderbook.extend(book.tops.into_iter().map(|message| told(message, Body::Orderbook)));
+            depth.extend(book.depths.into_iter().map(|message| told(message, Body::Depth)));
+            let messages = messages(*seq, part);
+            let trade = |body| Body::Trade(Arc::new(body));
+            trades.extend(messages.trades.into_iter().map(|message| told(message, trade)));
+            for message in messages.orders {
+                let user = message.body.user_id;
+                let order = |body| Body::Order(Arc::new(body));
+                orders.entry(user).or_default().push(told(message, order));
+            }
+        }
+        let (all_trades, users) = self.channels_of(orders, symbol, *position);
+        for (feed, told) in users {
+            feed.tell(told);
+        }
+        all_trades.tell(trades.iter().cloned());
+        market.trades.tell(trades);
+        market.orderbook.tell(orderbook);
+        market.depth.tell(depth);
+    }
+
+    /// The channel of all trades, and those of users that are watched, each with its messages; behind this, channels
+    /// begin at `position`.
+    fn channels_of(
+        &self,
+        mut orders: HashMap<UserId, Vec<Told>>,
+        symbol: &Symbol,
+        position: u64,
+    ) -> (Arc<Feed>, Vec<Delivery>) {
+        let mut registry = self.registry.lock();
+        registry.position = position;
+        orders.retain(|user, _| registry.users.contains_key(user));
+        let mut found = Vec::new();
+        for (user, told) in orders {
+            for feed in registry.users.get(&user).into_iter().flatten() {
+                if feed.channel.symbol().is_none_or(|of| of == symbol) {
+                    found.push((Arc::clone(feed), told.clone()));
+                }
+            }
+        }
+        (Arc::clone(&registry.trades), found)
+    }
+
+    /// The market; a new one begins empty with its first commit.
+    fn market_of(&self, symbol: &Symbol) -> Market {
+        let mut registry = self.registry.lock();
+        let position = registry.position;
+        let begin = || Market::new(symbol.clone(), BookFeed::new(symbol.clone()), position, Position::START);
+        registry.markets.entry(symbol.clone()).or_insert_with(begin).clone()
+    }
+
+    /// A place on a channel; nothing when its market is not known. A user's channel begins with its first socket.
+    pub(crate) fn watch(self: &Arc<Self>, hub: &Arc<Hub>, channel: &MarketChannel) -> Option<Seat> {
+        let mut registry = self.registry.lock();
+        let market = match channel.symbol() {
+            Some(symbol) => Some(registry.markets.get(symbol)?.clone()),
+            None => None,
+        };
+        let mut book = None;
+        let feed = match (channel, market) {
+            (MarketChannel::Orders(user, _), _) => registry.user(*user, channel),
+            (MarketChannel::Trades(_), Some(market)) => market.trades,
+            (MarketChannel::Trades(_), None) => Arc::clone(&registry.trades),
+            (MarketChannel::Orderbook(_), market) => {
+                let market = market?;
+                book = Some(market.book);
+                market.orderbook
+            }
+            (MarketChannel::Depth(_), market) => {
+                let market = market?;
+                book = Some(market.book);
+                market.depth
+            }
+        };
+        feed.sockets.fetch_add(1, Ordering::Relaxed);
+        Some(Seat { hub: Arc::clone(hub), markets: Arc::clone(self), feed, book })
+    }
+
+    /// A socket leaves its place. A user's channel goes with its last socket.
+    pub(crate) fn leave(&self, feed: &Arc<Feed>) {
+        let mut registry = self.registry.lock();
+        if feed.sockets.fetch_sub(1, Ordering::Relaxed) > 1 {
+            return;
+        }
+        if let MarketChannel::Orders(user, _) = &feed.channel
+            && let Some(feeds) = registry.users.get_mut(user)
+        {
+            feeds.retain(|kept| !Arc::ptr_eq(kept, feed));
+            if feeds.is_empty() {
+                registry.users.remove(user);
+            }
+        }
+    }
+
+    /// Negative control: as if everything up to there had found its channels.
+    #[cfg(test)]
+    pub(crate) fn pretend_position(&self, seq: u64) {
+        self.registry.lock().position = seq;
+    }
+}
+
+impl Registry {
+    fn user(&mut self, user: UserId, channel: &MarketChannel) -> Arc<Feed> {
+        let feeds = self.users.entry(user).or_default();
+        if let Some(feed) = feeds.iter().find(|feed| feed.channel == *channel) {
+            return Arc::clone(feed);
+        }
+        let feed = Feed::new(channel.clone(), self.position, None);
+        feeds.push(Arc::clone(&feed));
+        feed
+    }
+}
+
+fn told<T>(message: Message<T>, body: impl FnOnce(T) -> Body) -> Told {
+    let at = Position { seq: message.seq, index: message.index };
+    Told { at, last: message.last, body: body(message.body) }
+}

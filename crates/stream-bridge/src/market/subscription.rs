@@ -1,0 +1,87 @@
+//! A socket's place on one channel, and how it keeps up.
+
+use std::pin::Pin;
+
+use axum::extract::ws::Utf8Bytes;
+use tokio::sync::watch;
+
+use crate::{counters::Held, market::feed::Seat, token::Position};
+
+/// One subscription of a socket; its number is unique on the socket.
+pub(crate) type Number = u64;
+
+/// See the module's first line.
+pub(crate) struct Subscription {
+    pub(crate) number: Number,
+    pub(crate) seat: Seat,
+    /// The position of the last message sent: the resume token, the dedupe and the gap detector in one.
+    pub(crate) gate: Position,
+    pub(crate) pace: Pace,
+    /// The channel's events when the client was last known to wait for more: what had come by then in one burst is not
+    /// held against it.
+    pub(crate) seen: Option<u64>,
+    /// Hears of news; nothing while the socket waits for it.
+    pub(crate) ear: Option<watch::Receiver<()>>,
+    /// Counts the subscription until it is gone.
+    pub(crate) _held: Held,
+}
+
+/// How a client keeps up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// It gets what comes, as it comes.
+    Steady,
+    /// It gets what it has missed before it came, up to there.
+    Resuming { until: Position },
+    /// It was told `fell_behind`, and is being brought up to there.
+    CatchingUp { head: Position, rounds: u32 },
+}
+
+/// What a subscription is to be sent next.
+pub(crate) struct Next {
+    pub(crate) frames: Vec<(Position, Utf8Bytes)>,
+    /// Events behind the gate that count against the client.
+    pub(crate) behind: u64,
+    /// The channel does not keep what is behind the gate up to here.
+    pub(crate) forgotten: Option<Position>,
+    pub(crate) head: Position,
+}
+
+/// Done when a subscription's channel has news.
+pub(crate) type Bell = Pin<Box<dyn Future<Output = (Number, watch::Receiver<()>)> + Send>>;
+
+impl Subscription {
+    /// A look at the channel, `max` frames at most.
+    pub(crate) fn next(&mut self, max: usize) -> Next {
+        let incarnation = self.seat.hub.log.incarnation();
+        let mut ring = self.seat.feed.ring.lock();
+        let seen = *self.seen.get_or_insert(ring.events());
+        Next {
+            behind: ring.events_behind(self.gate, seen),
+            forgotten: ring.forgotten(self.gate),
+            head: ring.end().unwrap_or(self.gate),
+            frames: ring.frames_behind(&self.seat.feed.channel, incarnation, self.gate, max),
+        }
+    }
+
+    /// There is something behind the gate.
+    pub(crate) fn lags(&self) -> bool {
+        self.seat.feed.ring.lock().end().is_some_and(|end| self.gate < end)
+    }
+
+    /// Waits for news from now on; nothing when it does already.
+    pub(crate) fn rest(&mut self) -> Option<Bell> {
+        self.seen = None;
+        let (number, mut ear) = (self.number, self.ear.take()?);
+        Some(Box::pin(async move {
+            // The sender is in the seat; when that goes, nobody asks for this any more.
+            let _ = ear.changed().await;
+            (number, ear)
+        }))
+    }
+
+    /// The resume token.
+    pub(crate) fn token(&self) -> String {
+        self.seat.feed.channel.token(self.seat.hub.log.incarnation(), self.gate)
+    }
+}

@@ -1,0 +1,158 @@
+//! A read store that is told from the log whenever it is asked, up to a checkpoint that tests may hold back.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use fillstream_domain::book::{Commit, Parts, PartsStep, Symbol};
+use fillstream_event_log::{EventLog, MemoryLog};
+use fillstream_projections::market::{BookFeed, messages};
+use fillstream_stream_bridge::{Body, Books, HistoryError, MarketChannel, MarketHistory, Position, Told};
+use parking_lot::Mutex;
+
+#[derive(Clone)]
+pub(crate) struct Stored {
+    log: MemoryLog,
+    /// Nothing behind this is stored yet.
+    held_at: Arc<AtomicU64>,
+    /// Negative control: claims to hold everything.
+    claims_all: bool,
+    /// Pages that were read.
+    pub(crate) pages: Arc<AtomicUsize>,
+    read: Arc<Mutex<Read>>,
+}
+
+/// What was read of the log so far.
+#[derive(Default)]
+struct Read {
+    last: u64,
+    parts: HashMap<Symbol, Parts>,
+    whole: Vec<Vec<(u64, Commit)>>,
+}
+
+impl Stored {
+    pub(crate) fn new(log: MemoryLog) -> Self {
+        let held_at = Arc::new(AtomicU64::new(u64::MAX));
+        Self { log, held_at, claims_all: false, pages: Arc::default(), read: Arc::default() }
+    }
+
+    #[allow(dead_code, reason = "one of the two suites that have this file uses it")]
+    pub(crate) fn claiming_all(self) -> Self {
+        Self { claims_all: true, ..self }
+    }
+
+    /// Nothing behind this sequence is stored from now on.
+    pub(crate) fn hold_at(&self, seq: u64) {
+        self.held_at.store(seq, Ordering::Relaxed);
+    }
+
+    /// All whole commits up to the checkpoint.
+    async fn commits(&self) -> (u64, Vec<Vec<(u64, Commit)>>) {
+        let from = self.read.lock().last + 1;
+        let mut tail = self.log.follow(from, None).await.unwrap();
+        let records = if tail.behind() == 0 { Vec::new() } else { tail.next(usize::MAX).await.unwrap() };
+        let mut read = self.read.lock();
+        for record in records {
+            if record.seq <= read.last {
+                continue;
+            }
+            read.last = record.seq;
+            let Ok(commit) = Commit::decode(&record.payload) else { continue };
+            let parts = read.parts.entry(commit.symbol.clone()).or_default();
+            if let PartsStep::Complete(parts) = parts.push(record.seq, commit).0 {
+                read.whole.push(parts);
+            }
+        }
+        let mut checkpoint = read.last.min(self.held_at.load(Ordering::Relaxed));
+        let held = read.parts.values().filter_map(Parts::held_from);
+        let begun = read.whole.iter().filter(|parts| parts[parts.len() - 1].0 > checkpoint);
+        let before = begun.map(|parts| parts[0].0 - 1).chain(held).min();
+        checkpoint = checkpoint.min(before.unwrap_or(checkpoint));
+        let stored = read.whole.iter().filter(|parts| parts[0].0 <= checkpoint).cloned().collect();
+        (checkpoint, stored)
+    }
+
+    /// All messages of a channel that are stored.
+    pub(crate) async fn channel(&self, channel: &MarketChannel) -> Vec<Told> {
+        let mut all = Vec::new();
+        for (seq, part) in self.commits().await.1.iter().flatten() {
+            if channel.symbol().is_some_and(|symbol| *symbol != part.symbol) {
+                continue;
+            }
+            let told = messages(*seq, part);
+            let at = |index| Position { seq: *seq, index };
+            match channel {
+                MarketChannel::Orders(user, _) => {
+                    all.extend(told.orders.into_iter().filter(|message| message.body.user_id == *user).map(
+                        |message| Told {
+                            at: at(message.index),
+                            last: message.last,
+                            body: Body::Stored(serde_json::to_string(&message.body).unwrap()),
+                        },
+                    ));
+                }
+                MarketChannel::Trades(_) => all.extend(told.trades.into_iter().map(|message| Told {
+                    at: at(message.index),
+                    last: message.last,
+                    body: Body::Trade(Arc::new(message.body)),
+                })),
+                MarketChannel::Orderbook(_) | MarketChannel::Depth(_) => panic!("books have no history"),
+            }
+        }
+        all
+    }
+}
+
+#[async_trait]
+impl MarketHistory for Stored {
+    async fn books(&self) -> Result<Books, HistoryError> {
+        let (checkpoint, commits) = self.commits().await;
+        let mut books = BTreeMap::new();
+        for (seq, part) in commits.iter().flatten() {
+            let symbol = part.symbol.clone();
+            books.entry(symbol.clone()).or_insert_with(|| BookFeed::new(symbol)).take(*seq, part);
+        }
+        Ok(Books { checkpoint, books: books.into_iter().collect() })
+    }
+
+    async fn checkpoint(&self) -> Result<u64, HistoryError> {
+        Ok(if self.claims_all { u64::MAX } else { self.commits().await.0 })
+    }
+
+    async fn last(&self, channel: &MarketChannel, up_to: Position) -> Result<Option<Position>, HistoryError> {
+        let told = self.channel(channel).await;
+        Ok(told.iter().map(|told| told.at).rfind(|at| *at <= up_to))
+    }
+
+    async fn page(
+        &self,
+        channel: &MarketChannel,
+        after: Position,
+        up_to: Position,
+        limit: usize,
+    ) -> Result<Vec<Told>, HistoryError> {
+        self.pages.fetch_add(1, Ordering::Relaxed);
+        let told = self.channel(channel).await.into_iter();
+        Ok(told.filter(|told| told.at > after && told.at <= up_to).take(limit).collect())
+    }
+
+    async fn count(
+        &self,
+        channel: &MarketChannel,
+        after: Position,
+        up_to: Position,
+        limit: usize,
+    ) -> Result<usize, HistoryError> {
+        let told = self.channel(channel).await;
+        Ok(told.iter().filter(|told| told.at > after && told.at <= up_to).count().min(limit))
+    }
+
+    fn cursor(&self, _: &MarketChannel, up_to: Position) -> Option<String> {
+        Some(format!("before-{}-{}", up_to.seq, up_to.index))
+    }
+}
