@@ -54,7 +54,7 @@ async fn commit(log: JetStreamLog, messages: usize) {
         let inputs = tail.next(1000).await.expect("the tail goes on");
         let mut payload = String::new();
         for input in &inputs {
-            write!(payload, "{} {filler}\n", input.seq).expect("a String takes everything");
+            writeln!(payload, "{} {filler}", input.seq).expect("a String takes everything");
         }
         last = log.append(record(market_commits(&symbol), last, payload)).await.expect("the fence holds");
         done += inputs.len();
@@ -63,8 +63,7 @@ async fn commit(log: JetStreamLog, messages: usize) {
 
 /// When the commit of each input was heard.
 async fn listen(log: JetStreamLog, messages: usize) -> HashMap<u64, Instant> {
-    let mut tail =
-        log.follow(1, Some(&market_commits(&symbol()))).await.expect("the stream can be followed");
+    let mut tail = log.follow(1, Some(&market_commits(&symbol()))).await.expect("the stream can be followed");
     let mut heard = HashMap::new();
     while heard.len() < messages {
         for commit in tail.next(1000).await.expect("the tail goes on") {

@@ -6,8 +6,10 @@ use tokio::time::{Instant, sleep_until};
 
 /// Things per second, over all lanes.
 pub(crate) const PER_SECOND: usize = 1000;
-/// Lanes side by side: each has a turn every 100 ms, so that it is hardly ever still busy when its turn comes.
+/// Lanes side by side.
 pub(crate) const LANES: usize = 100;
+/// Between two turns of a lane: long, so that it is hardly ever still busy when its turn comes.
+const PERIOD: Duration = Duration::from_millis((1000 * LANES / PER_SECOND) as u64);
 /// A lane that is later than the timer's own slack has been kept waiting, and its time counts from when it was due.
 const LATE: Duration = Duration::from_millis(5);
 
@@ -19,19 +21,15 @@ pub(crate) struct Lane {
 impl Lane {
     /// `number` from 0, `start` the same for all lanes.
     pub(crate) fn new(number: usize, start: Instant) -> Self {
-        Self { due: start + between_turns() * u32::try_from(number).unwrap_or(u32::MAX) / LANES as u32 }
+        Self { due: start + Duration::from_millis((1000 * number / PER_SECOND) as u64) }
     }
 
     /// Waits for the next turn; from when its time counts.
     pub(crate) async fn turn(&mut self) -> Instant {
         let due = self.due;
-        self.due += between_turns();
+        self.due += PERIOD;
         sleep_until(due).await;
         let now = Instant::now();
         if now - due > LATE { due } else { now }
     }
-}
-
-fn between_turns() -> Duration {
-    Duration::from_secs(1) * LANES as u32 / PER_SECOND as u32
 }

@@ -92,7 +92,13 @@ async fn folded(log: &JetStreamLog, events: u64) -> f64 {
             let Some(subject) = SwapSubject::parse(&record.subject) else { continue };
             match SwapEvent::decode(&record.payload).expect("a stored event can be read") {
                 SwapEvent::Placed(placed) => drop(orders.insert(subject.order(), SwapOrder::new(placed))),
-                event => orders
+                event @ (SwapEvent::RoutingStarted(_)
+                | SwapEvent::Routed(_)
+                | SwapEvent::Prepared(_)
+                | SwapEvent::RetryScheduled(_)
+                | SwapEvent::ReviewNeeded(_)
+                | SwapEvent::Confirmed(_)
+                | SwapEvent::Failed(_)) => orders
                     .get_mut(&subject.order())
                     .expect("placed first")
                     .apply(event)

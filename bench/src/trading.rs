@@ -32,9 +32,10 @@ const BATCH: usize = 500;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) async fn run(size: Size) {
-    for (sync, name, orders) in
-        [(SyncMode::Always, "durable (fsync)", 40_000), (SyncMode::OsBuffer, "server's default sync", 100_000)]
-    {
+    for (sync, name, orders) in [
+        (SyncMode::Always, "durable (fsync)", 40_000),
+        (SyncMode::OsBuffer, "server's default sync", 100_000),
+    ] {
         let orders = size.of(orders);
         heading(&format!("Book orders per second, HTTP to trades on a socket, {name}, {orders} orders"));
         let ceiling = bare_log(sync, orders, events::book_placed).await;
@@ -181,4 +182,20 @@ async fn latency(sync: SyncMode, turns: usize) -> Latency {
         latency.trades.extend(takers.get(&order).map(|heard| *heard - from));
     }
     latency
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn orders_go_in_and_trades_come_out() {
+        for (clients, batch) in [(2, 1), (2, 10)] {
+            assert!(orders_per_second(SyncMode::OsBuffer, 40, clients, batch).await > 0.0);
+        }
+        let Latency { posts, trades } = latency(SyncMode::OsBuffer, 1).await;
+        assert_eq!((posts.len(), trades.len()), (LANES, LANES / 2));
+        assert_eq!(floor(SyncMode::OsBuffer, 1).await.len(), LANES);
+        assert!(bare_log(SyncMode::OsBuffer, 100, events::book_placed).await > 0.0);
+    }
 }

@@ -75,8 +75,9 @@ impl World {
     }
 }
 
-/// The release binary that `cargo xtask bench` has built.
+/// The binary that was built with the bench, beside it; a test of the bench lies one directory deeper.
 fn binary() -> PathBuf {
     let bench = std::env::current_exe().expect("a program knows its own path");
-    bench.with_file_name("fillstream")
+    let mut places = bench.ancestors().skip(1).take(2).map(|directory| directory.join("fillstream"));
+    places.find(|path| path.is_file()).expect("`cargo xtask bench` builds the binary")
 }

@@ -32,17 +32,23 @@ const STRETCH: usize = 250_000;
 const WARM_UP: usize = 10;
 /// Stretches in which allocations are counted.
 const COUNTED: usize = 4;
+/// Millions of operations per second, over all stretches and in the best one; nanoseconds; bytes that the book has asked
+/// the allocator for, per resting order; allocations per operation once warm.
+const COLUMNS: &str = "   M op/s     best   p50/p99/p99.9 ns  B/order allocs/op";
 
 pub(crate) fn run(size: Size) {
     let operations = size.of(5_000_000);
     row("clock, two readings in a row (in every p50/p99/p99.9 below)", &format!("{} ns", clock()));
     for resting in [2_000, 100_000] {
-        heading(&format!("The book alone, one thread: {operations} operations, about {resting} resting orders"));
+        heading(&format!(
+            "The book alone, one thread: {operations} operations, about {resting} resting orders"
+        ));
         one_piece(resting, operations / 5);
         let mut figures: Vec<Figures> = books().iter().map(|book| Figures::of(&**book)).collect();
         throughput(resting, operations, &mut figures);
         latency(resting, operations, &mut figures);
         memory(resting, &mut figures);
+        row("", COLUMNS);
         for figures in &mut figures {
             row(figures.name, &figures.line());
         }
@@ -75,8 +81,9 @@ impl Figures {
         let last = self.samples.len().saturating_sub(1);
         let [p50, p99, p999] = [500, 990, 999].map(|thousandth| self.samples[last * thousandth / 1000]);
         format!(
-            "{:.2} M operations/s (best stretch {best:.2}), {p50}/{p99}/{p999} ns, {:.0} bytes per resting order, {:.3} allocations per operation",
+            "{:>8.2} {best:>8.2} {:>18} {:>8.0} {:>8.3}",
             rate(all),
+            format!("{p50}/{p99}/{p999}"),
             self.bytes,
             self.allocations
         )
@@ -107,7 +114,7 @@ fn throughput(resting: usize, operations: usize, figures: &mut [Figures]) {
             assert_eq!(book.trades(), trades, "{} gives other trades", book.name());
         }
     }
-    row("trades, the same from all four", &books[0].trades().count.to_string());
+    row("trades since the first order, the same from all four", &books[0].trades().count.to_string());
     row("orders that rest at the end", &script.book().len().to_string());
     row("orders asked for in two pieces, for matchcore's sake", &script.cut.to_string());
 }
@@ -128,8 +135,7 @@ fn latency(resting: usize, operations: usize, figures: &mut [Figures]) {
 fn memory(resting: usize, figures: &mut [Figures]) {
     let (mut script, mut books) = (Script::new(resting, Pieces::Two), books());
     let beginning = script.stretch(resting * WARM_UP);
-    let mut held: Vec<i64> =
-        books.iter_mut().map(|book| book.counted(&beginning).bytes_current).collect();
+    let mut held: Vec<i64> = books.iter_mut().map(|book| book.counted(&beginning).bytes_current).collect();
     let mut counts = vec![0; books.len()];
     let mut operations = 0;
     for _ in 0..COUNTED {
@@ -141,11 +147,12 @@ fn memory(resting: usize, figures: &mut [Figures]) {
             *count += counted.count_total;
         }
     }
-    let rest = script.book();
+    let (rest, allocations) = (script.book(), counts[0]);
     for ((figures, held), count) in figures.iter_mut().zip(held).zip(counts) {
         figures.bytes = held as f64 / rest.len() as f64;
         figures.allocations = count as f64 / operations as f64;
     }
+    row(&format!("fillstream's allocations in {operations} operations once warm"), &allocations.to_string());
     let own = rest.bytes_of_orders() as f64 / rest.len() as f64;
     row("fillstream's bytes per resting order without its ladder of prices", &format!("{own:.0}"));
 }
@@ -172,4 +179,17 @@ fn clock() -> u128 {
     let mut samples: Vec<u128> = (0..100_000).map(|_| Instant::now().elapsed().as_nanos()).collect();
     samples.sort_unstable();
     samples[samples.len() / 2]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_books_give_the_same_trades() {
+        let mut figures: Vec<Figures> = books().iter().map(|book| Figures::of(&**book)).collect();
+        throughput(500, 20_000, &mut figures);
+        latency(500, 20_000, &mut figures);
+        assert!(figures.iter_mut().all(|figures| figures.line().contains('/')));
+    }
 }

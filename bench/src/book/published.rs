@@ -48,7 +48,9 @@ impl Contender for Matchcore {
         use matchcore::{CommandOutcome, CommandReport};
         let outcome = self.0.execute(command);
         let effects = match &outcome {
-            CommandOutcome::Applied(CommandReport::Submit(effects) | CommandReport::Amend(effects)) => effects,
+            CommandOutcome::Applied(CommandReport::Submit(effects) | CommandReport::Amend(effects)) => {
+                effects
+            }
             CommandOutcome::Applied(CommandReport::Cancel) => return,
             CommandOutcome::Rejected(failure) => panic!("matchcore refuses {command:?}: {failure}"),
         };
@@ -95,7 +97,8 @@ impl Contender for OrderbookRs {
         let order = match &command.wanted {
             Wanted::Place(order) => order,
             Wanted::Cancel { order, .. } => {
-                let cancelled = self.0.cancel_order(Id::Sequential(*order)).expect("the order can be cancelled");
+                let cancelled =
+                    self.0.cancel_order(Id::Sequential(*order)).expect("the order can be cancelled");
                 assert!(cancelled.is_some(), "orderbook-rs does not know order {order}");
                 return;
             }

@@ -39,7 +39,10 @@ pub(super) enum Wanted {
 
 /// The id of the order that an operation placed, as UUIDs of version 7 are made: a number in front, noise behind.
 pub(super) fn order_id(number: u64) -> OrderId {
-    OrderId::new(Uuid::from_u64_pair(number << 16 | 0x7000, 1 << 63 | number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 2))
+    OrderId::new(Uuid::from_u64_pair(
+        number << 16 | 0x7000,
+        1 << 63 | number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 2,
+    ))
 }
 
 /// The operation that placed it.

@@ -90,7 +90,7 @@ pub async fn verify(
 
 /// What the outcomes say by themselves, whoever computed them: money is conserved, the book is never crossed.
 fn audited(audit: &mut Audit, parts: Vec<Commit>) -> Result<(), fillstream_matcher::Difference> {
-    let whole = Commit::assemble(parts.into_iter());
+    let whole = Commit::assemble(parts);
     whole.iter().flat_map(|commit| &commit.outcomes).try_for_each(|outcome| audit.read(outcome))
 }
 

@@ -198,7 +198,7 @@ impl Book {
     }
 
     /// Changes the quantities of a resting order in its place; something must be left.
-    pub(crate) fn resize(&mut self, slot: Slot, quantity: Lots, filled: Lots) -> Resting {
+    pub(crate) fn resize(&mut self, slot: Slot, quantity: Lots, filled: Lots) {
         let order = self.slab.get_mut(slot);
         let before = order.left();
         self.hash.take(order);
@@ -207,7 +207,6 @@ impl Book {
         let less = before.minus(order.left()).expect("an order in its place never grows");
         let level = self.ladder.get_mut(order.price);
         level.lots = level.lots.minus(less).expect("a level holds what its orders hold");
-        order.view()
     }
 }
 

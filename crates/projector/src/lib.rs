@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!  stream ──follow──▶ Batch ──apply (checkpoint compared and set)──▶ read store
-//!                        └─ unreadable? parked, then left out
+//!                       ├─ unreadable? parked, then left out
+//!                       └─ a commit without its last part? waits for it, then left out when something else comes
 //! ```
 //! Any number of projectors may work on one model: one of them wins each step, the others go on behind it.
 

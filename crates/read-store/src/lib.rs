@@ -3,7 +3,7 @@
 //! ```text
 //!  projector ──apply(from, Batch, to)──▶ one transaction: checkpoint from → to, then the rows
 //!                                             │ lost: another projector was first, nothing is written
-//!  GET ──swap_order, book_orders, …──▶ views ──┤
+//!  GET ──swap_order, book_orders, …──▶ views ─┤
 //!                                             ▼
 //!            read_model: incarnation, seq, generation ──▶ rows of that generation
 //!                                             ▲

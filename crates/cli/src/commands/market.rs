@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use fillstream_domain::{
     Amount,
-    book::{Definition, Symbol},
+    book::{Definition, Symbol, Ticks},
     parse_exact,
 };
 use fillstream_executor::now;
@@ -13,6 +13,9 @@ use fillstream_matching::{define, definitions};
 
 use super::terminal::{StreamArgs, block_on};
 use crate::Failure;
+
+/// The largest price of a market whose ticks are too small for the default, in ticks: below what 32 bits count.
+const MOST_TICKS: u32 = 4_000_000_000;
 
 #[derive(Debug, Args)]
 pub(crate) struct MarketCommand {
@@ -61,7 +64,7 @@ struct Add {
     /// Least price [default: the tick size]
     #[arg(long, value_parser = amount, value_name = "PRICE")]
     min_price: Option<Amount>,
-    /// Largest price [default: 10000000]
+    /// Largest price [default: 10000000, or 4000000000 ticks if that is less]
     #[arg(long, value_parser = amount, value_name = "PRICE")]
     max_price: Option<Amount>,
     /// Least price times quantity of a limit order [default: 1]
@@ -124,6 +127,11 @@ impl Add {
         definition.lot_size = self.lot_size.unwrap_or(definition.lot_size);
         if fresh {
             (definition.min_price, definition.min_quantity) = (definition.tick_size, definition.lot_size);
+            if definition.ticks(definition.max_price).is_none()
+                && let Some(most) = Ticks::new(MOST_TICKS)
+            {
+                definition.max_price = definition.price(most);
+            }
         }
         for (given, field) in [
             (self.min_quantity, &mut definition.min_quantity),

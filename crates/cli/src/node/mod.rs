@@ -6,6 +6,7 @@
 //! ```
 
 mod book_reads;
+mod channels;
 mod ops;
 mod parts;
 mod stored;

@@ -17,7 +17,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::{EXECUTOR, Role, Start};
+use super::{EXECUTOR, Role, Start, channels::ChannelRows};
 use crate::Failure;
 
 /// How long sockets may take to be told and closed.
@@ -43,7 +43,7 @@ impl Parts {
     ) -> Result<Self, Failure> {
         let mut tasks = JoinSet::new();
         let mut projector = None;
-        if let (true, Some(store)) = (start.has(Role::Projector), store) {
+        if let (true, Some(store)) = (start.has(Role::Projector), store.clone()) {
             let part = Projector::new(Arc::clone(shared), store, now);
             projector = Some(Arc::clone(&part));
             let stop = stop.clone();
@@ -69,7 +69,11 @@ impl Parts {
         }
         let mut hub = None;
         if start.has(Role::Bridge) {
-            let part = Hub::new(Arc::clone(shared), start.sockets.bridge(), now);
+            let (log, settings) = (Arc::clone(shared), start.sockets.bridge());
+            let part = match store {
+                Some(store) => Hub::with_markets(log, Arc::new(ChannelRows(store)), settings, now),
+                None => Hub::new(log, settings, now),
+            };
             hub = Some(Arc::clone(&part));
             let stop = stop.clone();
             tasks.spawn(async move { (Role::Bridge, part.run(stop).await.map_err(Failure::from)) });

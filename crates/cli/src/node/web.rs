@@ -20,7 +20,7 @@ use fillstream_http_api::{
 };
 use fillstream_http_edge::{Askers, Origins, Problem, parameter, ticket_router};
 use fillstream_read_store::ReadStore;
-use fillstream_stream_bridge::{Asked, Family, Hub, upgrade};
+use fillstream_stream_bridge::{Asked, AskedMarket, Family, Hub, is_market_path, upgrade, upgrade_market};
 use tokio::{
     net::{TcpListener, TcpSocket},
     task::JoinHandle,
@@ -191,6 +191,9 @@ async fn divert(State(sockets): State<Sockets>, request: Request, next: Next) ->
         .get(header::UPGRADE)
         .is_some_and(|value| value.to_str().is_ok_and(|text| text.eq_ignore_ascii_case("websocket")));
     let path = request.uri().path();
+    if is_market_path(path) {
+        return open_market_socket(&sockets, wants_socket, request).await;
+    }
     let family = match path {
         "/api/orders/execute" => Some((Family::Status, None)),
         _ => path.strip_prefix("/api/orders/status/").map(|order| (Family::Progress, Some(order.to_owned()))),
@@ -203,6 +206,27 @@ async fn divert(State(sockets): State<Sockets>, request: Request, next: Next) ->
         }
         Some(_) | None => next.run(request).await,
     }
+}
+
+async fn open_market_socket(sockets: &Sockets, wants_socket: bool, request: Request) -> Response {
+    let (mut parts, _) = request.into_parts();
+    if parts.method != Method::GET {
+        let problem = method_not_allowed(parts.method, parts.uri).await;
+        return problem.header(header::ALLOW, HeaderValue::from_static("GET")).into_response();
+    }
+    if !wants_socket {
+        let detail = "This address is a WebSocket: connect to it with an upgrade.";
+        return Problem::new(StatusCode::UPGRADE_REQUIRED, "upgrade_required", detail)
+            .header(header::UPGRADE, HeaderValue::from_static("websocket"))
+            .header(header::CONNECTION, HeaderValue::from_static("upgrade"))
+            .into_response();
+    }
+    let handshake = match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
+        Ok(handshake) => handshake,
+        Err(rejection) => return no_handshake(&rejection).into_response(),
+    };
+    let asked = AskedMarket { path: parts.uri.path(), query: parts.uri.query(), headers: &parts.headers };
+    upgrade_market(&sockets.hub, &sockets.askers, &sockets.origins, &asked, handshake).await
 }
 
 async fn open_socket(

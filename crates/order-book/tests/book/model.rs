@@ -15,7 +15,7 @@ use crate::twin::Twin;
 
 /// Set to 1: a hundred times as many operations.
 const LONG: &str = "FILLSTREAM_TEST_LONG";
-/// Operations of the default run, over all kinds of prices.
+/// Operations of the default run, over all kinds of prices together.
 const OPERATIONS: u64 = 1_000_000;
 /// Both books are compared order by order, and the snapshot restored, once in this many operations on average.
 const LOOK_EVERY: u64 = 2_000;
@@ -159,7 +159,7 @@ fn operations() -> u64 {
 }
 
 #[test]
-fn a_million_operations_within_a_few_ticks() {
+fn random_operations_agree_within_a_few_ticks() {
     let seen = run(Prices::Narrow, 1, operations() / 2);
     let (refusals, amends, reasons) = (seen.refusals.len(), seen.amends.len(), seen.reasons.len());
     assert_eq!(
@@ -171,12 +171,12 @@ fn a_million_operations_within_a_few_ticks() {
 }
 
 #[test]
-fn a_million_operations_over_wandering_prices() {
+fn random_operations_agree_over_wandering_prices() {
     run(Prices::Wide, 2, operations() / 4);
 }
 
 #[test]
-fn a_million_operations_at_the_ends_of_all_prices() {
+fn random_operations_agree_at_the_ends_of_all_prices() {
     run(Prices::Ends, 3, operations() / 4);
 }
 

@@ -177,27 +177,3 @@ async fn a_commit_that_is_there_takes_no_level_back(place: &Place) {
     assert_eq!(applied, Applied::Done { strays: vec![] });
     assert_eq!(store.dump().await.unwrap().markets, full.markets);
 }
-
-#[tokio::test]
-async fn zz_speed() {
-    let place = Place::sqlite();
-    let store = place.open().await;
-    let events = lives::stream(6000);
-    let only: Vec<_> = events.iter().filter(|e| !matches!(e.what, What::Swap(..))).cloned().collect();
-    let batch = lives::batch(&only);
-    let rows = batch.market.updates().len() + batch.market.trades().len() + batch.market.new_orders().count();
-    let start = std::time::Instant::now();
-    project(&store, 0, &only, 2000).await;
-    eprintln!("{} records, {rows} rows in {:?}", only.len(), start.elapsed());
-    let swaps: Vec<_> = events.iter().filter(|e| matches!(e.what, What::Swap(..))).cloned().collect();
-    let place = Place::sqlite();
-    let store = place.open().await;
-    let start = std::time::Instant::now();
-    project(&store, 0, &swaps, 2000).await;
-    eprintln!("{} swap events in {:?}", swaps.len(), start.elapsed());
-    let place = Place::sqlite();
-    let store = place.open().await;
-    let start = std::time::Instant::now();
-    project(&store, 0, &only[..600], 1).await;
-    eprintln!("one by one: 600 in {:?}", start.elapsed());
-}

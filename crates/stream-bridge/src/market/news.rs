@@ -88,7 +88,8 @@ impl MarketSocket {
                 Ok(if is_book { Step::Anew } else { Step::Frames })
             }
             Pace::Resuming { until } if gate >= until => {
-                subscription.pace = Pace::Steady;
+                // Nor does what came meanwhile count against it.
+                (subscription.pace, subscription.seen) = (Pace::Steady, None);
                 Ok(Step::Frames)
             }
             Pace::CatchingUp { head, rounds } if gate >= head && too_far => {

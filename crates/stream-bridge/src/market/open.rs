@@ -87,7 +87,12 @@ impl MarketSocket {
     /// Answers a request to unsubscribe: nothing of the channel follows the answer.
     pub(crate) async fn unsubscribe(&mut self, channel: &MarketChannel) -> Result<Result<(), Refused>, End> {
         let place = match self.on(channel) {
-            Some(at) => self.subscriptions.swap_remove(at).place(),
+            Some(at) => {
+                let left = self.subscriptions.swap_remove(at);
+                let bells = std::mem::take(&mut self.bells).into_iter();
+                self.bells = bells.filter(|bell| bell.number != left.number).collect();
+                left.place()
+            }
             None => PlaceText::without_position(channel),
         };
         self.say_answer("unsubscribed", place, "Nothing follows any more").await.map(Ok)

@@ -5,6 +5,9 @@ use serde_json::{Map, Value};
 
 use crate::market::channel::{MarketChannel, MarketStream};
 
+/// Bytes of the longest token or sequence, with room: requests wait while another one is answered.
+const MAX_AFTER: usize = 128;
+
 /// A request that can be served, as far as its text tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Request {
@@ -55,9 +58,11 @@ pub(crate) fn parse(text: &str, user: Option<UserId>) -> Result<Request, Refused
     }
     let after = match field("after") {
         Value::Null => None,
-        Value::String(after) => Some(after.clone()),
+        Value::String(after) if after.len() <= MAX_AFTER => Some(after.clone()),
         Value::Number(seq) if seq.is_u64() => Some(seq.to_string()),
-        Value::Number(_) | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return Err(bad_after()),
+        Value::String(_) | Value::Number(_) | Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
+            return Err(bad_after());
+        }
     };
     Ok(Request::Subscribe { channel, after })
 }

@@ -23,7 +23,7 @@ use crate::{
         channel::MarketChannel,
         feed::Seat,
         registry::Markets,
-        request,
+        request::{self, Refused, Request},
         subscription::{Bell, Number, Subscription},
     },
     pulse::{Beat, Pulse},
@@ -70,7 +70,7 @@ pub(crate) struct MarketSocket {
     pub(crate) bells: FuturesUnordered<Bell>,
     /// Subscriptions that may have something to send.
     pub(crate) ready: VecDeque<Number>,
-    requests: VecDeque<String>,
+    requests: VecDeque<Result<Request, Refused>>,
     condition: watch::Receiver<Condition>,
     told_lost: bool,
     pulse: Pulse,
@@ -125,8 +125,8 @@ impl MarketSocket {
             Box::pin(self.open_single(single)).await?;
         }
         loop {
-            if let Some(text) = self.requests.pop_front() {
-                Box::pin(self.answer(&text)).await?;
+            if let Some(request) = self.requests.pop_front() {
+                Box::pin(self.answer(request)).await?;
             } else if let Some(number) = self.ready.pop_front() {
                 self.send_news(number).await?;
                 self.attend(ready(())).await?;
@@ -185,7 +185,7 @@ impl MarketSocket {
             Message::Ping(_) | Message::Pong(_) => Ok(()),
             Message::Close(_) => Err(End::Gone),
             Message::Text(text) if self.many => {
-                self.requests.push_back(text.as_str().to_owned());
+                self.requests.push_back(request::parse(&text, self.user));
                 Ok(())
             }
             Message::Binary(_) if self.many => {
@@ -198,11 +198,10 @@ impl MarketSocket {
         }
     }
 
-    async fn answer(&mut self, text: &str) -> Result<(), End> {
-        let asked = request::parse(text, self.user);
-        let answered = match asked {
-            Ok(request::Request::Subscribe { channel, after }) => self.subscribe(&channel, after).await?,
-            Ok(request::Request::Unsubscribe { channel }) => self.unsubscribe(&channel).await?,
+    async fn answer(&mut self, request: Result<Request, Refused>) -> Result<(), End> {
+        let answered = match request {
+            Ok(Request::Subscribe { channel, after }) => self.subscribe(&channel, after).await?,
+            Ok(Request::Unsubscribe { channel }) => self.unsubscribe(&channel).await?,
             Err(refused) => Err(refused),
         };
         match answered {

@@ -1,6 +1,9 @@
 //! A socket's place on one channel, and how it keeps up.
 
-use std::pin::Pin;
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
 
 use axum::extract::ws::Utf8Bytes;
 use tokio::sync::watch;
@@ -48,7 +51,19 @@ pub(crate) struct Next {
 }
 
 /// Done when a subscription's channel has news.
-pub(crate) type Bell = Pin<Box<dyn Future<Output = (Number, watch::Receiver<()>)> + Send>>;
+pub(crate) struct Bell {
+    pub(crate) number: Number,
+    news: Pin<Box<dyn Future<Output = watch::Receiver<()>> + Send>>,
+}
+
+impl Future for Bell {
+    type Output = (Number, watch::Receiver<()>);
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let number = self.number;
+        self.news.as_mut().poll(context).map(|ear| (number, ear))
+    }
+}
 
 impl Subscription {
     /// A look at the channel, `max` frames at most.
@@ -72,12 +87,13 @@ impl Subscription {
     /// Waits for news from now on; nothing when it does already.
     pub(crate) fn rest(&mut self) -> Option<Bell> {
         self.seen = None;
-        let (number, mut ear) = (self.number, self.ear.take()?);
-        Some(Box::pin(async move {
-            // The sender is in the seat; when that goes, nobody asks for this any more.
+        let mut ear = self.ear.take()?;
+        let news = async move {
+            // The sender is in the seat, and the bell goes with the subscription.
             let _ = ear.changed().await;
-            (number, ear)
-        }))
+            ear
+        };
+        Some(Bell { number: self.number, news: Box::pin(news) })
     }
 
     /// The resume token.

@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::time::{sleep, timeout};
 
 use crate::{
-    client::Client,
+    client::{Client, Heard},
     flow::{levels, outcome},
     orders::sweep,
     rig::{BTC, Rig, settings, until},
@@ -97,4 +97,26 @@ async fn a_write_that_stalls_ends_with_a_token_that_repeats_nothing() {
     assert!(places.is_sorted());
     places.dedup();
     assert_eq!(places.len(), 1200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_never_catches_up_is_closed_after_three_rounds() {
+    let rig = Rig::start_with(Settings { queue_events: 3, ..settings() }, NARROW).await;
+    let mut slow = Client::connect_narrow(&rig.url("/ws/trades")).await;
+    much(&rig, 300).await;
+    let mut told = false;
+    let (code, token) = loop {
+        match slow.next().await {
+            Heard::Text(text) if text["type"] == "fell_behind" => told = true,
+            // It got through after all: once more, with more behind it.
+            Heard::Text(text) if text["type"] == "caught_up" => much(&rig, 300).await,
+            Heard::Text(_) => {}
+            Heard::Close(code, token) => break (code, token),
+            cut @ Heard::Cut => panic!("{cut:?}"),
+        }
+        // As much comes as it reads: it never gets nearer.
+        rig.commit(BTC, sweep(1, 1));
+    };
+    assert_eq!((told, code), (true, 4408));
+    assert_eq!(token, slow.tokens["trades"]);
 }

@@ -123,3 +123,35 @@ async fn a_shutdown_names_the_token_of_each_subscription() {
     let refused = Client::try_connect(&rig.url("/ws"), &[]).await.err().unwrap();
     assert_eq!(refused.status, 503);
 }
+
+#[tokio::test]
+async fn orders_of_one_market_have_a_chain_of_their_own() {
+    let rig = Rig::start(settings()).await;
+    rig.commit(ETH, one_trade(1));
+    let btc = rig.commit(BTC, one_trade(2));
+    rig.commit(ETH, one_trade(3));
+    rig.caught_up().await;
+    let mut client = Client::connect(&rig.url(&format!("/ws?user_id={}", user(2)))).await;
+    let answer = client.subscribe("orders", Some(BTC)).await;
+    assert_eq!((&answer["symbol"], &answer["seq"], &answer["index"]), (&json!(BTC), &json!(btc), &json!(1)));
+    rig.commit(ETH, one_trade(4));
+    let seq = rig.commit(BTC, one_trade(5));
+    let told = client.take(2).await;
+    assert!(told.iter().all(|one| one["symbol"] == BTC && one["seq"] == seq), "{told:?}");
+}
+
+#[tokio::test]
+async fn coming_and_going_leaves_nothing() {
+    let rig = Rig::start(settings()).await;
+    let mut client = Client::connect(&rig.url(&format!("/ws?user_id={}", user(2)))).await;
+    for _ in 0..300 {
+        for stream in ["orders", "depth"] {
+            client.subscribe(stream, Some(BTC)).await;
+            client.ask(json!({"action": "unsubscribe", "stream": stream, "symbol": BTC})).await;
+        }
+    }
+    assert_eq!(rig.hub.counters().subscriptions.get(), 0);
+    client.subscribe("orders", None).await;
+    rig.commit(BTC, one_trade(1));
+    assert_eq!(client.take(2).await[1]["action"], "filled");
+}

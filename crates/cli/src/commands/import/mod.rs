@@ -15,7 +15,10 @@
 mod answers;
 mod inputs;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::{Args, Subcommand};
 use fillstream_domain::{
@@ -25,7 +28,7 @@ use fillstream_domain::{
 };
 use fillstream_event_log::EventLog;
 use fillstream_executor::now;
-use fillstream_lobster::{Answer, Cause, Plan, Reason, Report, Wider, books, messages, replay};
+use fillstream_lobster::{Answer, Cause, Plan, Reason, Report, RowError, Wider, books, messages, replay};
 use fillstream_matching::{define, definitions};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -68,43 +71,45 @@ struct Lobster {
 /// Exit code 1 when something is not explained.
 pub(crate) fn run(command: &ImportCommand) -> Result<ExitCode, Failure> {
     let Format::Lobster(lobster) = &command.format;
-    let read = |path: &PathBuf| {
-        std::fs::read_to_string(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))
-    };
-    let rows = messages(&read(&lobster.file)?)?;
-    let published = lobster.books.as_ref().map(read).transpose()?.map(|text| books(&text)).transpose()?;
-    let wider = lobster.wider.as_ref().map(read).transpose()?.map(|text| messages(&text)).transpose()?;
+    let rows = read(&lobster.file, messages)?;
+    let published = lobster.books.as_deref().map(|path| read(path, books)).transpose()?;
+    let wider = lobster.wider.as_deref().map(|path| read(path, messages)).transpose()?;
     let wider = wider.map(|wider| Wider::new(&rows, &wider)).transpose()?;
     let plan = Plan::new(lobster.symbol.clone(), &rows, published.as_deref())?;
     let answers = block_on(async {
         let log = command.stream.open().await?;
-        let definition = market(&log, &plan.symbol).await?;
-        carry_out(&log, &plan, definition).await
+        let known = definitions(&log).await?.into_iter().map(|(_, definition)| definition);
+        let known = known.into_iter().find(|definition| definition.symbol == plan.symbol);
+        let definition = known.clone().map_or_else(|| shares_at_cents(&plan.symbol), Ok)?;
+        // Judged before anything is stored, the definition included.
+        let import = Import::new(&plan, definition.clone())?;
+        if known.is_none() {
+            define(&log, definition).await?;
+            eprintln!("{} is defined: prices in cents, whole shares", plan.symbol);
+        }
+        carry_out(&log, &plan, import).await
     })?;
     let report = replay(&plan, &mut Answers::new(answers))?;
     print!("{report}");
     Ok(if is_explained(&report, wider.as_ref()) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The market's definition, which is made when there is none: shares at cents.
-async fn market(log: &dyn EventLog, symbol: &Symbol) -> Result<Definition, Failure> {
-    let known = definitions(log).await?.into_iter().map(|(_, definition)| definition);
-    if let Some(definition) = known.into_iter().find(|definition| definition.symbol == *symbol) {
-        return Ok(definition);
-    }
-    let mut definition = Definition::standard(symbol.clone(), now());
-    let cent = definition.tick_size;
+/// A file, read by its format; what is wrong is told with the file's name.
+fn read<T>(path: &Path, parse: fn(&str) -> Result<T, RowError>) -> Result<T, Failure> {
+    let wrong = |error: &dyn std::fmt::Display| Failure::from(format!("{}: {error}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|error| wrong(&error))?;
+    parse(&text).map_err(|error| wrong(&error))
+}
+
+/// The definition that a market gets when it has none.
+fn shares_at_cents(symbol: &Symbol) -> Result<Definition, Failure> {
     let share = parse_exact("1").ok().and_then(Amount::new).ok_or("1 is an amount")?;
-    definition.min_notional = cent;
-    (definition.lot_size, definition.min_quantity) = (share, share);
-    define(log, definition.clone()).await?;
-    eprintln!("{symbol} is defined: prices in {}, whole shares", definition.tick_size);
-    Ok(definition)
+    let standard = Definition::standard(symbol.clone(), now());
+    Ok(Definition { lot_size: share, min_quantity: share, min_notional: standard.tick_size, ..standard })
 }
 
 /// Stores what is not stored yet, and waits for the matcher's answers to all of it.
-async fn carry_out(log: &dyn EventLog, plan: &Plan, definition: Definition) -> Result<Vec<Answer>, Failure> {
-    let mut import = Import::new(plan, definition)?;
+async fn carry_out(log: &dyn EventLog, plan: &Plan, mut import: Import) -> Result<Vec<Answer>, Failure> {
     let already = import.find_stored(log).await?;
     if already > 0 {
         eprintln!("{already} of {} inputs are in the stream already", import.len());
