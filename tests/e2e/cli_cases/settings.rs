@@ -87,7 +87,7 @@ fn wrong_settings_stop_the_start_and_say_why() {
     check(&["up"], &[("FILLSTREAM_ACK_WAIT", "never")], &["--ack-wait", "must be a time such as"]);
     check(&["serve", "--role", "api"], &[], &["--nats-url", "FILLSTREAM_NATS_URL"]);
     check(&["serve", "--nats-url", "nats://127.0.0.1:4222"], &[], &["--role"]);
-    check(&["serve", "--role", "cook"], &[], &["api, executor, projector, bridge"]);
+    check(&["serve", "--role", "cook"], &[], &["api, executor, matcher, projector, bridge"]);
     check(&["frobnicate"], &[], &["unrecognized subcommand 'frobnicate'"]);
 }
 
