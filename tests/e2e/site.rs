@@ -61,6 +61,9 @@ impl Site {
             [command, &data, &listen].into_iter().chain(fast.copied()).chain(more.iter().copied());
         let arguments: Vec<_> = arguments.map(str::to_owned).collect();
         let process = Process::start(quiet(&arguments));
+        if command == "up" {
+            process.until_ready();
+        }
         Self { process, nats, scratch, arguments }
     }
 

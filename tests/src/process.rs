@@ -1,7 +1,8 @@
 //! The binary as a process.
 
 use std::{
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
     path::PathBuf,
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, mpsc},
@@ -95,8 +96,8 @@ impl Process {
         let (sender, lines) = mpsc::channel();
         let said = Arc::new(Mutex::new(Vec::new()));
         for pipe in [
-            child.stdout.take().map(|pipe| Box::new(pipe) as Box<dyn std::io::Read + Send>),
-            child.stderr.take().map(|pipe| Box::new(pipe) as Box<dyn std::io::Read + Send>),
+            child.stdout.take().map(|pipe| Box::new(pipe) as Box<dyn Read + Send>),
+            child.stderr.take().map(|pipe| Box::new(pipe) as Box<dyn Read + Send>),
         ]
         .into_iter()
         .flatten()
@@ -115,6 +116,28 @@ impl Process {
             });
         }
         (Self { child, address: String::new(), printed: Vec::new(), said }, lines)
+    }
+
+    /// Waits until every part has caught up, so that what it writes at its start is written.
+    ///
+    /// # Panics
+    /// When that takes too long.
+    pub fn until_ready(&self) {
+        let deadline = Instant::now() + START_PATIENCE;
+        while !self.is_ready() {
+            assert!(Instant::now() < deadline, "not ready:\n{}", self.said());
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn is_ready(&self) -> bool {
+        let ask = || {
+            let mut stream = TcpStream::connect(&self.address)?;
+            stream.write_all(b"GET /ready HTTP/1.1\r\nHost: ready\r\nConnection: close\r\n\r\n")?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).map(|_| answer.starts_with("HTTP/1.1 200"))
+        };
+        ask().unwrap_or(false)
     }
 
     /// All that it has printed so far.

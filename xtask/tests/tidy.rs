@@ -21,7 +21,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("swap-machine", &["domain"]),
     ("order-book", &["domain"]),
     ("matcher", &["domain", "order-book"]),
-    ("lobster", &["domain", "order-book"]),
+    ("lobster", &["domain"]),
     ("projections", &["domain"]),
     ("venues", &["domain"]),
     ("read-store", &["domain", "projections"]),

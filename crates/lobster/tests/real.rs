@@ -61,6 +61,8 @@ fn half_an_hour_goes_through_with_a_reason_for_each_miss() {
         engine::trades(&plan, true),
         "merged aggressors make other trades"
     );
+    let of = |reason| report.reasons.get(&reason).copied().unwrap_or(0);
+    assert_eq!((report.same, of(Reason::Hidden), of(Reason::Follows)), (2_271, 1_282, 33));
     assert!(
         [Reason::Unexplained, Reason::Stranger].iter().all(|reason| !report.reasons.contains_key(reason))
     );
