@@ -16,6 +16,7 @@ pub mod parked;
 #[cfg(feature = "schema")]
 pub mod schema;
 mod slippage;
+mod stored;
 pub mod subject;
 pub mod swap;
 mod timestamp;

@@ -1,34 +1,9 @@
 //! Inputs and commits as JSON: `type` and `version` first, then the fields.
 
-use serde::{Deserialize, Serialize};
-
 use super::{BookInput, Commit};
-use crate::swap::{DecodeError, EventType};
+use crate::stored::{DecodeError, Envelope, EventType};
 
 const COMMIT: EventType = EventType { name: "market.commit", version: 1 };
-
-#[derive(Deserialize)]
-struct Envelope<'a> {
-    #[serde(rename = "type", borrow)]
-    name: std::borrow::Cow<'a, str>,
-    version: u32,
-}
-
-#[derive(Serialize)]
-struct Stored<'a, T> {
-    #[serde(rename = "type")]
-    name: &'static str,
-    version: u32,
-    #[serde(flatten)]
-    body: &'a T,
-}
-
-impl<T: Serialize> Stored<'_, T> {
-    fn encode(event_type: EventType, body: &T) -> Vec<u8> {
-        let stored = Stored { name: event_type.name, version: event_type.version, body };
-        serde_json::to_vec(&stored).expect("string keys and plain values always become JSON")
-    }
-}
 
 /// The payload is no part of a commit.
 pub type NotACommit = DecodeError;
@@ -52,11 +27,11 @@ impl BookInput {
     pub fn encode(&self) -> Vec<u8> {
         let event_type = self.event_type();
         match self {
-            Self::Placed(body) => Stored::encode(event_type, body),
-            Self::AmendRequested(body) => Stored::encode(event_type, body),
-            Self::CancelRequested(body) => Stored::encode(event_type, body),
-            Self::Definition(body) => Stored::encode(event_type, body),
-            Self::Clock(body) => Stored::encode(event_type, body),
+            Self::Placed(body) => event_type.encode(body),
+            Self::AmendRequested(body) => event_type.encode(body),
+            Self::CancelRequested(body) => event_type.encode(body),
+            Self::Definition(body) => event_type.encode(body),
+            Self::Clock(body) => event_type.encode(body),
         }
     }
 
@@ -65,14 +40,14 @@ impl BookInput {
     /// # Errors
     /// When it is no input that this version knows.
     pub fn decode(payload: &[u8]) -> Result<Self, DecodeError> {
-        let envelope: Envelope<'_> = serde_json::from_slice(payload)?;
+        let envelope = Envelope::of(payload)?;
         let input = match (&*envelope.name, envelope.version) {
             ("book.placed", 1) => Self::Placed(serde_json::from_slice(payload)?),
             ("book.amend_requested", 1) => Self::AmendRequested(serde_json::from_slice(payload)?),
             ("book.cancel_requested", 1) => Self::CancelRequested(serde_json::from_slice(payload)?),
             ("book.definition", 1) => Self::Definition(serde_json::from_slice(payload)?),
             ("book.clock", 1) => Self::Clock(serde_json::from_slice(payload)?),
-            (name, version) => return Err(DecodeError::Unknown { name: name.to_owned(), version }),
+            (_, _) => return Err(envelope.unknown()),
         };
         Ok(input)
     }
@@ -85,7 +60,7 @@ impl Commit {
     /// The payload that is stored.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        Stored::encode(COMMIT, self)
+        COMMIT.encode(self)
     }
 
     /// Reads a stored payload.
@@ -93,10 +68,9 @@ impl Commit {
     /// # Errors
     /// When it is no part of a commit that this version knows.
     pub fn decode(payload: &[u8]) -> Result<Self, NotACommit> {
-        let envelope: Envelope<'_> = serde_json::from_slice(payload)?;
+        let envelope = Envelope::of(payload)?;
         if (&*envelope.name, envelope.version) != (COMMIT.name, COMMIT.version) {
-            let (name, version) = (envelope.name.into_owned(), envelope.version);
-            return Err(DecodeError::Unknown { name, version });
+            return Err(envelope.unknown());
         }
         Ok(serde_json::from_slice(payload)?)
     }

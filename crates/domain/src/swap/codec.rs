@@ -1,57 +1,7 @@
 //! Events as JSON: `type` and `version` first, then the fields.
 
-use serde::{Deserialize, Serialize};
-
 use super::event::{SwapEvent, of_each};
-
-/// Type and version of a stored event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EventType {
-    /// Such as `swap.placed`.
-    pub name: &'static str,
-    /// From 1.
-    pub version: u32,
-}
-
-impl EventType {
-    /// The CloudEvents `type`, such as `fillstream.swap.placed.v1`.
-    #[must_use]
-    pub fn cloud_event_type(self) -> String {
-        format!("fillstream.{}.v{}", self.name, self.version)
-    }
-}
-
-/// Why a stored message is not an event that this version can read.
-#[derive(Debug, thiserror::Error)]
-pub enum DecodeError {
-    /// Not JSON, or a field is missing or of another type.
-    #[error("not a readable event")]
-    Json(#[from] serde_json::Error),
-    /// A type or version that this version does not know.
-    #[error("unknown event type {name:?} version {version}")]
-    Unknown {
-        /// `type` of the payload.
-        name: String,
-        /// `version` of the payload.
-        version: u32,
-    },
-}
-
-#[derive(Deserialize)]
-struct Envelope<'a> {
-    #[serde(rename = "type", borrow)]
-    name: std::borrow::Cow<'a, str>,
-    version: u32,
-}
-
-#[derive(Serialize)]
-struct Stored<'a, T> {
-    #[serde(rename = "type")]
-    name: &'static str,
-    version: u32,
-    #[serde(flatten)]
-    body: &'a T,
-}
+use crate::stored::{DecodeError, Envelope, EventType};
 
 impl SwapEvent {
     /// Type and version under which this event is written.
@@ -73,9 +23,8 @@ impl SwapEvent {
     /// The payload that is stored.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let EventType { name, version } = self.event_type();
-        of_each!(self, body => serde_json::to_vec(&Stored { name, version, body }))
-            .expect("string keys and plain values always become JSON")
+        let event_type = self.event_type();
+        of_each!(self, body => event_type.encode(body))
     }
 
     /// Reads a stored payload.
@@ -83,7 +32,7 @@ impl SwapEvent {
     /// # Errors
     /// When it is no event that this version knows.
     pub fn decode(payload: &[u8]) -> Result<Self, DecodeError> {
-        let envelope: Envelope<'_> = serde_json::from_slice(payload)?;
+        let envelope = Envelope::of(payload)?;
         let event = match (&*envelope.name, envelope.version) {
             ("swap.placed", 1) => Self::Placed(serde_json::from_slice(payload)?),
             ("swap.routing_started", 1) => Self::RoutingStarted(serde_json::from_slice(payload)?),
@@ -93,7 +42,7 @@ impl SwapEvent {
             ("swap.review_needed", 1) => Self::ReviewNeeded(serde_json::from_slice(payload)?),
             ("swap.confirmed", 1) => Self::Confirmed(serde_json::from_slice(payload)?),
             ("swap.failed", 1) => Self::Failed(serde_json::from_slice(payload)?),
-            (name, version) => return Err(DecodeError::Unknown { name: name.to_owned(), version }),
+            (_, _) => return Err(envelope.unknown()),
         };
         Ok(event)
     }

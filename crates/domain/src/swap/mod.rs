@@ -5,7 +5,7 @@ mod event;
 mod order;
 mod request;
 
-pub use codec::{DecodeError, EventType};
+pub use crate::stored::{DecodeError, EventType};
 pub use event::{
     Confirmed, Decider, Failed, MAX_ATTEMPTS, NoQuote, Placed, Prepared, Quote, RetryScheduled, ReviewNeeded,
     Routed, RoutingStarted, Stage, SwapEvent,
