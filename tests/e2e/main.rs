@@ -9,6 +9,7 @@ mod cli_cases;
 mod crash_sweep;
 mod first_order;
 mod http_cases;
+mod market_cases;
 mod market_sweep;
 mod side_by_side;
 mod site;

@@ -18,6 +18,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("crash-point", &[]),
     ("event-log", &[]),
     ("nats-server", &[]),
+    ("web-page", &[]),
     ("swap-machine", &["domain"]),
     ("order-book", &["domain"]),
     ("matcher", &["domain", "order-book"]),
@@ -53,7 +54,7 @@ const IMPURE: &[&str] = &["async-nats", "axum", "rand", "rand_chacha", "sqlx", "
 const ONLY_IN: &[(&str, &[&str])] = &[
     ("async-nats", &["event-log"]),
     ("sqlx", &["read-store"]),
-    ("axum", &["http-edge", "http-api", "stream-bridge", "cli"]),
+    ("axum", &["http-edge", "http-api", "stream-bridge", "web-page", "cli"]),
 ];
 
 /// Lines of a file written by hand. What is longer has more than one subject.

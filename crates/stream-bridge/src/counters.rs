@@ -36,7 +36,7 @@ impl Count {
 pub struct Counters {
     /// Sockets open now, or being opened.
     pub connections: Count,
-    /// Sockets that watch an order now.
+    /// Orders that sockets watch now, and channels of the market, each counted for each socket.
     pub subscriptions: Count,
     /// Orders that sockets watch now.
     pub orders_watched: Count,

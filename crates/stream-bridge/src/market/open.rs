@@ -31,7 +31,7 @@ use crate::{
 const MAX_SUBSCRIPTIONS: usize = 256;
 
 /// Where a subscription begins: there, or anew for a reason.
-type From = Result<Position, &'static str>;
+type Beginning = Result<Position, &'static str>;
 
 impl MarketSocket {
     /// Begins the subscription of a socket that has one.
@@ -64,15 +64,9 @@ impl MarketSocket {
             let message = format!("a socket has {MAX_SUBSCRIPTIONS} subscriptions at most");
             return Ok(Err(Refused { code: "too_many_subscriptions", field: None, message }));
         }
-        let (hub, markets) = (Arc::clone(&self.hub), Arc::clone(&self.markets));
-        let find = timeout(hub.settings.unreachable_after, markets.seat(&hub, channel));
-        let seat = match self.attend(find).await? {
-            Ok(Some(seat)) => seat,
-            Ok(None) => return Ok(Err(Refused::new("unknown_market", "symbol", "there is no such market"))),
-            Err(_) => {
-                let message = "What there is cannot be found out at the moment".to_owned();
-                return Ok(Err(Refused { code: "stream_unreachable", field: None, message }));
-            }
+        let seat = match self.find_seat(channel).await? {
+            Ok(seat) => seat,
+            Err(refused) => return Ok(Err(refused)),
         };
         let from = seat.feed.ring.lock().end();
         let number = self.enter(seat, from, after);
@@ -82,6 +76,20 @@ impl MarketSocket {
         let from = self.find_beginning(number, from, after).await?;
         self.say_subscribed(number).await?;
         self.begin(number, from).await.map(Ok)
+    }
+
+    /// A place on the channel, if there is such a market and that can be found out in time.
+    async fn find_seat(&mut self, channel: &MarketChannel) -> Result<Result<Seat, Refused>, End> {
+        let (hub, markets) = (Arc::clone(&self.hub), Arc::clone(&self.markets));
+        let find = timeout(hub.settings.unreachable_after, markets.seat(&hub, channel));
+        Ok(match self.attend(find).await? {
+            Ok(Some(seat)) => Ok(seat),
+            Ok(None) => Err(Refused::new("unknown_market", "symbol", "there is no such market")),
+            Err(_) => {
+                let message = "What there is cannot be found out at the moment".to_owned();
+                Err(Refused { code: "stream_unreachable", field: None, message })
+            }
+        })
     }
 
     /// Answers a request to unsubscribe: nothing of the channel follows the answer.
@@ -149,7 +157,7 @@ impl MarketSocket {
     }
 
     /// Goes on behind the position, or says that it cannot and goes on from where the channel stands.
-    async fn begin(&mut self, number: Number, from: From) -> Result<(), End> {
+    async fn begin(&mut self, number: Number, from: Beginning) -> Result<(), End> {
         let Some(subscription) = self.subscription(number) else { return Ok(()) };
         let head = subscription.seat.feed.ring.lock().end();
         match from {
@@ -167,7 +175,7 @@ impl MarketSocket {
         number: Number,
         from: Option<Position>,
         after: Option<After>,
-    ) -> Result<From, End> {
+    ) -> Result<Beginning, End> {
         let Some(feed) = self.feed(number) else { return Ok(Ok(Position::START)) };
         let (hub, markets) = (Arc::clone(&self.hub), Arc::clone(&self.markets));
         let find = async {

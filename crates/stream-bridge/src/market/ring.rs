@@ -18,9 +18,10 @@ use crate::{
     token::Position,
 };
 
-/// Messages that a channel keeps. A client that is further behind is too slow in any case; a commit's part has fewer.
+/// Messages that a channel keeps: more than an order causes that sweeps thousands of makers, so that nobody who keeps up
+/// has to read from the store.
 /// Few in this crate's own tests, so that they read from the store what is not kept.
-pub(crate) const MAX_LINES: usize = if cfg!(test) { 12 } else { 4096 };
+pub(crate) const MAX_LINES: usize = if cfg!(test) { 12 } else { 16_384 };
 /// Bytes that a channel keeps, about: what the contract lets one client have under way.
 pub(crate) const MAX_BYTES: usize = 8 << 20;
 
@@ -51,13 +52,13 @@ impl Body {
         }
     }
 
-    /// Bytes that it takes as text, about: they bound what is kept.
+    /// Bytes that it takes, about, its frame included: they bound what is kept.
     fn bytes(&self) -> usize {
         match self {
-            Self::Order(_) | Self::Trade(_) => 700,
-            Self::Orderbook(_) => 400,
-            Self::Depth(update) => 400 + 32 * (update.bids.len() + update.asks.len()),
-            Self::Stored(text) => text.len() + 200,
+            Self::Order(_) | Self::Trade(_) => 1200,
+            Self::Orderbook(_) => 600,
+            Self::Depth(update) => 600 + 64 * (update.bids.len() + update.asks.len()),
+            Self::Stored(text) => 2 * text.len() + 200,
         }
     }
 }

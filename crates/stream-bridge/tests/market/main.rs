@@ -11,6 +11,7 @@ mod client;
 mod crowds;
 mod flow;
 mod orders;
+mod outages;
 mod parts;
 mod refusals;
 mod resume;

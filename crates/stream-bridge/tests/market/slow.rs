@@ -46,10 +46,10 @@ async fn who_falls_behind_on_trades_is_told_and_gets_everything() {
     let mut other = Client::connect(&rig.url("/ws/trades")).await;
     // More than a channel keeps: some of it has to be read from the store.
     let reading = async {
-        other.take(3 * 1600).await;
+        other.take(3 * 2500).await;
         other
     };
-    let (other, ()) = tokio::join!(reading, much(&rig, 1600));
+    let (other, ()) = tokio::join!(reading, much(&rig, 2500));
     assert!(other.all("fell_behind").is_empty(), "others are not disturbed");
     slow.until_type("fell_behind").await;
     slow.until_type("caught_up").await;
@@ -57,8 +57,8 @@ async fn who_falls_behind_on_trades_is_told_and_gets_everything() {
     while slow.places("trade_executed").last() != Some(&(seq, 0)) {
         slow.text().await;
     }
-    assert_eq!(slow.places("trade_executed").len(), 3 * 1600 + 1);
-    assert_eq!(slow.places("trade_executed")[..4800], other.places("trade_executed"));
+    assert_eq!(slow.places("trade_executed").len(), 3 * 2500 + 1);
+    assert_eq!(slow.places("trade_executed")[..7500], other.places("trade_executed"));
     assert!(rig.stored.pages.load(std::sync::atomic::Ordering::Relaxed) > 0, "some came from the store");
 }
 

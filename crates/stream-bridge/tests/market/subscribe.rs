@@ -144,7 +144,7 @@ async fn orders_of_one_market_have_a_chain_of_their_own() {
 async fn coming_and_going_leaves_nothing() {
     let rig = Rig::start(settings()).await;
     let mut client = Client::connect(&rig.url(&format!("/ws?user_id={}", user(2)))).await;
-    for _ in 0..300 {
+    for _ in 0..30 {
         for stream in ["orders", "depth"] {
             client.subscribe(stream, Some(BTC)).await;
             client.ask(json!({"action": "unsubscribe", "stream": stream, "symbol": BTC})).await;
