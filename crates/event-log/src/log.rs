@@ -179,7 +179,8 @@ pub trait EventLog: Send + Sync + 'static {
 /// A gapless tail of the stream. Outages are waited out inside; afterwards it goes on behind the last record given.
 #[async_trait]
 pub trait Follow: Send {
-    /// Waits for at least one record, then takes what has arrived, `max` at most, in order.
+    /// Waits for at least one record, then takes what has arrived, `max` at most, in order. Safe to give up while it
+    /// waits: no record is lost.
     ///
     /// # Errors
     /// [`LogError::Recreated`] when the stream is another one; nothing else ends a tail.

@@ -12,7 +12,10 @@ use fillstream_domain::{OrderId, Timestamp, book::Torn, parked::Cause};
 use fillstream_event_log::{Consistency, EventLog, Follow, LogError, Record};
 use fillstream_parked::park;
 use fillstream_read_store::{Applied, Checkpoint, ReadStore, StoreError};
-use tokio::{sync::watch, time::sleep};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, timeout_at},
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -23,6 +26,9 @@ use crate::{RebuildError, rebuild};
 const PART: &str = "projector";
 /// Records of one transaction at most: large enough to carry its cost, small enough to be short.
 const BATCH: usize = 2000;
+/// Between the end of a transaction and the next one, at least: under load they come together in 200 a second, and an
+/// event after a pause is taken in at once.
+const GATHER: Duration = Duration::from_millis(5);
 /// Pause before something is tried again that the database or the stream could not do.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -101,11 +107,17 @@ impl Projector {
     /// Follows from a checkpoint on; returns when the model has moved in a way that the tail cannot follow.
     async fn project(&self, tail: &mut dyn Follow, mut at: Checkpoint) -> Result<(), RebuildError> {
         let mut records = Vec::new();
+        let mut due = Instant::now();
         loop {
-            let mut arrived = tail.next(BATCH).await?;
+            records.append(&mut tail.next(BATCH).await?);
+            // Little comes at a time, and a transaction costs as much as some twenty events: what comes soon goes along.
+            while records.len() < BATCH
+                && let Ok(more) = timeout_at(due, tail.next(BATCH)).await
+            {
+                records.append(&mut more?);
+            }
             // Another projector may have taken the model beyond what this tail gives.
-            arrived.retain(|record| record.seq > at.seq);
-            records.append(&mut arrived);
+            records.retain(|record| record.seq > at.seq);
             while !records.is_empty() {
                 let rows = self.rows(&mut records, at.seq).await;
                 let Some(end) = rows.end.filter(|end| *end > at.seq) else {
@@ -129,6 +141,7 @@ impl Projector {
                 records.retain(|record| record.seq > at.seq);
                 self.position.send_replace(at.seq);
             }
+            due = Instant::now() + GATHER;
         }
     }
 
