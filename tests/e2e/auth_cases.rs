@@ -14,7 +14,7 @@ use tokio::time::sleep;
 
 use crate::site::{Site, quiet, run};
 
-const SECRET: &str = "correct horse battery staple 321";
+pub(crate) const SECRET: &str = "correct horse battery staple 321";
 const ANN: &str = "0198c0de-7a5e-7c3a-9f00-3f2a1b4c5d01";
 const BOB: &str = "0198c0de-7a5e-7c3a-9f00-3f2a1b4c5d02";
 const NOBODY_S: &str = "0198c0de-7a5e-7c3a-9f00-3f2a1b4c5d03";
@@ -23,14 +23,14 @@ const TICKET: &str = "/api/ws-ticket";
 const ORDER: &str = r#"{"tokenIn":"SOL","tokenOut":"USDC","amount":10}"#;
 const JSON: (&str, &str) = ("Content-Type", "application/json");
 /// The settings of an issuer; and everything is printed, also what libraries say.
-const VERIFIED: [&str; 3] = [
+pub(crate) const VERIFIED: [&str; 3] = [
     "--jwt-secret=correct horse battery staple 321",
     "--jwt-audience=fillstream",
     "--log=trace,async_nats=off",
 ];
 
 /// `Bearer …`, signed as `header` says it is, or not at all.
-fn bearer(secret: &str, header: &Value, claims: &Value) -> String {
+pub(crate) fn bearer(secret: &str, header: &Value, claims: &Value) -> String {
     let part = |value: &Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
     let message = format!("{}.{}", part(header), part(claims));
     let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()), message.as_bytes());
@@ -38,12 +38,12 @@ fn bearer(secret: &str, header: &Value, claims: &Value) -> String {
     format!("Bearer {message}.{signature}")
 }
 
-fn claims(user: &str, audience: &str, lives_for: i64) -> Value {
+pub(crate) fn claims(user: &str, audience: &str, lives_for: i64) -> Value {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
     json!({"sub": user, "aud": audience, "exp": i64::try_from(now).expect("before the sun burns out") + lives_for})
 }
 
-fn good(user: &str) -> String {
+pub(crate) fn good(user: &str) -> String {
     bearer(SECRET, &json!({"alg": "HS256"}), &claims(user, "fillstream", 600))
 }
 
@@ -79,12 +79,21 @@ fn code(answer: &Answer) -> (u16, String) {
 
 /// For this user the order is there, by every way; for the other it is as if it had never been placed.
 async fn belongs_to(site: &Site, order: &str, owner: &str, other: &str) {
-    for path in ["/api/orders/ID", "/api/orders/status/ID", "/api/orders/ID/logs"] {
+    for (path, accept) in [
+        ("/api/orders/ID", "*/*"),
+        ("/api/orders/status/ID", "*/*"),
+        ("/api/orders/ID/logs", "*/*"),
+        ("/api/orders/ID/events", "*/*"),
+        ("/api/orders/ID/events", "text/event-stream"),
+    ] {
         let [theirs, nobody_s] = [order, NOBODY_S].map(|id| path.replace("ID", id));
-        assert_eq!(ask(site, "GET", &theirs, &[("Authorization", owner)], "").await.status, 200, "{path}");
-        let told = ask(site, "GET", &theirs, &[("Authorization", other)], "").await;
+        let as_user = async |path: &str, user: &str| {
+            ask(site, "GET", path, &[("Authorization", user), ("Accept", accept)], "").await
+        };
+        assert_eq!(as_user(&theirs, owner).await.status, 200, "{path}");
+        let told = as_user(&theirs, other).await;
         assert_eq!(code(&told), (404, "unknown_order".to_owned()), "{path}");
-        let of_nobody = ask(site, "GET", &nobody_s, &[("Authorization", other)], "").await;
+        let of_nobody = as_user(&nobody_s, other).await;
         let text = |answer: &Answer| String::from_utf8_lossy(&answer.body).into_owned();
         assert_eq!(text(&told).replace(order, NOBODY_S), text(&of_nobody), "{path}");
     }

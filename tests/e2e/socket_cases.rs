@@ -2,6 +2,7 @@
 
 mod clients;
 mod endings;
+mod events;
 mod messages;
 mod resume;
 

@@ -92,6 +92,7 @@ impl From<Entry> for LogAnswer {
 }
 
 /// `GET /api/orders/{order_id}/logs?cursor=…&limit=…`: all entries, the newest page first, each page in order.
+/// `GET /api/orders/{order_id}/events` is the same.
 pub(crate) async fn get_logs(
     State(api): State<Api>,
     path: Result<Path<String>, PathRejection>,

@@ -24,6 +24,8 @@ fn orders_router(api: Api) -> Router {
     Router::new()
         .route("/api/orders/{order_id}", get(orders::get_order))
         .route("/api/orders/{order_id}/logs", get(orders::get_logs))
+        // For whoever does not accept an event stream; for whoever does, the bridge answers.
+        .route("/api/orders/{order_id}/events", get(orders::get_logs))
         .route("/api/orders/status/{order_id}", get(orders::get_order))
         .route("/api/orders/status/", get(missing_id))
         .route("/api/orders/", get(missing_id))

@@ -34,7 +34,7 @@ impl Count {
 /// Counts of one process since its start.
 #[derive(Debug, Default)]
 pub struct Counters {
-    /// Sockets open now, or being opened.
+    /// Sockets and event streams open now, or being opened.
     pub connections: Count,
     /// Orders that sockets watch now, and channels of the market, each counted for each socket.
     pub subscriptions: Count,

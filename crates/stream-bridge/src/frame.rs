@@ -192,6 +192,12 @@ impl Control<'_> {
     }
 }
 
+/// A message's type, read from its text: it comes first in all of them.
+pub(crate) fn kind(text: &str) -> &str {
+    let kind = text.strip_prefix(r#"{"type":""#).and_then(|rest| rest.split('"').next());
+    kind.expect("every message of an order's channels begins with its type")
+}
+
 fn to_text<T: Serialize>(message: &T) -> String {
     serde_json::to_string(message).expect("string keys and plain values always become JSON")
 }

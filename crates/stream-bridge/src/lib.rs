@@ -6,7 +6,7 @@
 //!                                │  wake
 //!                     history ──▶┤
 //!                                ▼
-//!                 Socket (cursor = gate for life) ──▶ client
+//!                 Socket (cursor = gate for life) ──▶ client, over a WebSocket or as server-sent events
 //! ```
 //! A socket has no queue of its own: it has a place in its topic's frames. A slow client's place falls behind; it is
 //! told so and goes on from there, so what is bounded is the topic, once for all its sockets.
@@ -30,6 +30,7 @@ mod settings;
 mod shown;
 mod socket;
 mod speak;
+mod sse;
 mod token;
 mod topic;
 mod upgrade;
@@ -43,5 +44,6 @@ pub use market::{
     upgrade_market,
 };
 pub use settings::Settings;
+pub use sse::{events, wants_events};
 pub use token::{After, Channel, Family, NotAToken, Position};
 pub use upgrade::{Asked, upgrade};

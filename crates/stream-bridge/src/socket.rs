@@ -1,4 +1,4 @@
-//! One socket on one order.
+//! One socket on one order; an event stream is one whose wire only speaks.
 //!
 //! ```text
 //!  greeting ──▶ history (loaded once per order) ──▶ backfill ──▶ live, behind the gate for life ──▶ close
@@ -8,7 +8,7 @@
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
-use axum::extract::ws::{Message, WebSocket};
+use axum::extract::ws::Message;
 use tokio::{
     sync::watch,
     time::{Instant, sleep, timeout_at},
@@ -36,7 +36,7 @@ pub(crate) struct Joining {
     /// Whether the order exists could not be decided in time.
     pub(crate) undecided: bool,
     /// Counts the connection until it is gone.
-    pub(crate) connection: Held,
+    pub(crate) connection: Arc<Held>,
 }
 
 /// The parts of a socket that all of its stages use.
@@ -50,13 +50,13 @@ pub(crate) struct Socket {
     condition: watch::Receiver<Condition>,
     told_lost: bool,
     pulse: Pulse,
-    _connection: Held,
+    _connection: Arc<Held>,
 }
 
 /// Serves a socket from its upgrade to its close.
-pub(crate) fn serve(joining: Joining, socket: WebSocket) -> impl Future<Output = ()> {
+pub(crate) fn serve(joining: Joining, wire: Wire) -> impl Future<Output = ()> {
     let (after, undecided) = (joining.after, joining.undecided);
-    let mut socket = Socket::new(joining, socket);
+    let mut socket = Socket::new(joining, wire);
     async move {
         let Err(end) = socket.run(after, undecided).await;
         debug!(order = %socket.channel.order, ?end, "a socket ends");
@@ -66,7 +66,7 @@ pub(crate) fn serve(joining: Joining, socket: WebSocket) -> impl Future<Output =
 }
 
 impl Socket {
-    fn new(joining: Joining, socket: WebSocket) -> Self {
+    fn new(joining: Joining, wire: Wire) -> Self {
         let Joining { hub, channel, after, connection, .. } = joining;
         let settings = hub.settings;
         let mut condition = hub.condition();
@@ -79,10 +79,10 @@ impl Socket {
                 Some(After::Position(position)) => position,
                 Some(After::Foreign(_)) | None => Position::START,
             },
-            wire: Wire::new(socket, settings.write_timeout),
             condition,
             told_lost: false,
-            pulse: Pulse::new(settings.ping_interval, settings.silence_limit),
+            pulse: Pulse::new(settings.ping_interval, wire.silence_limit(settings.silence_limit)),
+            wire,
             hub,
             _connection: connection,
         }

@@ -17,6 +17,7 @@ use crate::{
     hub::Hub,
     socket::{self, Joining, LOG_PAUSE},
     token::{After, Channel, Family, NotAToken},
+    wire::Wire,
 };
 
 /// Bytes that a read from a socket asks for. Clients say little; the default of 128 KiB would be zeroed each time.
@@ -45,8 +46,10 @@ pub async fn upgrade(
     asked: &Asked<'_>,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    match admit(hub, askers, origins, family, asked).await {
-        Ok(joining) => limited(hub, upgrade).on_upgrade(move |socket| socket::serve(joining, socket)),
+    let write_timeout = hub.settings.write_timeout;
+    match admit(hub, askers, origins, family, asked, Resume::Query).await {
+        Ok(joining) => limited(hub, upgrade)
+            .on_upgrade(move |socket| socket::serve(joining, Wire::new(socket, write_timeout))),
         Err(problem) => problem.into_response(),
     }
 }
@@ -62,19 +65,34 @@ pub(crate) fn limited(hub: &Hub, upgrade: WebSocketUpgrade) -> WebSocketUpgrade 
         .max_frame_size(max)
 }
 
-async fn admit(
+/// Where a client says what it has seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Resume {
+    /// In `?after=`.
+    Query,
+    /// In `Last-Event-ID`; in `?after=` when there is none.
+    LastEventId,
+}
+
+/// Lets a client in, or says why not.
+pub(crate) async fn admit(
     hub: &Arc<Hub>,
     askers: &Askers,
     origins: &Origins,
     family: Family,
     asked: &Asked<'_>,
+    resume: Resume,
 ) -> Result<Joining, Problem> {
     origins.check(asked.headers)?;
     let asker = askers.socket(asked.headers, asked.query).await?;
     let order = order_id(asked.order)?;
     let channel = Channel { order, family };
-    let after = after(asked.query, |text| channel.after(hub.log.incarnation(), text))?;
-    let connection = room(hub)?;
+    let read = |text: &str| channel.after(hub.log.incarnation(), text);
+    let after = match (resume, asked.headers.get("last-event-id")) {
+        (Resume::LastEventId, Some(id)) => Some(last_event_id(id, read)?),
+        (Resume::LastEventId, None) | (Resume::Query, _) => after(asked.query, read)?,
+    };
+    let connection = Arc::new(room(hub)?);
     let undecided = match timeout(hub.settings.unreachable_after, exists(hub, order, asker)).await {
         Ok(true) => false,
         Ok(false) => {
@@ -100,6 +118,14 @@ pub(crate) fn after(
         }
         None => Ok(None),
     }
+}
+
+fn last_event_id(
+    id: &HeaderValue,
+    read: impl FnOnce(&str) -> Result<After, NotAToken>,
+) -> Result<After, Problem> {
+    let id = id.to_str().map_err(|_| NotAToken);
+    id.and_then(read).map_err(|_| Problem::malformed("header:Last-Event-ID", NotAToken.to_string()))
 }
 
 /// Whether the order exists for the asker, as soon as that can be found out.

@@ -1,4 +1,4 @@
-//! The socket itself: writes with a time limit, close codes, what a broken frame means.
+//! The connection itself, WebSocket or event stream: writes with a time limit, close codes, what a broken frame means.
 
 use std::{error::Error as _, time::Duration};
 
@@ -6,7 +6,7 @@ use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use tokio::time::timeout;
 
-use crate::token::Position;
+use crate::{sse::Outlet, token::Position};
 
 /// Close codes (RFC 6455 section 7.4, and ours from 4400 on).
 pub(crate) mod code {
@@ -43,15 +43,47 @@ pub(crate) enum Unwritten {
     Stalled,
 }
 
-/// A socket with its write limit.
+/// Longer than anybody waits: a peer that cannot speak is not expected to.
+const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// Who is at the other end.
+#[expect(clippy::large_enum_variant, reason = "almost all are sockets, and each would pay for a box")]
+pub(crate) enum Peer {
+    /// Hears and speaks.
+    Socket(WebSocket),
+    /// Only hears: server-sent events.
+    Events(Outlet),
+}
+
+impl From<WebSocket> for Peer {
+    fn from(socket: WebSocket) -> Self {
+        Self::Socket(socket)
+    }
+}
+
+impl From<Outlet> for Peer {
+    fn from(outlet: Outlet) -> Self {
+        Self::Events(outlet)
+    }
+}
+
+/// A connection with its write limit.
 pub(crate) struct Wire {
-    socket: WebSocket,
+    peer: Peer,
     write_timeout: Duration,
 }
 
 impl Wire {
-    pub(crate) const fn new(socket: WebSocket, write_timeout: Duration) -> Self {
-        Self { socket, write_timeout }
+    pub(crate) fn new(peer: impl Into<Peer>, write_timeout: Duration) -> Self {
+        Self { peer: peer.into(), write_timeout }
+    }
+
+    /// How long this peer may say nothing, where one that can speak may for `limit`.
+    pub(crate) const fn silence_limit(&self, limit: Duration) -> Duration {
+        match &self.peer {
+            Peer::Socket(_) => limit,
+            Peer::Events(_) => FOREVER,
+        }
     }
 
     /// Writes texts with one flush. `taken` hears the position of each that will come before anything written
@@ -61,28 +93,44 @@ impl Wire {
         texts: impl IntoIterator<Item = (Position, Utf8Bytes)>,
         mut taken: impl FnMut(Position),
     ) -> Result<(), Unwritten> {
-        let socket = &mut self.socket;
-        let written = timeout(self.write_timeout, async {
-            for (position, text) in texts {
-                socket.feed(Message::Text(text)).await?;
-                taken(position);
+        let limit = self.write_timeout;
+        match &mut self.peer {
+            Peer::Socket(socket) => {
+                let written = timeout(limit, async {
+                    for (position, text) in texts {
+                        socket.feed(Message::Text(text)).await?;
+                        taken(position);
+                    }
+                    socket.flush().await
+                });
+                outcome(written.await)
             }
-            socket.flush().await
-        });
-        outcome(written.await)
+            Peer::Events(outlet) => outcome(timeout(limit, outlet.write(texts, taken)).await),
+        }
     }
 
     pub(crate) async fn ping(&mut self) -> Result<(), Unwritten> {
-        let ping = self.socket.send(Message::Ping(Default::default()));
-        outcome(timeout(self.write_timeout, ping).await)
+        let limit = self.write_timeout;
+        match &mut self.peer {
+            Peer::Socket(socket) => {
+                outcome(timeout(limit, socket.send(Message::Ping(Default::default()))).await)
+            }
+            Peer::Events(outlet) => outcome(timeout(limit, outlet.comment()).await),
+        }
     }
 
     /// The next thing that the peer says. Safe to drop while it waits.
     pub(crate) async fn read(&mut self) -> Result<Message, End> {
-        match self.socket.next().await {
-            Some(Ok(message)) => Ok(message),
-            Some(Err(error)) => Err(broken(&error)),
-            None => Err(End::Gone),
+        match &mut self.peer {
+            Peer::Socket(socket) => match socket.next().await {
+                Some(Ok(message)) => Ok(message),
+                Some(Err(error)) => Err(broken(&error)),
+                None => Err(End::Gone),
+            },
+            Peer::Events(outlet) => {
+                outlet.closed().await;
+                Err(End::Gone)
+            }
         }
     }
 
@@ -91,23 +139,25 @@ impl Wire {
         self.read().now_or_never()
     }
 
-    /// Ends the socket: our close or the answer to the peer's, the peer's answer for a while, then the connection goes.
+    /// Ends the connection: our close or the answer to the peer's, the peer's answer for a while, then it goes. An
+    /// event stream has no close: it is over with the last event.
     pub(crate) async fn end(&mut self, end: End) {
+        let Peer::Socket(socket) = &mut self.peer else { return };
         let farewell = async {
             if let End::Close(code, reason) = end {
                 let frame = CloseFrame { code, reason: reason.into() };
-                if self.socket.send(Message::Close(Some(frame))).await.is_err() {
+                if socket.send(Message::Close(Some(frame))).await.is_err() {
                     return;
                 }
             }
             // Reading on writes what is owed to the peer's close.
-            while let Some(Ok(_)) = self.socket.next().await {}
+            while let Some(Ok(_)) = socket.next().await {}
         };
         let _ = timeout(CLOSE_PATIENCE, farewell).await;
     }
 }
 
-fn outcome(written: Result<Result<(), axum::Error>, tokio::time::error::Elapsed>) -> Result<(), Unwritten> {
+fn outcome<E>(written: Result<Result<(), E>, tokio::time::error::Elapsed>) -> Result<(), Unwritten> {
     match written {
         Ok(Ok(())) => Ok(()),
         Ok(Err(_)) => Err(Unwritten::Gone),

@@ -10,6 +10,8 @@ mod broken_frames;
 mod client;
 mod crowds;
 mod endings;
+mod event_client;
+mod events;
 mod join;
 mod life;
 mod long_orders;

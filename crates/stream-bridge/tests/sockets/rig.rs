@@ -20,7 +20,7 @@ use axum::{
 use fillstream_domain::{OrderId, Timestamp, swap::SwapEvent};
 use fillstream_event_log::{Consistency, EventLog, NewRecord};
 use fillstream_http_edge::{Askers, Origins, parameter};
-use fillstream_stream_bridge::{Asked, Family, Hub, Settings, upgrade};
+use fillstream_stream_bridge::{Asked, Family, Hub, Settings, events, upgrade};
 use tokio::{
     net::{TcpListener, TcpSocket},
     task::JoinSet,
@@ -147,6 +147,7 @@ pub(crate) fn serve(
     let router = Router::new()
         .route("/api/orders/status/{order}", get(every_step))
         .route("/api/orders/execute", get(changes))
+        .route("/api/orders/{order}/events", get(event_stream))
         .with_state(Arc::clone(&hub));
     tasks.spawn(async move { drop(axum::serve(listener, router).await) });
     (hub, address, tasks)
@@ -196,6 +197,16 @@ async fn changes(
     let order = parameter(query.as_deref(), "orderId");
     let asked = Asked { order: order.as_deref(), query: query.as_deref(), headers: &headers };
     upgrade(&hub, &Askers::open(now), &origins(), Family::Status, &asked, handshake).await
+}
+
+async fn event_stream(
+    State(hub): State<Arc<Hub>>,
+    Path(order): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let asked = Asked { order: Some(&order), query: query.as_deref(), headers: &headers };
+    events(&hub, &Askers::open(now), &origins(), &asked).await
 }
 
 fn now() -> Timestamp {
