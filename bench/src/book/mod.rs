@@ -52,8 +52,13 @@ pub(crate) fn run(size: Size) {
         for figures in &mut figures {
             row(figures.name, &figures.line());
         }
+        let times = times_the_best_published(&figures);
+        row("times as fast as the best published one, median of the stretches", &format!("{times:.2}"));
     }
 }
+
+/// Ours first, the published ones from here on.
+const PUBLISHED: usize = 2;
 
 fn books() -> Vec<Box<dyn Run>> {
     vec![fresh::<Fillstream>(), fresh::<Textbook>(), fresh::<Matchcore>(), fresh::<OrderbookRs>()]
@@ -88,6 +93,20 @@ impl Figures {
             self.allocations
         )
     }
+}
+
+/// Of each stretch, so that what else the machine did meanwhile hardly counts.
+fn times_the_best_published(figures: &[Figures]) -> f64 {
+    let stretches = 0..figures[0].took.len();
+    let mut times: Vec<f64> = stretches
+        .filter_map(|stretch| {
+            let took = |figures: &Figures| figures.took[stretch].1.as_secs_f64();
+            let best = figures[PUBLISHED..].iter().map(took).min_by(f64::total_cmp)?;
+            Some(best / took(&figures[0]))
+        })
+        .collect();
+    times.sort_unstable_by(f64::total_cmp);
+    times[times.len() / 2]
 }
 
 /// A script and books that have been through its beginning.

@@ -39,10 +39,14 @@ pub(super) enum Wanted {
 
 /// The id of the order that an operation placed, as UUIDs of version 7 are made: a number in front, noise behind.
 pub(super) fn order_id(number: u64) -> OrderId {
-    OrderId::new(Uuid::from_u64_pair(
-        number << 16 | 0x7000,
-        1 << 63 | number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 2,
-    ))
+    OrderId::new(Uuid::from_u64_pair(number << 16 | 0x7000, 1 << 63 | noise(number) >> 2))
+}
+
+/// The mixing of `SplitMix64`: ids that are spread better than real ones would flatter a hash table.
+const fn noise(number: u64) -> u64 {
+    let mixed = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
 }
 
 /// The operation that placed it.

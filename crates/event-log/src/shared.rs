@@ -17,10 +17,14 @@ use std::sync::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::Mutex;
-use tokio::sync::{
-    broadcast::{self, error::RecvError},
-    watch,
+use tokio::{
+    sync::{
+        broadcast::{self, error::RecvError},
+        watch,
+    },
+    time::{Duration, sleep},
 };
+use tracing::debug;
 
 use crate::{
     AppendError, Consistency, EventLog, Follow, Link, LogError, NewRecord, Page, Record, StreamInfo,
@@ -29,8 +33,13 @@ use crate::{
 
 /// Records of a batch at most.
 const BATCH: usize = 500;
-/// Batches that a follower may be behind before it goes on with a tail of its own: some 40 MB of events.
-const BATCHES: usize = 128;
+/// Bytes of payload after which a batch is closed.
+const BATCH_BYTES: usize = 128 << 10;
+/// Batches that a follower may be behind before it goes on with a tail of its own: 64 MiB, or 256 MiB when each holds
+/// one of the largest commits. They are kept for as long as somebody is behind.
+const BATCHES: usize = 512;
+/// Pause before a follower that goes on alone tries to reach the stream again.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// See the module's first line. Everything but following goes to the log as it is.
 pub struct SharedLog {
@@ -48,6 +57,24 @@ struct SharedTail {
 struct Batch {
     records: Vec<Record>,
     behind: u64,
+}
+
+impl Batch {
+    /// Records in batches of bounded size, `behind` being what the stream holds behind the last of them.
+    fn of(records: Vec<Record>, behind: u64) -> Vec<Self> {
+        let mut left = records.len() as u64;
+        let (mut batches, mut open, mut bytes) = (Vec::new(), Vec::new(), 0);
+        for record in records {
+            left -= 1;
+            bytes += record.payload.len();
+            open.push(record);
+            if bytes >= BATCH_BYTES || left == 0 {
+                batches.push(Self { records: std::mem::take(&mut open), behind: behind + left });
+                bytes = 0;
+            }
+        }
+        batches
+    }
 }
 
 impl SharedLog {
@@ -72,8 +99,10 @@ impl SharedLog {
                 tail.recreated.store(follow.recreated(), Ordering::Relaxed);
                 match next {
                     Ok(records) => {
-                        // Nobody follows at the moment: those who come later begin behind these.
-                        let _ = batches.send(Arc::new(Batch { records, behind: follow.behind() }));
+                        for batch in Batch::of(records, follow.behind()) {
+                            // Nobody follows at the moment: those who come later begin behind these.
+                            let _ = batches.send(Arc::new(batch));
+                        }
                     }
                     Err(error) => {
                         *tail.ended.lock() = Some(error);
@@ -119,6 +148,8 @@ enum Source {
     /// stored since comes there.
     Own(Box<dyn Follow>, Option<broadcast::Receiver<Arc<Batch>>>),
     Shared(broadcast::Receiver<Arc<Batch>>),
+    /// It has lost its place among the batches. What the receiver would give next is not what comes next.
+    Nowhere,
 }
 
 impl Follower {
@@ -128,7 +159,7 @@ impl Follower {
             tail: Arc::clone(&log.tail),
             pattern: pattern.map(str::to_owned),
             next: from,
-            source: Source::Shared(log.tail.subscribe()?),
+            source: Source::Nowhere,
             left: Vec::new().into_iter(),
             behind: 0,
             recreated: 0,
@@ -175,8 +206,16 @@ impl Follow for Follower {
             match &mut self.source {
                 Source::Shared(batches) => match batches.recv().await {
                     Ok(batch) => self.take(&batch),
-                    Err(RecvError::Lagged(_)) => self.go_alone().await?,
+                    Err(RecvError::Lagged(_)) => self.source = Source::Nowhere,
                     Err(RecvError::Closed) => return Err(self.tail.why()),
+                },
+                Source::Nowhere => match self.go_alone().await {
+                    Ok(()) => {}
+                    Err(LogError::Recreated) => return Err(LogError::Recreated),
+                    Err(error) => {
+                        debug!(%error, "a follower waits for the stream");
+                        sleep(PAUSE).await;
+                    }
                 },
                 Source::Own(own, batches) => {
                     let records = own.next(max).await?;

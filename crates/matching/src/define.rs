@@ -65,6 +65,11 @@ pub async fn define(log: &dyn EventLog, definition: Definition) -> Result<Option
             return Ok(None);
         }
     }
+    write(log, definition, after).await.map(Some)
+}
+
+async fn write(log: &dyn EventLog, definition: Definition, after: u64) -> Result<u64, DefineError> {
+    let subject = book_definition(&definition.symbol);
     let time = definition.at.to_string();
     let input = BookInput::Definition(definition);
     let record = NewRecord {
@@ -78,7 +83,7 @@ pub async fn define(log: &dyn EventLog, definition: Definition) -> Result<Option
         payload: input.encode().into(),
     };
     match log.append(record).await {
-        Ok(seq) => Ok(Some(seq)),
+        Ok(seq) => Ok(seq),
         Err(AppendError::Fenced { .. }) => Err(DefineError::Overtaken),
         Err(error @ (AppendError::Refused(_) | AppendError::Unknown | AppendError::Closed)) => {
             Err(DefineError::Append(error))
@@ -93,9 +98,10 @@ pub(crate) async fn define_defaults(log: &dyn EventLog, at: Timestamp) -> Result
     }
     for symbol in DEFAULT_MARKETS {
         let symbol: Symbol = symbol.parse().expect("written in this file");
-        match define(log, Definition::standard(symbol.clone(), at)).await {
+        // Only where nothing is: the list of definitions may be a replica's that is behind.
+        match write(log, Definition::standard(symbol.clone(), at), 0).await {
             Ok(_) => info!(%symbol, "the market is defined with the defaults"),
-            // Another matcher that started at the same time.
+            // By another matcher that started at the same time, or by an operator.
             Err(DefineError::Overtaken) => {}
             Err(error) => return Err(error),
         }

@@ -9,17 +9,20 @@ use fillstream_domain::{
     subject::{book_inputs, market_commits},
 };
 use fillstream_event_log::{Consistency, EventLog, Follow, LogError, SnapshotStore};
-use fillstream_matcher::{Difference, Machine, Recorded, follow};
-use std::collections::VecDeque;
+use fillstream_matcher::{Difference, Machine, Recorded, follow, hash_text};
+use std::{collections::VecDeque, time::Duration};
+use tokio::time::timeout;
 use tracing::{info, warn};
 
 use crate::{
-    read::recorded,
+    read::{is_of_another_version, recorded},
     snapshots::{Home, Kind},
 };
 
 /// Records that a replay takes at once.
 const REPLAY_BATCH: usize = 5_000;
+/// How long an input may be missing that a commit covers: longer than a replica of the stream is behind.
+const INPUT_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A machine and where it stands.
 pub struct Loaded {
@@ -27,6 +30,17 @@ pub struct Loaded {
     pub machine: Machine,
     /// The sequence of the last commit; 0 before the first.
     pub commit: u64,
+    /// The sequence of the last message among the commits, which the next one comes behind: beyond `commit` when a
+    /// commit was torn by a power failure.
+    pub end: u64,
+    /// Inputs that were replayed: there is no newer snapshot.
+    pub replayed: u64,
+}
+
+impl Loaded {
+    pub(crate) fn nothing(symbol: &Symbol) -> Self {
+        Self { machine: Machine::new(symbol.clone()), commit: 0, end: 0, replayed: 0 }
+    }
 }
 
 /// Why a market cannot be loaded.
@@ -64,10 +78,10 @@ pub async fn load(
             loaded => return loaded,
         }
     }
-    catch_up(log, Loaded { machine: Machine::new(symbol.clone()), commit: 0 }, last).await
+    catch_up(log, Loaded::nothing(symbol), last).await
 }
 
-/// The newest good snapshot of a commit at or before `up_to`.
+/// The newest good snapshot of a commit at or before `up_to`: one whose hash is what the commit says.
 pub(crate) async fn newest_snapshot(
     log: &dyn EventLog,
     store: &dyn SnapshotStore,
@@ -78,75 +92,126 @@ pub(crate) async fn newest_snapshot(
     for (commit, name) in home.newest_first(store, Kind::Machine, up_to).await? {
         let Some(bytes) = store.get(&name).await? else { continue };
         match Machine::restore(&bytes) {
-            Ok(machine) if machine.symbol() == symbol => return Ok(Some(Loaded { machine, commit })),
-            Ok(_) => warn!(%symbol, name, "a snapshot of another market is passed over"),
+            Ok(machine) if is_behind(log, symbol, commit, &machine).await? => {
+                return Ok(Some(Loaded { machine, commit, end: commit, replayed: 0 }));
+            }
+            Ok(_) => warn!(%symbol, name, "a snapshot that is not its commit's state is passed over"),
             Err(error) => warn!(%symbol, name, %error, "a snapshot is passed over"),
         }
     }
     Ok(None)
 }
 
-/// Follows the log to the commit at `last`.
+/// Whether the machine stands where the commit at `seq` has left it. A stream that has lost its end may have another
+/// commit there by now.
+async fn is_behind(
+    log: &dyn EventLog,
+    symbol: &Symbol,
+    seq: u64,
+    machine: &Machine,
+) -> Result<bool, LogError> {
+    let subject = market_commits(symbol);
+    for consistency in [Consistency::Any, Consistency::Leader] {
+        let page = log.read(&subject, seq, consistency).await?;
+        if let Some(record) = page.records.first().filter(|record| record.seq == seq) {
+            let hash = Commit::decode(&record.payload).ok().and_then(|commit| commit.hash);
+            // The hash covers market and cursor.
+            return Ok(hash == Some(hash_text(machine.hash())));
+        }
+    }
+    Ok(false)
+}
+
+/// Follows the log up to `last`, where its last message among the commits is.
 async fn catch_up(log: &dyn EventLog, loaded: Loaded, last: u64) -> Result<Loaded, LoadError> {
-    if loaded.commit >= last {
+    if loaded.end >= last {
         return Ok(loaded);
     }
     let symbol = loaded.machine.symbol().clone();
     let started = loaded.machine.cursor();
-    let mut replay = Replay::begin(log, loaded).await?;
-    while replay.loaded.commit < last {
-        replay.next().await?.map_err(|difference| LoadError::Irreproducible(symbol.clone(), difference))?;
-    }
+    let mut replay = Replay::begin(log, loaded, last).await?;
+    let irreproducible = |difference| LoadError::Irreproducible(symbol.clone(), difference);
+    while replay.next_commit().await?.map_err(irreproducible)?.is_some() {}
     info!(%symbol, from = started, to = replay.loaded.machine.cursor(), "inputs replayed");
     Ok(replay.loaded)
 }
 
-/// Commits and their inputs, side by side.
+/// Commits and their inputs, side by side, up to a message among the commits that the log had at the beginning.
 pub(crate) struct Replay {
     pub(crate) loaded: Loaded,
     inputs: Box<dyn Follow>,
     commits: Box<dyn Follow>,
     parts: Parts,
+    until: u64,
     /// Inputs behind the machine's cursor.
     waiting: VecDeque<Recorded>,
-    /// Whole commits, each with the sequence of its last part.
-    whole: VecDeque<(u64, Vec<Commit>)>,
+    /// Whole commits, each with the sequence of its last part; or why one cannot be read.
+    whole: VecDeque<Result<(u64, Vec<Commit>), Difference>>,
 }
 
 impl Replay {
-    pub(crate) async fn begin(log: &dyn EventLog, loaded: Loaded) -> Result<Self, LogError> {
+    pub(crate) async fn begin(log: &dyn EventLog, loaded: Loaded, until: u64) -> Result<Self, LogError> {
         let symbol = loaded.machine.symbol();
         let inputs = log.follow(loaded.machine.cursor() + 1, Some(&book_inputs(symbol))).await?;
         let commits = log.follow(loaded.commit + 1, Some(&market_commits(symbol))).await?;
         let (waiting, whole) = (VecDeque::new(), VecDeque::new());
-        Ok(Self { loaded, inputs, commits, parts: Parts::new(), waiting, whole })
+        Ok(Self { loaded, inputs, commits, parts: Parts::new(), until, waiting, whole })
     }
 
-    /// Takes the machine past the next commit; waits for it if there is none yet.
-    pub(crate) async fn next(&mut self) -> Result<Result<(), Difference>, LogError> {
-        Ok(self.next_commit().await?.map(|_| ()))
-    }
-
-    /// The same; hands the commit's parts out.
-    pub(crate) async fn next_commit(&mut self) -> Result<Result<Vec<Commit>, Difference>, LogError> {
-        while self.whole.is_empty() {
+    /// Takes the machine past the next commit and hands its parts out; nothing when there is none left.
+    pub(crate) async fn next_commit(&mut self) -> Result<Result<Option<Vec<Commit>>, Difference>, LogError> {
+        while self.whole.is_empty() && self.loaded.end < self.until {
             for record in self.commits.next(REPLAY_BATCH).await? {
-                self.take_in(record.seq, &record.payload);
+                if record.seq <= self.until {
+                    self.take_in(record.seq, &record.payload);
+                    self.loaded.end = record.seq;
+                }
             }
         }
-        let Some((seq, commit)) = self.whole.pop_front() else { return Ok(Ok(Vec::new())) };
+        let (seq, commit) = match self.whole.pop_front() {
+            None => return Ok(Ok(None)),
+            Some(Err(difference)) => return Ok(Err(difference)),
+            Some(Ok(whole)) => whole,
+        };
         let last_input = commit.first().map_or(0, |part| part.last_input);
-        while self.waiting.back().map_or(self.loaded.machine.cursor(), |input| input.seq) < last_input {
-            let records = self.inputs.next(REPLAY_BATCH).await?;
-            self.waiting.extend(records.iter().map(recorded));
+        if let Err(missing) = self.wait_for_input(last_input, seq).await? {
+            return Ok(Err(missing));
         }
         let covered = self.waiting.partition_point(|input| input.seq <= last_input);
         let inputs: Vec<Recorded> = self.waiting.drain(..covered).collect();
         let followed = follow(&mut self.loaded.machine, &commit, &inputs);
         if followed.is_ok() {
             self.loaded.commit = seq;
+            self.loaded.replayed += inputs.len() as u64;
         }
-        Ok(followed.map(|()| commit))
+        Ok(followed.map(|()| Some(commit)))
+    }
+
+    /// Reads inputs up to the one at `last_input`, which the commit that ends at `commit` covers.
+    async fn wait_for_input(
+        &mut self,
+        last_input: u64,
+        commit: u64,
+    ) -> Result<Result<(), Difference>, LogError> {
+        let missing = || {
+            let what = format!("is covered by the commit at {commit} and is no input of the log");
+            Ok(Err(Difference { seq: last_input, what }))
+        };
+        if last_input >= commit {
+            return missing();
+        }
+        while self.waiting.back().map_or(self.loaded.machine.cursor(), |input| input.seq) < last_input {
+            let next = self.inputs.next(REPLAY_BATCH);
+            let Ok(records) = timeout(INPUT_PATIENCE, next).await else {
+                // The stream may only be out of reach.
+                if self.inputs.behind() == 0 {
+                    return missing();
+                }
+                continue;
+            };
+            self.waiting.extend(records?.iter().map(recorded));
+        }
+        Ok(Ok(()))
     }
 
     /// Commits that never ended.
@@ -157,6 +222,9 @@ impl Replay {
     fn take_in(&mut self, seq: u64, payload: &[u8]) {
         let part = match Commit::decode(payload) {
             Ok(part) => part,
+            Err(error) if is_of_another_version(&error) => {
+                return self.whole.push_back(Err(Difference { seq, what: error.to_string() }));
+            }
             // A foreign writer's; the projector parks it.
             Err(error) => return warn!(seq, %error, "no part of a commit, passed over"),
         };
@@ -167,7 +235,7 @@ impl Replay {
         match step {
             PartsStep::Complete(parts) => {
                 let seq = parts.last().map_or(seq, |(seq, _)| *seq);
-                self.whole.push_back((seq, parts.into_iter().map(|(_, commit)| commit).collect()));
+                self.whole.push_back(Ok((seq, parts.into_iter().map(|(_, commit)| commit).collect())));
             }
             // A replay begins right behind a whole commit.
             PartsStep::Held | PartsStep::BeganInside { .. } => {}

@@ -1,7 +1,7 @@
 //! One market at work.
 //!
 //! ```text
-//!  inputs ──▶ machine ──▶ pending ──(we lead, nothing in flight)──▶ cut ──▶ append, fenced on the last commit
+//!  inputs ──▶ machine ──▶ pending ──(we lead, nothing in flight)──▶ cut ──▶ append, fenced on the last message there
 //!  commits ──▶ heard: ours? known. Another's? pending is dropped up to its last input, hashes are compared, we stand by
 //! ```
 //! Nothing is decided by who leads: two that lead at once lose fences to each other and nothing else.
@@ -12,7 +12,7 @@ use bytes::Bytes;
 use fillstream_crash_point::{Boundary, reach};
 use fillstream_domain::{
     Timestamp,
-    book::{BookInput, Clock, Commit, InputResult, Parts, PartsStep, Symbol},
+    book::{BookInput, Clock, Commit, InputResult, NotACommit, Parts, PartsStep, Symbol},
     parked::Cause,
     subject::{BookSubject, book_clock, book_inputs, market_commits},
 };
@@ -30,7 +30,7 @@ use uuid::Uuid;
 use crate::{
     commit,
     load::{LoadError, Loaded, load},
-    read::recorded,
+    read::{is_of_another_version, recorded},
     run::MarketState,
     settings::Settings,
     snapshots::{Home, Taken},
@@ -41,6 +41,8 @@ use crate::{
 const PART: &str = "matcher";
 /// Outcomes that may wait for their commit before no further input is read: some seconds of them.
 const MAX_PENDING: usize = 50_000;
+/// The same in bytes as they are encoded: a hundred full commits.
+const MAX_PENDING_BYTES: usize = 100 * COMMIT_BYTES;
 /// Between two clock inputs of a market.
 const CLOCK_PAUSE: Duration = Duration::from_secs(1);
 
@@ -64,8 +66,14 @@ pub(crate) enum Ended {
     Tail,
     #[error("a commit may be stored or not: {0}")]
     Commit(AppendError),
-    #[error("another matcher's commit up to input {last_input} has hash {theirs}, ours is {ours}")]
+    #[error("the stream has lost its end: the commits end at {last}, and one was at {fence}")]
+    LostEnd { fence: u64, last: u64 },
+    #[error("a commit of another version: {0}")]
+    Version(NotACommit),
+    #[error("another matcher's commit up to input {last_input} says {theirs}, ours would say {ours}")]
     Diverged { last_input: u64, theirs: String, ours: String },
+    #[error("the market's task has panicked")]
+    Panicked,
 }
 
 /// Whether we commit.
@@ -82,7 +90,23 @@ type InFlight = JoinHandle<Result<u64, AppendError>>;
 struct Heard {
     seq: u64,
     last_input: u64,
-    hash: String,
+    says: Says,
+}
+
+/// What can be compared of a commit without doing it again.
+#[derive(Debug, PartialEq, Eq)]
+struct Says {
+    inputs: usize,
+    hash: Option<String>,
+}
+
+/// Our commit, while nothing is known of it.
+struct UnderWay {
+    /// The message that it comes behind.
+    fence: u64,
+    last_input: u64,
+    /// What is to be kept once it is stored.
+    taken: Option<Taken>,
 }
 
 pub(crate) struct Market {
@@ -90,16 +114,21 @@ pub(crate) struct Market {
     symbol: Symbol,
     machine: Machine,
     pending: Pending,
-    /// The sequence of the market's last commit.
-    fence: u64,
+    /// The sequence of the last commit that our machine has followed, or written.
+    commit: u64,
+    /// The sequence of the last message that we know among the commits: the fence. Beyond `commit` lies a commit that
+    /// waits in `heard`, or one that was torn, or a foreign writer's message.
+    end: u64,
     stance: Stance,
     heard: VecDeque<Heard>,
     parts: Parts,
-    /// The commit under way: its last input, and what is to be kept once it is stored.
-    under_way: Option<(u64, Option<Taken>)>,
+    under_way: Option<UnderWay>,
     since_snapshot: u64,
-    /// When the last input came: market time goes on from there.
-    last_input_at: Instant,
+    /// The stream's last sequence when we began.
+    began_at: u64,
+    /// When the last input came: market time goes on from there. None before the first that was stored since we began: how
+    /// long the earlier ones lie back is not known.
+    last_input_at: Option<Instant>,
     clock_seq: u64,
     clock_due: Instant,
     state: watch::Sender<MarketState>,
@@ -112,7 +141,9 @@ impl Market {
         symbol: Symbol,
         state: watch::Sender<MarketState>,
     ) -> Result<Infallible, Ended> {
-        let Loaded { machine, commit } = load(&*context.log, context.snapshots.as_deref(), &symbol).await?;
+        let began_at = context.log.info().await?.last_seq;
+        let Loaded { machine, commit, end, replayed } =
+            load(&*context.log, context.snapshots.as_deref(), &symbol).await?;
         let clock = context.log.last(&book_clock(&symbol), Consistency::Leader).await?;
         let inputs = tail(&*context.log, machine.cursor() + 1, &book_inputs(&symbol)).await?;
         let commits = tail(&*context.log, commit + 1, &market_commits(&symbol)).await?;
@@ -123,15 +154,17 @@ impl Market {
             symbol,
             machine,
             pending: Pending::default(),
-            fence: commit,
+            commit,
+            end,
             stance: Stance::Leading,
             heard: VecDeque::new(),
             parts: Parts::new(),
             under_way: None,
-            since_snapshot: 0,
-            last_input_at: now,
+            since_snapshot: replayed,
+            began_at,
+            last_input_at: None,
             clock_seq: clock.map_or(0, |record| record.seq),
-            clock_due: now,
+            clock_due: now + CLOCK_PAUSE,
             state,
         };
         market.work(inputs, commits).await
@@ -151,27 +184,39 @@ impl Market {
             self.show();
             let wake = self.wakes_at();
             tokio::select! {
-                records = inputs.recv(), if self.pending.len() < MAX_PENDING => {
+                records = inputs.recv(), if self.may_read() => {
                     self.take_in(records.ok_or(Ended::Tail)?).await;
                     // All that has arrived goes into one step.
-                    while self.pending.len() < MAX_PENDING && let Ok(records) = inputs.try_recv() {
+                    while self.may_read() && let Ok(records) = inputs.try_recv() {
                         self.take_in(records).await;
                     }
                     reach(Boundary::InputsApplied);
                 }
-                records = commits.recv() => self.hear(records.ok_or(Ended::Tail)?),
+                records = commits.recv() => self.hear(records.ok_or(Ended::Tail)?)?,
                 done = async { in_flight.as_mut().expect("only polled while there is one").await }, if in_flight.is_some() => {
                     in_flight = None;
                     self.committed(done.unwrap_or(Err(AppendError::Unknown)))?;
                 }
-                () = sleep_until(wake) => self.wake().await?,
+                () = async { sleep_until(wake.expect("only polled when it is set")).await }, if wake.is_some() => {
+                    self.wake().await?;
+                }
             }
         }
+    }
+
+    /// Little waits for its commit, or what another matcher has committed is still to be read.
+    fn may_read(&self) -> bool {
+        let little = self.pending.len() < MAX_PENDING && self.pending.bytes() < MAX_PENDING_BYTES;
+        little || self.heard.front().is_some_and(|heard| heard.last_input > self.machine.cursor())
     }
 
     /// Applies inputs. What cannot be read is put aside where operators look, before the commit says so.
     async fn take_in(&mut self, records: Vec<Record>) {
         reach(Boundary::InputsRead);
+        if self.pending.is_empty() && matches!(self.stance, Stance::StandingBy(_)) {
+            // Nobody had anything to commit until now.
+            self.stance = Stance::StandingBy(Instant::now());
+        }
         for record in records {
             let recorded = recorded(&record);
             if matches!(BookSubject::parse(&record.subject), Some(BookSubject::Clock(_))) {
@@ -184,8 +229,10 @@ impl Market {
             }
             self.since_snapshot += 1;
             self.pending.push(applied);
+            if record.seq > self.began_at {
+                self.last_input_at = Some(Instant::now());
+            }
         }
-        self.last_input_at = Instant::now();
     }
 
     async fn park(&self, record: &Record, reason: String) {
@@ -212,8 +259,8 @@ impl Market {
             self.since_snapshot = 0;
             Taken::of(&self.machine)
         });
-        self.under_way = Some((last_input, taken));
-        let (log, fence, now) = (Arc::clone(&self.context.log), self.fence, (self.context.clock)());
+        let (log, fence, now) = (Arc::clone(&self.context.log), self.end, (self.context.clock)());
+        self.under_way = Some(UnderWay { fence, last_input, taken });
         let symbol = self.symbol.clone();
         tokio::spawn(async move {
             reach(Boundary::BeforeCommit);
@@ -224,10 +271,11 @@ impl Market {
     }
 
     fn committed(&mut self, stored: Result<u64, AppendError>) -> Result<(), Ended> {
-        let Some((last_input, taken)) = self.under_way.take() else { return Ok(()) };
+        let Some(UnderWay { fence, last_input, taken }) = self.under_way.take() else { return Ok(()) };
         match stored {
             Ok(seq) => {
-                self.fence = seq;
+                self.commit = seq;
+                self.end = self.end.max(seq);
                 self.pending.drop_covered(last_input);
                 self.heard.retain(|heard| heard.seq > seq);
                 if let (Some(taken), Some(store)) = (taken, self.context.snapshots.clone()) {
@@ -235,6 +283,7 @@ impl Market {
                 }
                 Ok(())
             }
+            Err(AppendError::Fenced { last }) if last < fence => Err(Ended::LostEnd { fence, last }),
             Err(AppendError::Fenced { last }) => {
                 debug!(symbol = %self.symbol, last, "another matcher was first; standing by");
                 self.stance = Stance::StandingBy(Instant::now());
@@ -257,12 +306,18 @@ impl Market {
     }
 
     /// Takes commits of the log: ours are known already or are under way.
-    fn hear(&mut self, records: Vec<Record>) {
-        for record in records.into_iter().filter(|record| record.seq > self.fence) {
-            let Ok(part) = Commit::decode(&record.payload) else {
-                warn!(seq = record.seq, "no part of a commit, passed over");
-                continue;
+    fn hear(&mut self, records: Vec<Record>) -> Result<(), Ended> {
+        for record in records {
+            let part = match Commit::decode(&record.payload) {
+                Ok(part) => part,
+                Err(error) if is_of_another_version(&error) => return Err(Ended::Version(error)),
+                Err(error) => {
+                    warn!(seq = record.seq, %error, "no part of a commit, passed over");
+                    self.end = self.end.max(record.seq);
+                    continue;
+                }
             };
+            self.end = self.end.max(record.seq);
             let (step, torn) = self.parts.push(record.seq, part);
             if let Some(torn) = torn {
                 warn!(
@@ -272,11 +327,16 @@ impl Market {
                 );
             }
             if let PartsStep::Complete(parts) = step
-                && let Some((seq, Commit { last_input, hash: Some(hash), .. })) = parts.last()
+                && let Some((seq, last)) = parts.last()
+                && *seq > self.commit
             {
-                self.heard.push_back(Heard { seq: *seq, last_input: *last_input, hash: hash.clone() });
+                let outcomes = parts.iter().flat_map(|(_, part)| &part.outcomes);
+                let inputs = outcomes.filter(|outcome| !outcome.continued).count();
+                let says = Says { inputs, hash: last.hash.clone() };
+                self.heard.push_back(Heard { seq: *seq, last_input: last.last_input, says });
             }
         }
+        Ok(())
     }
 
     /// Follows others' commits as far as our machine has come. While one of ours is under way, what is heard may be ours.
@@ -284,31 +344,33 @@ impl Market {
         while self.under_way.is_none()
             && let Some(heard) = self.heard.pop_front_if(|heard| heard.last_input <= self.machine.cursor())
         {
-            let ours = self.pending.drop_covered(heard.last_input);
-            if let Some(ours) = ours.filter(|ours| *ours != heard.hash) {
-                return Err(Ended::Diverged { last_input: heard.last_input, theirs: heard.hash, ours });
+            let before = self.pending.len();
+            let hash = self.pending.drop_covered(heard.last_input);
+            let ours = Says { inputs: before - self.pending.len(), hash };
+            if ours != heard.says {
+                let (theirs, ours) = (format!("{:?}", heard.says), format!("{ours:?}"));
+                return Err(Ended::Diverged { last_input: heard.last_input, theirs, ours });
             }
-            self.fence = heard.seq;
+            self.commit = heard.seq;
             self.stance = Stance::StandingBy(Instant::now());
         }
         Ok(())
     }
 
     /// When something has to be done though nothing comes.
-    fn wakes_at(&self) -> Instant {
-        let far = Instant::now() + Duration::from_secs(3600);
-        let takeover = match self.stance {
-            Stance::Leading => far,
-            Stance::StandingBy(_) if self.pending.is_empty() && self.machine.next_expiry().is_none() => far,
-            Stance::StandingBy(since) => since + self.context.settings.takeover_after,
-        };
-        let expiry = match (self.stance, self.machine.next_expiry()) {
-            (Stance::Leading, Some(expiry)) => {
-                (self.last_input_at + expiry.since(self.machine.market_time())).max(self.clock_due)
+    fn wakes_at(&self) -> Option<Instant> {
+        let expiry = self.machine.next_expiry().map(|expiry| match self.last_input_at {
+            Some(at) => at + expiry.since(self.machine.market_time()),
+            None => self.clock_due,
+        });
+        let takeover = self.context.settings.takeover_after;
+        match self.stance {
+            Stance::Leading => expiry.map(|expiry| expiry.max(self.clock_due)),
+            Stance::StandingBy(since) if self.pending.is_empty() => {
+                expiry.map(|expiry| expiry.max(since) + takeover)
             }
-            (Stance::Leading | Stance::StandingBy(_), _) => far,
-        };
-        takeover.min(expiry)
+            Stance::StandingBy(since) => Some(since + takeover),
+        }
     }
 
     async fn wake(&mut self) -> Result<(), Ended> {

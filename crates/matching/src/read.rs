@@ -1,13 +1,33 @@
 //! Records of a market's inputs as its machine takes them.
 
-use fillstream_domain::{Timestamp, book::BookInput, subject::BookSubject};
+use fillstream_domain::{
+    Timestamp,
+    book::{BookInput, Commit, NotACommit},
+    subject::BookSubject,
+};
 use fillstream_event_log::Record;
 use fillstream_matcher::Recorded;
+
+/// Bytes of a reason. It quotes the payload, and goes into the commit and the parked entry: whoever fills a message must
+/// not make one of ours too large for the log.
+const REASON_BYTES: usize = 500;
 
 /// What the record says, or why it says nothing that a matcher could act on.
 pub(crate) fn recorded(record: &Record) -> Recorded {
     let stored_at = Timestamp::from_unix_ms(record.stored_at);
-    Recorded { seq: record.seq, stored_at, input: input(record) }
+    let input = input(record).map_err(|mut reason| {
+        reason.truncate(reason.floor_char_boundary(REASON_BYTES));
+        reason
+    });
+    Recorded { seq: record.seq, stored_at, input }
+}
+
+/// A commit that another version can read, and will: its inputs are covered, unlike those of what nobody can read.
+pub(crate) fn is_of_another_version(error: &NotACommit) -> bool {
+    match error {
+        NotACommit::Unknown { name, version: _ } => name == Commit::EVENT_TYPE.name,
+        NotACommit::Json(_) => false,
+    }
 }
 
 fn input(record: &Record) -> Result<BookInput, String> {

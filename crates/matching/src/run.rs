@@ -27,6 +27,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Pause before a market is tried again whose log does not reproduce itself: an operator has to look at it.
 const LONG_PAUSE: Duration = Duration::from_secs(10);
 
+/// Pause before a market begins anew whose task has panicked: what broke it may come again.
+const PANIC_PAUSE: Duration = Duration::from_secs(1);
+
 /// How far a market is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct MarketState {
@@ -123,17 +126,28 @@ impl Matcher {
         let (context, symbol) = (self.context.clone(), symbol.clone());
         markets.spawn(async move {
             loop {
-                let Err(ended) = Market::run(context.clone(), symbol.clone(), state.clone()).await;
+                let mut alone = JoinSet::new();
+                alone.spawn(Market::run(context.clone(), symbol.clone(), state.clone()));
+                let ended = match alone.join_next().await {
+                    Some(Ok(Err(ended))) => ended,
+                    Some(Err(_)) | None => Ended::Panicked,
+                };
                 state.send_modify(|state| state.loaded = false);
                 let pause = match &ended {
                     Ended::Load(LoadError::Irreproducible(..)) => {
                         error!(%symbol, error = %ended, "the market stands still; see `fillstream verify`");
                         LONG_PAUSE
                     }
+                    Ended::Panicked => {
+                        error!(%symbol, error = %ended, "the market is loaded anew in a moment");
+                        PANIC_PAUSE
+                    }
                     Ended::Load(LoadError::Log(_))
                     | Ended::Log(_)
                     | Ended::Tail
                     | Ended::Commit(_)
+                    | Ended::Version(_)
+                    | Ended::LostEnd { .. }
                     | Ended::Diverged { .. } => {
                         warn!(%symbol, error = %ended, "the market is loaded anew");
                         PAUSE

@@ -3,16 +3,14 @@
 
 use fillstream_domain::{
     book::{Commit, Symbol},
-    subject::market_commits,
+    subject::{ALL_COMMITS, ALL_DEFINITIONS, BookSubject, market_commits},
 };
 use fillstream_event_log::{Consistency, EventLog, LogError, SnapshotStore};
-use fillstream_matcher::{Audit, Machine, hash_text};
+use fillstream_matcher::{Audit, hash_text};
 use serde::Serialize;
+use std::collections::BTreeSet;
 
-use crate::{
-    define::definitions,
-    load::{Loaded, Replay, newest_snapshot},
-};
+use crate::load::{Loaded, Replay, newest_snapshot};
 
 /// What a verification found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -71,14 +69,11 @@ pub async fn verify(
     progress: &mut (dyn FnMut(&Symbol, u64) + Send),
 ) -> Result<Report, LogError> {
     let last_seq = log.info().await?.last_seq;
-    let mut symbols: Vec<Symbol> =
-        definitions(log).await?.into_iter().map(|(_, definition)| definition.symbol).collect();
-    symbols.sort();
     let mut markets = Vec::new();
-    for symbol in symbols {
+    for symbol in symbols(log).await? {
         let last = log.last(&market_commits(&symbol), Consistency::Leader).await?;
         let last = last.map_or(0, |record| record.seq).min(last_seq);
-        let nothing = Loaded { machine: Machine::new(symbol.clone()), commit: 0 };
+        let nothing = Loaded::nothing(&symbol);
         let begin = match snapshots {
             Some(store) => newest_snapshot(log, store, &symbol, last).await?.unwrap_or(nothing),
             None => nothing,
@@ -86,6 +81,17 @@ pub async fn verify(
         markets.push(market(log, begin, last, progress).await?);
     }
     Ok(Report { last_seq, markets })
+}
+
+/// Whatever somebody has ever defined or committed, also when its definition cannot be read.
+async fn symbols(log: &dyn EventLog) -> Result<BTreeSet<Symbol>, LogError> {
+    let mut symbols = BTreeSet::new();
+    for pattern in [ALL_DEFINITIONS, ALL_COMMITS] {
+        let records = log.last_of_each(pattern).await?;
+        let subjects = records.iter().filter_map(|record| BookSubject::parse(&record.subject));
+        symbols.extend(subjects.map(|subject| subject.symbol().clone()));
+    }
+    Ok(symbols)
 }
 
 /// What the outcomes say by themselves, whoever computed them: money is conserved, the book is never crossed.
@@ -103,9 +109,13 @@ async fn market(
     let (symbol, from_commit) = (begin.machine.symbol().clone(), begin.commit);
     let mut difference = None;
     let mut audit = Audit::behind(&begin.machine);
-    let mut replay = Replay::begin(log, begin).await?;
-    while replay.loaded.commit < last && difference.is_none() {
-        let right = replay.next_commit().await?.and_then(|parts| audited(&mut audit, parts));
+    let mut replay = Replay::begin(log, begin, last).await?;
+    while difference.is_none() {
+        let right = match replay.next_commit().await? {
+            Ok(None) => break,
+            Ok(Some(parts)) => audited(&mut audit, parts),
+            Err(found) => Err(found),
+        };
         difference = right.err().map(|found| Difference { seq: found.seq, what: found.what });
         progress(&symbol, replay.loaded.commit);
     }

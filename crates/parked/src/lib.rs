@@ -16,6 +16,9 @@ use fillstream_domain::{
 use fillstream_event_log::{AppendError, Consistency, EventLog, LogError, NewRecord, Record};
 use uuid::Uuid;
 
+/// Longest reason of an entry, bytes: some lines.
+const MAX_REASON: usize = 2_000;
+
 /// Why an entry could not be dealt with.
 #[derive(Debug, thiserror::Error)]
 pub enum ParkedError {
@@ -60,6 +63,7 @@ pub async fn park(
 ) -> Result<bool, AppendError> {
     let order_id = order_of(&record.subject);
     let (part, seq, subject) = (part.to_owned(), record.seq, record.subject.clone());
+    let reason = short(reason);
     let place = subject::parked(&part, seq);
     let event = ParkedEvent::parked(Parked { part, seq, subject, cause, order_id, reason, at });
     match log.append(new_record(place, 0, &event)).await {
@@ -69,12 +73,24 @@ pub async fn park(
     }
 }
 
+/// A reason may quote the message, and an entry must fit into one however large that was.
+fn short(mut reason: String) -> String {
+    if reason.len() > MAX_REASON {
+        let end = (0..=MAX_REASON).rev().find(|at| reason.is_char_boundary(*at)).unwrap_or(0);
+        reason.truncate(end);
+        reason.push('…');
+    }
+    reason
+}
+
 /// The order that a subject names, swap or book.
 fn order_of(subject: &str) -> Option<OrderId> {
     match (SwapSubject::parse(subject), BookSubject::parse(subject)) {
         (Some(swap), _) => Some(swap.order()),
         (None, Some(BookSubject::Order(_, order))) => Some(order),
-        (None, Some(BookSubject::Definition(_) | BookSubject::Clock(_) | BookSubject::Commits(_)) | None) => None,
+        (None, Some(BookSubject::Definition(_) | BookSubject::Clock(_) | BookSubject::Commits(_)) | None) => {
+            None
+        }
     }
 }
 

@@ -1,16 +1,27 @@
 //! Followers that share a tail, and lose and find their place on it.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
 
-use fillstream_event_log::{Follow, MemoryLog, Record};
+use async_trait::async_trait;
+use bytes::Bytes;
+use fillstream_event_log::{
+    AppendError, Consistency, EventLog, Follow, Link, LogError, MemoryLog, NewRecord, Page, Record,
+    StreamInfo,
+};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use tokio::sync::watch;
 
 use crate::{
     records::{fill, placed, record, soon, take},
     server::shared,
 };
 
+/// Records of which each is a batch of its own: more batches than are kept for anybody.
+const LATE: usize = 700;
 const PATTERNS: [Option<&str>; 3] = [None, Some("orders.swap.*.placed"), Some("markets.*")];
 
 fn wanted(stored: &[Record], from: u64, pattern: Option<&str>) -> Vec<Record> {
@@ -63,11 +74,94 @@ async fn who_is_too_slow_goes_on_alone_and_comes_back() {
     let mut quick = log.follow(1, None).await.unwrap();
     let mut stored = Vec::new();
     for round in 0..3 {
-        // One by one, so that each is a batch of its own: more batches than are kept for anybody.
-        for n in 0..200 {
+        // One by one, so that each is a batch of its own.
+        for n in 0..LATE {
             stored.extend(fill(&*log, &[placed(round * 1000 + n)]).await);
             assert_eq!(soon("a record", quick.next(9)).await.unwrap().len(), 1);
         }
-        assert_eq!(take(&mut *follower, 200).await, stored[stored.len() - 200..]);
+        assert_eq!(take(&mut *follower, LATE).await, stored[stored.len() - LATE..]);
+    }
+}
+
+/// A log whose followers take a moment to begin, or cannot.
+struct SlowLog {
+    inner: MemoryLog,
+    /// How many more followings fail.
+    unreachable: AtomicU32,
+}
+
+#[async_trait]
+impl EventLog for SlowLog {
+    async fn append(&self, record: NewRecord) -> Result<u64, AppendError> {
+        self.inner.append(record).await
+    }
+
+    async fn append_parts(&self, first: NewRecord, rest: Vec<Bytes>) -> Result<u64, AppendError> {
+        self.inner.append_parts(first, rest).await
+    }
+
+    fn max_payload(&self) -> usize {
+        self.inner.max_payload()
+    }
+
+    async fn read(&self, subject: &str, from: u64, consistency: Consistency) -> Result<Page, LogError> {
+        self.inner.read(subject, from, consistency).await
+    }
+
+    async fn last(&self, subject: &str, consistency: Consistency) -> Result<Option<Record>, LogError> {
+        self.inner.last(subject, consistency).await
+    }
+
+    async fn last_of_each(&self, pattern: &str) -> Result<Vec<Record>, LogError> {
+        self.inner.last_of_each(pattern).await
+    }
+
+    async fn follow(&self, from: u64, pattern: Option<&str>) -> Result<Box<dyn Follow>, LogError> {
+        tokio::task::yield_now().await;
+        let fails = |left: u32| left.checked_sub(1);
+        if self.unreachable.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fails).is_ok() {
+            return Err(LogError::Unreachable("not now".to_owned()));
+        }
+        self.inner.follow(from, pattern).await
+    }
+
+    async fn info(&self) -> Result<StreamInfo, LogError> {
+        self.inner.info().await
+    }
+
+    fn incarnation(&self) -> u64 {
+        self.inner.incarnation()
+    }
+
+    fn link(&self) -> watch::Receiver<Link> {
+        self.inner.link()
+    }
+}
+
+/// Whoever has lost the place among the batches, and is interrupted, or does not reach the stream, on the way to a tail of
+/// its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_too_slow_misses_nothing_though_it_cannot_go_on_alone_at_once() {
+    for failures in [0, 2] {
+        let slow = Arc::new(SlowLog { inner: MemoryLog::new(7), unreachable: AtomicU32::new(0) });
+        let log = shared(Arc::clone(&slow) as _).await;
+        let mut follower = log.follow(1, None).await.unwrap();
+        let mut quick = log.follow(1, None).await.unwrap();
+        let mut stored = Vec::new();
+        for n in 0..LATE {
+            stored.extend(fill(&*log, &[placed(n)]).await);
+            assert_eq!(soon("a record", quick.next(9)).await.unwrap().len(), 1);
+        }
+        slow.unreachable.store(failures, Ordering::SeqCst);
+        let mut seen = Vec::new();
+        for _ in 0..3 {
+            tokio::select! {
+                biased;
+                records = follower.next(1000) => seen.extend(records.unwrap()),
+                () = std::future::ready(()) => {}
+            }
+        }
+        seen.extend(take(&mut *follower, stored.len() - seen.len()).await);
+        assert_eq!(seen, stored, "{failures} failures");
     }
 }

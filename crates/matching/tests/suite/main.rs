@@ -5,8 +5,12 @@
     reason = "tests: their names say what they show, a panic is a failure"
 )]
 
+mod answers;
 mod crew;
+mod damage;
+mod odd;
 mod past;
+mod quiet;
 mod restart;
 mod rig;
 mod work;

@@ -15,10 +15,10 @@ use fillstream_domain::{
         SelfTradePrevention, Side, Symbol, TimeInForce,
     },
     parse_exact,
-    subject::{book_definition, book_order, market_commits},
+    subject::{book_definition, book_inputs, book_order, market_commits},
 };
 use fillstream_event_log::{EventLog, MemoryLog, MemorySnapshots, NewRecord, Record, SnapshotStore};
-use fillstream_matching::{Matcher, Settings, verify};
+use fillstream_matching::{MarketState, Matcher, Settings, verify};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tokio::{
@@ -64,6 +64,11 @@ impl AtWork {
         self.task.await.unwrap();
     }
 
+    /// The only market's state.
+    pub(crate) fn state(&self) -> MarketState {
+        self.matcher.markets().first().map_or_else(MarketState::default, |(_, state)| *state)
+    }
+
     pub(crate) fn leads(&self, symbol: &Symbol) -> bool {
         self.matcher.markets().iter().any(|(market, state)| market == symbol && state.leading)
     }
@@ -86,9 +91,38 @@ impl Rig {
         rig
     }
 
+    /// The same inputs, and no commit.
+    pub(crate) async fn twin(&self) -> Self {
+        let twin = Self {
+            log: MemoryLog::new(7),
+            snapshots: Arc::default(),
+            symbol: self.symbol.clone(),
+            next: AtomicU64::new(u64::MAX / 2),
+        };
+        let mut inputs = self.log.follow(1, Some(&book_inputs(&self.symbol))).await.unwrap();
+        while inputs.behind() > 0 {
+            for record in inputs.next(1_000).await.unwrap() {
+                twin.log.set_time(record.stored_at);
+                let seq = twin.append_raw(record.subject, record.payload.to_vec());
+                assert_eq!(seq, record.seq, "inputs came before all commits");
+            }
+        }
+        twin
+    }
+
     pub(crate) fn matcher(&self, settings: Settings) -> AtWork {
+        self.matcher_on(Arc::new(self.log.clone()), settings, now)
+    }
+
+    /// A matcher that sees the log through something.
+    pub(crate) fn matcher_on(
+        &self,
+        log: Arc<dyn EventLog>,
+        settings: Settings,
+        clock: fn() -> Timestamp,
+    ) -> AtWork {
         let snapshots: Arc<dyn SnapshotStore> = Arc::clone(&self.snapshots) as _;
-        let matcher = Matcher::new(Arc::new(self.log.clone()), Some(snapshots), settings, now);
+        let matcher = Matcher::new(log, Some(snapshots), settings, clock);
         let stop = CancellationToken::new();
         let (running, stopped) = (Arc::clone(&matcher), stop.clone());
         let task = tokio::spawn(async move { running.run(stopped).await.unwrap() });
@@ -235,6 +269,16 @@ impl Rig {
 pub(crate) async fn until(what: &str, mut done: impl FnMut() -> bool) {
     let waiting = async {
         while !done() {
+            sleep(Duration::from_millis(2)).await;
+        }
+    };
+    timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("waited in vain: {what}"));
+}
+
+/// The same for what has to be asked.
+pub(crate) async fn eventually(what: &str, mut done: impl AsyncFnMut() -> bool) {
+    let waiting = async {
+        while !done().await {
             sleep(Duration::from_millis(2)).await;
         }
     };

@@ -1,0 +1,176 @@
+//! A log that can be told to hold things back and to lose answers.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use fillstream_event_log::{
+    AppendError, Consistency, EventLog, Follow, Link, LogError, MemoryLog, NewRecord, Page, Record,
+    StreamInfo,
+};
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+/// What becomes of a commit and its answer.
+#[derive(Debug, Clone)]
+pub(crate) enum Answer {
+    /// Stored, and the answer comes late.
+    Late(Duration),
+    /// Stored, and nobody knows.
+    StoredUnknown,
+    /// Not stored, and nobody knows.
+    LostUnknown,
+    /// Not stored, and this is said.
+    Says(AppendError),
+}
+
+#[derive(Clone)]
+pub(crate) struct OddLog(Arc<Odd>);
+
+struct Odd {
+    inner: MemoryLog,
+    answers: Mutex<VecDeque<Answer>>,
+    commits_asked: AtomicUsize,
+    commits_held: watch::Sender<bool>,
+    /// Inputs behind this sequence do not come.
+    inputs_until: watch::Sender<u64>,
+    hides_definitions: bool,
+}
+
+impl OddLog {
+    pub(crate) fn new(inner: &MemoryLog) -> Self {
+        Self::with(inner, false)
+    }
+
+    /// Its lists of subjects are those of a replica that has nothing yet.
+    pub(crate) fn behind(inner: &MemoryLog) -> Self {
+        Self::with(inner, true)
+    }
+
+    fn with(inner: &MemoryLog, hides_definitions: bool) -> Self {
+        Self(Arc::new(Odd {
+            inner: inner.clone(),
+            answers: Mutex::default(),
+            commits_asked: AtomicUsize::new(0),
+            commits_held: watch::Sender::new(false),
+            inputs_until: watch::Sender::new(u64::MAX),
+            hides_definitions,
+        }))
+    }
+
+    pub(crate) fn answer(&self, answers: impl IntoIterator<Item = Answer>) {
+        self.0.answers.lock().extend(answers);
+    }
+
+    /// How many commits were tried.
+    pub(crate) fn commits_asked(&self) -> usize {
+        self.0.commits_asked.load(Ordering::SeqCst)
+    }
+
+    /// Commits do not reach the log while they are held.
+    pub(crate) fn hold_commits(&self, hold: bool) {
+        self.0.commits_held.send_replace(hold);
+    }
+
+    pub(crate) fn give_inputs_until(&self, seq: u64) {
+        self.0.inputs_until.send_replace(seq);
+    }
+}
+
+#[async_trait]
+impl EventLog for OddLog {
+    async fn append(&self, record: NewRecord) -> Result<u64, AppendError> {
+        self.0.inner.append(record).await
+    }
+
+    async fn append_parts(&self, first: NewRecord, rest: Vec<Bytes>) -> Result<u64, AppendError> {
+        self.0.commits_asked.fetch_add(1, Ordering::SeqCst);
+        let mut held = self.0.commits_held.subscribe();
+        held.wait_for(|held| !held).await.unwrap();
+        let answer = self.0.answers.lock().pop_front();
+        match answer {
+            None => self.0.inner.append_parts(first, rest).await,
+            Some(Answer::Late(by)) => {
+                let stored = self.0.inner.append_parts(first, rest).await;
+                tokio::time::sleep(by).await;
+                stored
+            }
+            Some(Answer::StoredUnknown) => {
+                let _ = self.0.inner.append_parts(first, rest).await;
+                Err(AppendError::Unknown)
+            }
+            Some(Answer::LostUnknown) => Err(AppendError::Unknown),
+            Some(Answer::Says(error)) => Err(error),
+        }
+    }
+
+    fn max_payload(&self) -> usize {
+        self.0.inner.max_payload()
+    }
+
+    async fn read(&self, subject: &str, from: u64, consistency: Consistency) -> Result<Page, LogError> {
+        self.0.inner.read(subject, from, consistency).await
+    }
+
+    async fn last(&self, subject: &str, consistency: Consistency) -> Result<Option<Record>, LogError> {
+        self.0.inner.last(subject, consistency).await
+    }
+
+    async fn last_of_each(&self, pattern: &str) -> Result<Vec<Record>, LogError> {
+        if self.0.hides_definitions { Ok(Vec::new()) } else { self.0.inner.last_of_each(pattern).await }
+    }
+
+    async fn follow(&self, from: u64, pattern: Option<&str>) -> Result<Box<dyn Follow>, LogError> {
+        let inner = self.0.inner.follow(from, pattern).await?;
+        let is_inputs = pattern.is_some_and(|pattern| pattern.starts_with("orders.book.BTC-USDT."));
+        let until = is_inputs.then(|| self.0.inputs_until.subscribe());
+        Ok(Box::new(OddTail { inner, until, waiting: VecDeque::new() }))
+    }
+
+    async fn info(&self) -> Result<StreamInfo, LogError> {
+        self.0.inner.info().await
+    }
+
+    fn incarnation(&self) -> u64 {
+        self.0.inner.incarnation()
+    }
+
+    fn link(&self) -> watch::Receiver<Link> {
+        self.0.inner.link()
+    }
+}
+
+struct OddTail {
+    inner: Box<dyn Follow>,
+    until: Option<watch::Receiver<u64>>,
+    waiting: VecDeque<Record>,
+}
+
+#[async_trait]
+impl Follow for OddTail {
+    async fn next(&mut self, max: usize) -> Result<Vec<Record>, LogError> {
+        let Some(until) = &mut self.until else { return self.inner.next(max).await };
+        if self.waiting.is_empty() {
+            self.waiting.extend(self.inner.next(max).await?);
+        }
+        let first = self.waiting[0].seq;
+        let until = *until.wait_for(|until| *until >= first).await.unwrap();
+        let given = self.waiting.partition_point(|record| record.seq <= until);
+        Ok(self.waiting.drain(..given).collect())
+    }
+
+    fn behind(&self) -> u64 {
+        self.inner.behind() + self.waiting.len() as u64
+    }
+
+    fn recreated(&self) -> u64 {
+        self.inner.recreated()
+    }
+}
