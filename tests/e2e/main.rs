@@ -7,10 +7,12 @@
 mod auth_cases;
 mod cli_cases;
 mod crash_sweep;
+mod examples;
 mod first_order;
 mod http_cases;
 mod market_cases;
 mod market_sweep;
+mod pages;
 mod side_by_side;
 mod site;
 mod socket_cases;

@@ -9,10 +9,13 @@ mod killed;
 mod messages;
 mod operators;
 mod orders;
+mod outages;
 mod paging;
 mod past;
+mod refusals;
 mod requests;
 mod sweeps;
+mod tokens;
 
 use serde_json::Value;
 

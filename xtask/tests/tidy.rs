@@ -110,7 +110,10 @@ fn is_allowed(dependency: &Dependency) -> bool {
     let Dependency { from, to, tests_only } = dependency;
     let is_part = MAY_KNOW.iter().any(|(part, _)| part == to);
     let known = may_know(from);
-    !is_part || known == ANY || known.contains(&to.as_str()) || *tests_only && (to == FOR_TESTS || to == from || TESTS_MAY_KNOW.contains(&(from, to)))
+    !is_part
+        || known == ANY
+        || known.contains(&to.as_str())
+        || *tests_only && (to == FOR_TESTS || to == from || TESTS_MAY_KNOW.contains(&(from, to)))
 }
 
 #[test]

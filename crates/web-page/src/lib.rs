@@ -17,7 +17,7 @@ use axum::{
 };
 use sha2::{Digest, Sha256};
 
-use crate::assets::{ASSETS, Asset};
+use crate::assets::{ASSETS, Asset, PAGE};
 
 /// What the page may load and do: its own files and its own server. No inline script, no frame around it.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -27,9 +27,9 @@ const TAG_BYTES: usize = 8;
 
 /// The page at `/` and its files at `/assets/…`.
 pub fn router() -> Router {
-    ASSETS.iter().fold(Router::new(), |router, asset| {
+    [&PAGE].into_iter().chain(ASSETS).fold(Router::new(), |router, asset| {
         let tag = tag(asset.bytes);
-        router.route(asset.path, get(move |headers: HeaderMap| async move { serve(asset, tag, &headers) }))
+        router.route(asset.path, get(async move |headers: HeaderMap| serve(asset, tag, &headers)))
     })
 }
 

@@ -33,15 +33,9 @@ async fn methods_and_paths_that_nobody_serves_are_named() {
         assert!(allowed.iter().all(|method| named.contains(method)), "{method} {path}: {allow:?}");
         assert!(!named.contains(&method), "{method} {path}: {allow:?}");
     }
-    for path in [
-        "/nope",
-        "/api",
-        "/api/orders",
-        "/api/orders/execute/",
-        "/api/v2/orders",
-        "/nope%ff",
-        "//health",
-    ] {
+    for path in
+        ["/nope", "/api", "/api/orders", "/api/orders/execute/", "/api/v2/orders", "/nope%ff", "//health"]
+    {
         assert_problem(path, &ask(&site, "GET", path, &[]).await, 404, "not_found", &[]);
         assert_eq!(ask(&site, "POST", path, &[]).await.status, 404, "POST {path}");
     }

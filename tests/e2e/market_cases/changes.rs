@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use fillstream_domain::Timestamp;
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::{
@@ -33,8 +34,22 @@ async fn amends_and_cancels_answer_with_the_matcher_s_outcome() {
         Some(Value::Object(given.collect()))
     };
     for (case, order, user, asked, status, says) in [
-        ("less keeps the place", &one, ANN, body(Some("6"), None), 200, json!({"quantity": "6", "filled_quantity": "4", "remaining_quantity": "2", "status": "OPEN"})),
-        ("what already is", &one, ANN, body(Some("6.0"), Some("100")), 200, json!({"quantity": "6", "price": "100"})),
+        (
+            "less keeps the place",
+            &one,
+            ANN,
+            body(Some("6"), None),
+            200,
+            json!({"quantity": "6", "filled_quantity": "4", "remaining_quantity": "2", "status": "OPEN"}),
+        ),
+        (
+            "what already is",
+            &one,
+            ANN,
+            body(Some("6.0"), Some("100")),
+            200,
+            json!({"quantity": "6", "price": "100"}),
+        ),
         ("below what is filled", &one, ANN, body(Some("3"), None), 409, json!({"code": "below_filled"})),
         ("off tick", &one, ANN, body(None, Some("100.001")), 422, json!({"code": "invalid_fields"})),
         ("zero", &one, ANN, body(Some("0"), None), 422, json!({"code": "invalid_fields"})),
@@ -43,7 +58,14 @@ async fn amends_and_cancels_answer_with_the_matcher_s_outcome() {
         ("into a cross, post-only", &shy, BOB, body(None, Some("100")), 409, json!({"code": "would_take"})),
         ("ended", &ended, BOB, body(Some("6"), None), 409, json!({"code": "order_ended"})),
         ("nobody's", &ANN.to_owned(), ANN, body(Some("6"), None), 404, json!({"code": "unknown_order"})),
-        ("a new price", &two, ANN, body(Some("12"), Some("99.99")), 200, json!({"quantity": "12", "price": "99.99", "status": "OPEN"})),
+        (
+            "a new price",
+            &two,
+            ANN,
+            body(Some("12"), Some("99.99")),
+            200,
+            json!({"quantity": "12", "price": "99.99", "status": "OPEN"}),
+        ),
     ] {
         let (found, answer) = change(&desk, "PATCH", order, user, asked).await;
         assert_eq!(found, status, "{case}: {answer}");
@@ -54,7 +76,12 @@ async fn amends_and_cancels_answer_with_the_matcher_s_outcome() {
     // The one with the new price is first now; then the one that kept its place.
     let mut trades = Ear::open(&desk, "/ws/trades?after=0").await;
     desk.limit(BOB, "BUY", 13, 100).await;
-    let makers: Vec<_> = trades.take(3).await.iter().map(|trade| (trade["maker_order_id"].clone(), trade["quantity"].clone())).collect();
+    let makers: Vec<_> = trades
+        .take(3)
+        .await
+        .iter()
+        .map(|trade| (trade["maker_order_id"].clone(), trade["quantity"].clone()))
+        .collect();
     assert_eq!(makers, [(json!(one), json!("4")), (json!(two), json!("12")), (json!(one), json!("1"))]);
     endings(&desk, &one, &two, &shy).await;
 }
@@ -78,6 +105,38 @@ async fn endings(desk: &Desk, one: &str, two: &str, shy: &str) {
     assert_eq!(status, 200, "{answer}");
     assert_says(&answer, &json!({"status": "CANCELLED", "remaining_quantity": "0", "order_id": shy}));
     assert_eq!(change(desk, "DELETE", shy, BOB, None).await.0, 409, "a second time");
+}
+
+/// Whoever changes an order at the same time: each change that was confirmed was told, and the order ended once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changes_at_the_same_time_are_told_one_by_one() {
+    let desk = Desk::up(&[]);
+    let mut ear = Ear::open(&desk, &format!("/ws/orders?user_id={ANN}")).await;
+    let order = desk.limit(ANN, "SELL", 50, 100).await;
+    let amends = (1..=12)
+        .map(|n| change(&desk, "PATCH", &order, ANN, Some(json!({"quantity": (60 + n).to_string()}))));
+    let amends = join_all(amends).await;
+    let cancels = join_all((0..5).map(|_| change(&desk, "DELETE", &order, ANN, None))).await;
+    for (status, answer) in amends.iter().chain(&cancels) {
+        assert!(*status == 200 || *status == 409, "{status}: {answer}");
+    }
+    let amended = amends.iter().filter(|(status, _)| *status == 200).count();
+    assert!(amended > 0);
+    assert_eq!(cancels.iter().filter(|(status, _)| *status == 200).count(), 1, "{cancels:?}");
+    let told = ear.take(amended + 2).await;
+    let actions: Vec<_> = told.iter().map(|update| text(update, "action")).collect();
+    assert!(actions[0] == "created" && actions[amended + 1] == "cancelled", "{actions:?}");
+    assert!(actions[1..=amended].iter().all(|action| *action == "amended"), "{actions:?}");
+    let mut quantities: Vec<_> =
+        told[1..=amended].iter().map(|update| text(update, "quantity").to_owned()).collect();
+    let mut confirmed: Vec<_> = amends
+        .iter()
+        .filter(|(status, _)| *status == 200)
+        .map(|(_, answer)| text(answer, "quantity").to_owned())
+        .collect();
+    quantities.sort();
+    confirmed.sort();
+    assert_eq!(quantities, confirmed, "each answer is that of its own amend");
 }
 
 fn soon(milliseconds: u64) -> String {

@@ -2,7 +2,10 @@
 
 use std::{fmt::Display, time::Duration};
 
-use fillstream_tests::http::{Answer, request};
+use fillstream_tests::{
+    http::{Answer, request},
+    socket::Client,
+};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
@@ -57,6 +60,17 @@ pub(super) async fn try_ask(address: &str, method: &str, path: &str, body: Optio
 impl Desk {
     pub(super) fn up(more: &[&str]) -> Self {
         Self(Site::up(more))
+    }
+
+    /// Roles of one's own choice, over a nats-server that the test can take away.
+    pub(super) fn serve(roles: &str) -> Self {
+        Self(Site::serve(roles, &[]))
+    }
+
+    /// Waits until a market has come to the sockets: HTTP knows it from its definition on, they from its first commit.
+    pub(super) async fn until_heard(&self, symbol: &str) -> Client {
+        let path = format!("/ws/markets/{symbol}");
+        until(&path, async || Client::open(self.address(), &path).await.ok()).await
     }
 
     pub(super) fn address(&self) -> &str {
@@ -115,8 +129,14 @@ impl Desk {
 
     /// A list of `orders` or `trades`, page by page to its end. `path` ends in a query.
     pub(super) async fn pages(&self, path: &str, list: &str) -> Vec<Value> {
+        self.pages_while(path, list, async || {}).await
+    }
+
+    /// As [`pages`](Self::pages), while something else happens before each page.
+    pub(super) async fn pages_while(&self, path: &str, list: &str, between: impl AsyncFn()) -> Vec<Value> {
         let (mut entries, mut cursor) = (Vec::new(), String::new());
         loop {
+            between().await;
             let page = self.get(&format!("{path}{cursor}")).await;
             entries.extend(page[list].as_array().expect("a page has entries").iter().cloned());
             match page["cursor"].as_str() {

@@ -70,13 +70,16 @@ pub(super) struct Ear {
 impl Ear {
     /// A socket on a market in which nothing has happened on the channel yet.
     pub(super) async fn open(desk: &Desk, path: &str) -> Self {
-        Self::resume(desk.address(), path, Line::fresh()).await.unwrap_or_else(|status| panic!("{path}: {status}"))
+        Self::resume(desk.address(), path, Line::fresh())
+            .await
+            .unwrap_or_else(|status| panic!("{path}: {status}"))
     }
 
     /// A socket of one stream that goes on where an earlier one stopped; the status code when it is refused.
     pub(super) async fn resume(address: &str, path: &str, line: Line) -> Result<Self, u16> {
         let client = Client::open(address, path).await?;
-        let stream = ["orders", "trades"].into_iter().find(|stream| path.starts_with(&format!("/ws/{stream}")));
+        let stream =
+            ["orders", "trades"].into_iter().find(|stream| path.starts_with(&format!("/ws/{stream}")));
         let lines = stream.map(|stream| (stream.to_owned(), line)).into_iter().collect();
         Ok(Self { client, lines, told: Vec::new() })
     }
@@ -143,11 +146,14 @@ impl Ear {
         }
     }
 
-    /// The next so many.
+    /// The next so many messages of channels; control messages are kept apart.
     pub(super) async fn take(&mut self, count: usize) -> Vec<Value> {
         let mut taken = Vec::with_capacity(count);
         while taken.len() < count {
-            taken.push(self.next().await);
+            let message = self.next().await;
+            if self.told.last() != Some(&message) {
+                taken.push(message);
+            }
         }
         taken
     }
@@ -155,9 +161,5 @@ impl Ear {
     /// The line of a socket with one stream.
     pub(super) fn line(&self) -> &Line {
         self.lines.values().next().expect("a socket has a line")
-    }
-
-    pub(super) fn token(&self) -> &str {
-        self.line().token.as_deref().expect("a message has a token")
     }
 }

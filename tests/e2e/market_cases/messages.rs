@@ -77,11 +77,14 @@ async fn users_hear_of_their_orders_and_everybody_of_trades() {
     let mut room = Room::new(&desk).await;
 
     let sell = desk.place(&super::desk::limit(ANN, "SELL", "2.0", "100.50")).await;
-    assert_says(&sell, &json!({
-        "client_order_id": null, "user_id": ANN, "symbol": "BTC/USDT", "side": "SELL", "type": "LIMIT",
-        "time_in_force": "GTC", "post_only": false, "status": "OPEN", "price": "100.5", "quantity": "2",
-        "filled_quantity": "0", "remaining_quantity": "2", "average_price": null,
-    }));
+    assert_says(
+        &sell,
+        &json!({
+            "client_order_id": null, "user_id": ANN, "symbol": "BTC/USDT", "side": "SELL", "type": "LIMIT",
+            "time_in_force": "GTC", "post_only": false, "status": "OPEN", "price": "100.5", "quantity": "2",
+            "filled_quantity": "0", "remaining_quantity": "2", "average_price": null,
+        }),
+    );
     assert_time(&sell, "created_at");
     assert_time(&sell, "updated_at");
     hears(&mut room.ann, &update("created", &sell, "OPEN", "0")).await;
@@ -96,7 +99,10 @@ async fn users_hear_of_their_orders_and_everybody_of_trades() {
     room.top(&top(None, Some(("100.5", "1.5")), None)).await;
 
     let bought = desk.until_status(BOB, text(&buy, "order_id"), "FILLED").await;
-    assert_says(&bought, &json!({"remaining_quantity": "0", "average_price": "100.5", "filled_quantity": "0.5"}));
+    assert_says(
+        &bought,
+        &json!({"remaining_quantity": "0", "average_price": "100.5", "filled_quantity": "0.5"}),
+    );
     only_the_top(&desk, &mut room).await;
     market_order(&desk, &mut room).await;
     nothing_was_missed(room).await;
@@ -105,12 +111,15 @@ async fn users_hear_of_their_orders_and_everybody_of_trades() {
 /// 0.5 at 100.5 are 50.25: 0.1 % for who took, 0.05 % for who made.
 async fn trade(trades: &mut Ear, sell: &Value, buy: &Value) {
     let trade = trades.next().await;
-    assert_says(&trade, &json!({
-        "type": "trade_executed", "symbol": "BTC/USDT", "price": "100.5", "quantity": "0.5",
-        "buyer_id": BOB, "seller_id": ANN, "buyer_fee": "0.05025", "seller_fee": "0.025125",
-        "maker_order_id": sell["order_id"], "taker_order_id": buy["order_id"], "last": true,
-        "index": 0, "prev_seq": 0, "prev_index": 0,
-    }));
+    assert_says(
+        &trade,
+        &json!({
+            "type": "trade_executed", "symbol": "BTC/USDT", "price": "100.5", "quantity": "0.5",
+            "buyer_id": BOB, "seller_id": ANN, "buyer_fee": "0.05025", "seller_fee": "0.025125",
+            "maker_order_id": sell["order_id"], "taker_order_id": buy["order_id"], "last": true,
+            "index": 0, "prev_seq": 0, "prev_index": 0,
+        }),
+    );
     assert_time(&trade, "executed_at");
     let id = text(&trade, "trade_id");
     assert!(id.len() == 36 && id.as_bytes()[14] == b'5', "{id} is derived");
@@ -136,13 +145,17 @@ async fn market_order(desk: &Desk, room: &mut Room) {
         "user_id": EVE, "symbol": "BTC-USDT", "side": "SELL", "type": "MARKET", "quantity": "10",
     });
     let sell = desk.place(&order).await;
-    assert_says(&sell, &json!({"price": null, "time_in_force": "IOC", "type": "MARKET", "symbol": "BTC/USDT"}));
+    assert_says(
+        &sell,
+        &json!({"price": null, "time_in_force": "IOC", "type": "MARKET", "symbol": "BTC/USDT"}),
+    );
     hears(&mut room.eve, &update("created", &sell, "OPEN", "0")).await;
     for filled in ["3", "4", "8"] {
         hears(&mut room.eve, &update("partially_filled", &sell, "OPEN", filled)).await;
     }
     hears(&mut room.eve, &update("cancelled", &sell, "CANCELLED", "8")).await;
-    let prices: Vec<_> = room.trades.take(3).await.iter().map(|trade| text(trade, "price").to_owned()).collect();
+    let prices: Vec<_> =
+        room.trades.take(3).await.iter().map(|trade| text(trade, "price").to_owned()).collect();
     assert_eq!(prices, ["99", "99", "98"]);
     room.bob.take(3).await;
     room.top(&top(None, Some(("100.5", "1.5")), None)).await;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     ANN, BOB, assert_says,
-    desk::{Desk, ORDERS, limit, with},
+    desk::{Desk, ORDERS, limit, until, with},
     text,
 };
 
@@ -39,7 +39,12 @@ async fn the_same_key_is_the_same_order() {
     assert_again("after its end", &first, &desk.post(&keyed("k-1", &json!(2))).await);
 
     let other = desk.post(&keyed("k-1", &json!(3))).await;
-    assert_eq!((other.status, other.json()["code"].as_str()), (422, Some("key_reused")), "{:?}", other.json());
+    assert_eq!(
+        (other.status, other.json()["code"].as_str()),
+        (422, Some("key_reused")),
+        "{:?}",
+        other.json()
+    );
     let others = [
         with(keyed("k-1", &json!(2)), &json!({"user_id": BOB})),
         with(keyed("k-1", &json!(2)), &json!({"symbol": "ETH/USDT"})),
@@ -50,7 +55,8 @@ async fn the_same_key_is_the_same_order() {
 
     let fifty = keyed("k-50", &json!(1));
     let at_once = join_all((0..50).map(|_| desk.post(&fifty))).await;
-    let fresh: Vec<_> = at_once.iter().filter(|answer| answer.header("idempotent-replayed").is_none()).collect();
+    let fresh: Vec<_> =
+        at_once.iter().filter(|answer| answer.header("idempotent-replayed").is_none()).collect();
     assert_eq!(fresh.len(), 1, "one of 50 placed the order");
     assert!(at_once.iter().all(|answer| answer.body == fresh[0].body));
 
@@ -103,16 +109,21 @@ async fn a_batch_places_the_good_ones_and_names_what_is_wrong_with_the_others() 
     // All of them again, in time for some to stand in the book: the same answers, and no new order.
     let again = desk.batch(&orders).await;
     for (first, again) in results.iter().zip(&again) {
-        assert_eq!((&first["order"], &first["problem"]["errors"]), (&again["order"], &again["problem"]["errors"]));
+        assert_eq!(
+            (&first["order"], &first["problem"]["errors"]),
+            (&again["order"], &again["problem"]["errors"])
+        );
     }
-    let listed = || desk.pages("/api/v1/orders?user_id=0198c0de-7a5e-7c3a-9f00-3f2a1b4c5d01&limit=300", "orders");
-    let listed = super::desk::until("all orders are listed", async || {
-        Some(listed().await).filter(|orders| orders.len() >= 980)
+    let own = format!("{ORDERS}?user_id={ANN}&limit=300");
+    let listed = until("all orders are listed", async || {
+        Some(desk.pages(&own, "orders").await).filter(|orders| orders.len() >= ids.len())
     });
     let listed = listed.await;
     let listed: Vec<_> = listed.iter().rev().map(|order| text(order, "client_order_id")).collect();
-    let placed: Vec<_> = results.iter().filter_map(|result| result["order"]["client_order_id"].as_str()).collect();
-    assert_eq!(listed, placed, "newest first, in the order of the batch");
+    let placed: Vec<_> =
+        results.iter().filter_map(|result| result["order"]["client_order_id"].as_str()).collect();
+    let misplaced = listed.iter().zip(&placed).find(|(listed, placed)| listed != placed);
+    assert_eq!((listed.len(), misplaced), (placed.len(), None), "they stand in the stream as in the request");
 
     let path = "/api/v1/orders/batch";
     let too_many = json!({"orders": vec![limit(ANN, "BUY", 1, 50); 1001]});

@@ -75,8 +75,10 @@ async fn a_socket_hears_what_it_subscribes_to_and_no_more() {
     }
     assert_eq!(ear.lines["depth BTC/USDT"].heard[0]["bids"], json!([]));
     // Another market's book is not heard, its trades are.
-    desk.place(&super::desk::with(super::desk::limit(ANN, "SELL", 1, 50), &json!({"symbol": "ETH/USDT"}))).await;
-    desk.place(&super::desk::with(super::desk::limit(BOB, "BUY", 1, 50), &json!({"symbol": "ETH/USDT"}))).await;
+    desk.place(&super::desk::with(super::desk::limit(ANN, "SELL", 1, 50), &json!({"symbol": "ETH/USDT"})))
+        .await;
+    desk.place(&super::desk::with(super::desk::limit(BOB, "BUY", 1, 50), &json!({"symbol": "ETH/USDT"})))
+        .await;
     let eth = ear.take(3).await;
     let mut types: Vec<_> = eth.iter().map(|message| text(message, "type")).collect();
     types.sort_unstable();
@@ -94,7 +96,8 @@ async fn a_socket_hears_what_it_subscribes_to_and_no_more() {
 async fn unsubscribed_is_silent(desk: &Desk, ear: &mut Ear) {
     let answer = ear.ask(&json!({"action": "unsubscribe", "stream": "trades"})).await;
     assert_says(&answer, &json!({"type": "unsubscribed", "stream": "trades"}));
-    let answer = ear.ask(&json!({"action": "unsubscribe", "stream": "orderbook", "symbol": "BTC/USDT"})).await;
+    let answer =
+        ear.ask(&json!({"action": "unsubscribe", "stream": "orderbook", "symbol": "BTC/USDT"})).await;
     assert_says(&answer, &json!({"type": "unsubscribed", "stream": "orderbook", "symbol": "BTC/USDT"}));
     desk.limit(ANN, "SELL", 1, 100).await;
     desk.limit(BOB, "BUY", 1, 100).await;
@@ -104,7 +107,9 @@ async fn unsubscribed_is_silent(desk: &Desk, ear: &mut Ear) {
         let message = ear.next().await;
         match text(&message, "type") {
             "order_update" => heard.push(text(&message, "order_id").to_owned()),
-            "depth_update" => heard.push(format!("depth_update {}", message["bids"][0][0].as_str().unwrap_or("-"))),
+            "depth_update" => {
+                heard.push(format!("depth_update {}", message["bids"][0][0].as_str().unwrap_or("-")))
+            }
             other => panic!("{other} behind its unsubscribe: {message}"),
         }
     }

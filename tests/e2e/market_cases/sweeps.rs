@@ -9,7 +9,7 @@ use super::{
     ANN, BOB, amount, assert_says,
     desk::{Desk, limit, until, user},
     ear::{Ear, Line},
-    place, text,
+    past, place, text,
 };
 
 /// So many sellers of 1 at 100.
@@ -64,12 +64,14 @@ async fn resumed(desk: &Desk, path: &str, told: &[Value]) {
     let mark = if path.contains('?') { '&' } else { '?' };
     for middle in [0, 1, 24, told.len() - 2] {
         let after = format!("{path}{mark}after={}", text(&told[middle], "token"));
-        let mut ear = Ear::resume(desk.address(), &after, Line::standing(&told[middle])).await.expect("a socket");
+        let mut ear =
+            Ear::resume(desk.address(), &after, Line::standing(&told[middle])).await.expect("a socket");
         let rest: Vec<_> = ear.take(told.len() - middle - 1).await;
         assert_eq!(rest, told[middle + 1..], "the same bytes behind {middle}");
     }
     let seq = place(&told[0]).0;
-    let mut ear = Client::open(desk.address(), &format!("{path}{mark}after={}", seq - 1)).await.expect("a socket");
+    let mut ear =
+        Client::open(desk.address(), &format!("{path}{mark}after={}", seq - 1)).await.expect("a socket");
     assert_eq!(ear.message().await["seq"], seq);
 
     let ahead = format!("{path}{mark}after={}", seq + 1_000);
@@ -83,7 +85,7 @@ async fn thousands_of_makers_are_swept_by_one_order() {
     let mut trades = Ear::open(&desk, "/ws/trades").await;
     let mut ann = Ear::open(&desk, &format!("/ws/orders?user_id={ANN}")).await;
     let mut swept = BTreeSet::new();
-    for count in [999, 1_000, 1_001, 5_001] {
+    for count in [999, 1_000, 1_001, 5_001, 3_100] {
         let makers = makers(&desk, count).await;
         let taker = desk.limit(ANN, "BUY", count, 100).await;
         let told = trades.take(count).await;
@@ -95,11 +97,14 @@ async fn thousands_of_makers_are_swept_by_one_order() {
         fees(&told);
         let updates = ann.take(count + 1).await;
         assert_says(&updates[count], &json!({"action": "filled", "filled_quantity": count.to_string()}));
-        println!("{count} makers in {} parts", told.iter().map(place).filter(|place| place.1 == 0).count());
+        let parts = told.iter().filter(|trade| trade["index"] == 0).count();
+        println!("{count} makers in {parts} parts, control messages: {}", trades.told.len() + ann.told.len());
         swept.extend(makers);
     }
     desk.limit(BOB, "BUY", 1, 1).await;
     projected(&desk, &swept).await;
+    too_far(&desk, &trades.line().heard).await;
+    past::equals_a_fold(&desk, 5).await;
     desk.verify();
 }
 
@@ -110,19 +115,38 @@ fn fees(told: &[Value]) {
     assert_eq!((sum("buyer_fee"), sum("seller_fee")), (pieces * 10_000_000, pieces * 5_000_000));
 }
 
+/// Who has missed more than 10,000 messages is sent to HTTP, and misses nothing there.
+async fn too_far(desk: &Desk, told: &[Value]) {
+    let mut ear = Ear::open(desk, "/ws").await;
+    ear.subscribe("trades", Some("BTC/USDT")).await;
+    let of_market = ear.told[0]["token"].clone();
+    let mut ear = Ear::open(desk, "/ws").await;
+    let subscribe =
+        json!({"action": "subscribe", "stream": "trades", "symbol": "BTC/USDT", "after": place(&told[0]).0});
+    ear.ask(&subscribe).await;
+    let reset = ear.next().await;
+    assert_says(&reset, &json!({"type": "reset", "reason": "too_far", "token": of_market}));
+    let path = format!("/api/v1/markets/BTC-USDT/trades?limit=1000&cursor={}", text(&reset, "cursor"));
+    let page = desk.get(&path).await;
+    let newest: Vec<_> =
+        page["trades"].as_array().expect("trades").iter().map(|trade| &trade["trade_id"]).collect();
+    let missed: Vec<_> = told.iter().rev().take(1000).map(|trade| &trade["trade_id"]).collect();
+    assert_eq!(newest, missed, "the pages begin where the socket goes on");
+}
+
 /// The rows come to the same: every maker filled, every trade there.
 async fn projected(desk: &Desk, swept: &BTreeSet<String>) {
+    let market = "/api/v1/markets/BTC-USDT/trades?limit=1000";
+    let trades = until("all trades are listed", async || {
+        Some(desk.pages(market, "trades").await).filter(|trades| trades.len() >= swept.len())
+    });
+    assert_eq!(trades.await.len(), swept.len());
     let mut filled = BTreeSet::new();
     for n in 0..7 {
-        let path = format!("/api/v1/orders?user_id={}&status=OPEN", user(n));
-        until("no maker is open", async || {
-            desk.get(&path).await["orders"].as_array().is_some_and(Vec::is_empty).then_some(())
-        })
-        .await;
-        let path = format!("/api/v1/orders?user_id={}&status=FILLED&limit=1000", user(n));
-        filled.extend(desk.pages(&path, "orders").await.iter().map(|order| text(order, "order_id").to_owned()));
+        let path = format!("/api/v1/orders?user_id={}&limit=1000", user(n));
+        let orders = desk.pages(&path, "orders").await;
+        assert!(orders.iter().all(|order| order["status"] == "FILLED"), "{path}");
+        filled.extend(orders.iter().map(|order| text(order, "order_id").to_owned()));
     }
-    assert_eq!(filled, *swept);
-    let trades = desk.pages("/api/v1/markets/BTC-USDT/trades?limit=1000", "trades").await;
-    assert_eq!(trades.len(), swept.len());
+    assert_eq!(filled.symmetric_difference(swept).count(), 0);
 }

@@ -149,7 +149,13 @@ impl Floor {
             match BookSubject::parse(&record.subject) {
                 Some(BookSubject::Commits(_)) => {
                     let commit = Commit::decode(&record.payload).expect("a commit can be read");
-                    covered.extend(commit.outcomes.iter().filter(|outcome| !outcome.continued).map(|outcome| outcome.seq));
+                    covered.extend(
+                        commit
+                            .outcomes
+                            .iter()
+                            .filter(|outcome| !outcome.continued)
+                            .map(|outcome| outcome.seq),
+                    );
                 }
                 Some(_) => inputs.push(record.seq),
                 None => {}

@@ -36,7 +36,10 @@ impl Flow {
         match (self.dice.random_range(0..10), picked) {
             (0..=1, Some((order_id, user_id))) => {
                 let symbol = self.symbol.clone();
-                (order_id, BookInput::CancelRequested(CancelRequested { order_id, user_id, symbol, at: now() }))
+                (
+                    order_id,
+                    BookInput::CancelRequested(CancelRequested { order_id, user_id, symbol, at: now() }),
+                )
             }
             (2, Some((order_id, user_id))) => {
                 let (symbol, quantity) = (self.symbol.clone(), Some(self.amount(1..9)));

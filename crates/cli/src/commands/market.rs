@@ -160,10 +160,15 @@ fn list(known: &[Definition], json: bool) -> Result<(), Failure> {
         }
         return Ok(());
     }
-    println!("{:<12} {:>12} {:>14} {:>14} {:>9} {:>9}", "market", "tick", "lot", "min notional", "maker", "taker");
+    println!(
+        "{:<12} {:>12} {:>14} {:>14} {:>9} {:>9}",
+        "market", "tick", "lot", "min notional", "maker", "taker"
+    );
     for definition in known {
         let Definition { symbol, tick_size, lot_size, min_notional, maker_fee, taker_fee, .. } = definition;
-        println!("{symbol:<12} {tick_size:>12} {lot_size:>14} {min_notional:>14} {maker_fee:>9} {taker_fee:>9}");
+        println!(
+            "{symbol:<12} {tick_size:>12} {lot_size:>14} {min_notional:>14} {maker_fee:>9} {taker_fee:>9}"
+        );
     }
     Ok(())
 }

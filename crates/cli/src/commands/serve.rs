@@ -8,7 +8,10 @@ use crate::{
     Failure,
     commands::Common,
     node::{Node, Role, Start},
-    settings::{ExecutorSettings, HttpSettings, MatcherSettings, NatsSettings, SocketSettings, StoreSettings, VenueSettings},
+    settings::{
+        ExecutorSettings, HttpSettings, MatcherSettings, NatsSettings, SocketSettings, StoreSettings,
+        VenueSettings,
+    },
     telemetry,
 };
 

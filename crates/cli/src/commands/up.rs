@@ -10,7 +10,10 @@ use crate::{
     Failure,
     commands::Common,
     node::{Node, Role, Start},
-    settings::{ExecutorSettings, HttpSettings, MatcherSettings, NatsSettings, SocketSettings, StoreSettings, VenueSettings},
+    settings::{
+        ExecutorSettings, HttpSettings, MatcherSettings, NatsSettings, SocketSettings, StoreSettings,
+        VenueSettings,
+    },
     telemetry,
 };
 

@@ -46,7 +46,10 @@ pub(crate) fn run(command: &Verify) -> Result<ExitCode, Failure> {
         } else {
             for market in &report.markets {
                 let end = match &market.difference {
-                    None => format!("right up to commit {}, input {}, hash {}", market.last_commit, market.last_input, market.hash),
+                    None => format!(
+                        "right up to commit {}, input {}, hash {}",
+                        market.last_commit, market.last_input, market.hash
+                    ),
                     Some(found) => format!("DIFFERS at sequence {}: {}", found.seq, found.what),
                 };
                 println!("{:<12} {end}", market.symbol.as_str());

@@ -1,7 +1,7 @@
 //! The read store as the market's sockets catch up from it.
 
 use async_trait::async_trait;
-use fillstream_http_api::trades_cursor;
+use fillstream_http_api::{orders_cursor, trades_cursor};
 use fillstream_projections::market::{BookFeed, Message, TradeExecuted};
 use fillstream_read_store::{PlacePosition, ReadStore, StoreError, StoredChannel};
 use fillstream_stream_bridge::{Body, Books, HistoryError, MarketChannel, MarketHistory, Position, Told};
@@ -44,11 +44,7 @@ impl MarketHistory for ChannelRows {
         Ok(self.0.checkpoint().await.map_err(unreadable)?.map_or(0, |checkpoint| checkpoint.seq))
     }
 
-    async fn last(
-        &self,
-        channel: &MarketChannel,
-        up_to: Position,
-    ) -> Result<Option<Position>, HistoryError> {
+    async fn last(&self, channel: &MarketChannel, up_to: Position) -> Result<Option<Position>, HistoryError> {
         let Some(of) = stored(channel) else { return Ok(None) };
         let last = self.0.channel_last(of, place(up_to)).await.map_err(unreadable)?;
         Ok(last.map(|(seq, index)| Position { seq, index }))
@@ -65,7 +61,11 @@ impl MarketHistory for ChannelRows {
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
         match channel {
             MarketChannel::Orders(user, symbol) => {
-                let rows = self.0.user_updates(*user, symbol.as_ref(), after, up_to, limit).await.map_err(unreadable)?;
+                let rows = self
+                    .0
+                    .user_updates(*user, symbol.as_ref(), after, up_to, limit)
+                    .await
+                    .map_err(unreadable)?;
                 let told = rows.into_iter().map(|row| {
                     let at = Position { seq: row.seq, index: row.index };
                     Told { at, last: row.last, body: Body::Stored(row.message) }
@@ -73,7 +73,8 @@ impl MarketHistory for ChannelRows {
                 Ok(told.collect())
             }
             MarketChannel::Trades(symbol) => {
-                let rows = self.0.trades_after(symbol.as_ref(), after, up_to, limit).await.map_err(unreadable)?;
+                let rows =
+                    self.0.trades_after(symbol.as_ref(), after, up_to, limit).await.map_err(unreadable)?;
                 let told = rows.into_iter().map(|row| {
                     let Message { seq, index, last, body, .. } = Message::<TradeExecuted>::from(row);
                     Told { at: Position { seq, index }, last, body: Body::Trade(body.into()) }
@@ -99,12 +100,10 @@ impl MarketHistory for ChannelRows {
 
     fn cursor(&self, channel: &MarketChannel, up_to: Position) -> Option<String> {
         match channel {
-            // A page ends before its cursor.
-            MarketChannel::Trades(Some(_)) => Some(trades_cursor((up_to.seq, up_to.index.saturating_add(1)))),
-            MarketChannel::Trades(None)
-            | MarketChannel::Orders(..)
-            | MarketChannel::Orderbook(_)
-            | MarketChannel::Depth(_) => None,
+            // A page ends before its cursor. That of trades serves every market's list.
+            MarketChannel::Trades(_) => Some(trades_cursor((up_to.seq, up_to.index.saturating_add(1)))),
+            MarketChannel::Orders(..) => Some(orders_cursor(up_to.seq.saturating_add(1))),
+            MarketChannel::Orderbook(_) | MarketChannel::Depth(_) => None,
         }
     }
 }

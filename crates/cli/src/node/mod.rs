@@ -16,6 +16,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use clap::ValueEnum;
 use fillstream_event_log::{Definitions, Durability, EventLog, JetStreamLog, LogOptions, SharedLog};
+use fillstream_matching::definitions;
 use fillstream_read_store::ReadStore;
 use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
@@ -25,7 +26,9 @@ use tracing::{info, warn};
 use self::{parts::Parts, web::Web};
 use crate::{
     Failure,
-    settings::{ExecutorSettings, HttpSettings, MatcherSettings, SocketSettings, VenueSettings, without_passwords},
+    settings::{
+        ExecutorSettings, HttpSettings, MatcherSettings, SocketSettings, VenueSettings, without_passwords,
+    },
 };
 
 /// The stream's and the executor's consumer's definitions: the files that the nats CLI reads.
@@ -161,7 +164,11 @@ impl Running {
         };
         let stop = CancellationToken::new();
         let shared = start.share(&log).await?;
+        let is_new = definitions(&log).await?.is_empty();
         let parts = Parts::start(&start, &log, &shared, store.clone(), &stop).await?;
+        if is_new {
+            parts.first_markets(&log).await;
+        }
         let snapshots = Arc::new(log.snapshots().await?);
         let web = web::serve(&start, door, shared, store.clone(), snapshots, &parts, durability).await?;
         Ok(Self { store, parts, web, stop })

@@ -2,9 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use fillstream_event_log::{EventLog, JetStreamLog, SnapshotStore};
+use fillstream_domain::book::Symbol;
+use fillstream_event_log::{EventLog, JetStreamLog, LogError, SnapshotStore};
 use fillstream_executor::{Executor, now};
-use fillstream_matching::Matcher;
+use fillstream_matching::{Matcher, definitions};
 use fillstream_projector::Projector;
 use fillstream_read_store::ReadStore;
 use fillstream_stream_bridge::Hub;
@@ -12,7 +13,7 @@ use fillstream_venues::open_simulated;
 use serde_json::Value;
 use tokio::{
     task::JoinSet,
-    time::{Instant, timeout, timeout_at},
+    time::{Instant, sleep, timeout, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -24,6 +25,11 @@ use crate::Failure;
 const SOCKETS_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a part may take to stop.
 const PART_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Longest wait of a first start for its markets, which takes milliseconds.
+const MARKETS_PATIENCE: Duration = Duration::from_secs(5);
+/// Between two looks whether they are there.
+const MARKETS_POLL: Duration = Duration::from_millis(5);
 
 /// What runs in this process.
 pub(crate) struct Parts {
@@ -81,6 +87,33 @@ impl Parts {
         Ok(Self { hub, projector, matcher, tasks })
     }
 
+    /// Waits until the markets of a new stream can be traded: before that, HTTP and sockets know none of them, and would
+    /// tell the first client that BTC/USDT is no market.
+    pub(crate) async fn first_markets(&self, log: &dyn EventLog) {
+        let Some(matcher) = &self.matcher else { return };
+        let there = async {
+            while !self.markets_are_there(matcher, log).await.unwrap_or(false) {
+                sleep(MARKETS_POLL).await;
+            }
+        };
+        if timeout(MARKETS_PATIENCE, there).await.is_err() {
+            warn!("the first markets are not there yet");
+        }
+    }
+
+    async fn markets_are_there(&self, matcher: &Matcher, log: &dyn EventLog) -> Result<bool, LogError> {
+        let states = matcher.markets();
+        let committed = |symbol: &Symbol, seq| {
+            let found = states.iter().find(|(known, _)| known == symbol);
+            found.is_some_and(|(_, state)| state.position >= seq && state.pending == 0)
+        };
+        let defined = definitions(log).await?;
+        // No market begins before all of the first ones are defined.
+        let all = !states.is_empty() && defined.iter().all(|(seq, defined)| committed(&defined.symbol, *seq));
+        let Some(hub) = self.hub.as_ref().filter(|_| all) else { return Ok(all) };
+        Ok(hub.position() >= log.info().await?.last_seq)
+    }
+
     /// Waits until a part ends by itself, which none should.
     pub(crate) async fn ended(&mut self) -> Failure {
         match self.tasks.join_next().await {
@@ -98,7 +131,7 @@ impl Parts {
         hub.stop();
         let gone = async {
             while hub.counters().connections.get() > 0 {
-                tokio::time::sleep(Duration::from_millis(10)).await;
+                sleep(Duration::from_millis(10)).await;
             }
         };
         if timeout(SOCKETS_PATIENCE, gone).await.is_err() {

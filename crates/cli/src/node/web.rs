@@ -15,12 +15,14 @@ use axum::{
 use fillstream_event_log::{Durability, EventLog, SnapshotStore};
 use fillstream_executor::now;
 use fillstream_http_api::{
-    Api, BookApi, Markets, OUTCOME_PATIENCE, TailOutcomes, book_router, method_not_allowed, not_found, read_router,
-    router,
+    Api, BookApi, Markets, OUTCOME_PATIENCE, TailOutcomes, book_router, method_not_allowed, not_found,
+    read_router, router,
 };
 use fillstream_http_edge::{Askers, Origins, Problem, parameter, ticket_router};
 use fillstream_read_store::ReadStore;
-use fillstream_stream_bridge::{Asked, AskedMarket, Family, Hub, is_market_path, upgrade, upgrade_market};
+use fillstream_stream_bridge::{
+    Asked, AskedMarket, Family, Hub, events, is_market_path, upgrade, upgrade_market, wants_events,
+};
 use tokio::{
     net::{TcpListener, TcpSocket},
     task::JoinHandle,
@@ -104,6 +106,7 @@ pub(crate) async fn serve(
     let state = ops::Watch::new(start, Arc::clone(&log), parts, durability);
     let mut app = ops::router(state);
     if let (Some(store), true) = (store, start.has(Role::Api) || start.has(Role::Bridge)) {
+        app = app.merge(fillstream_web_page::router());
         let (public_url, listen) = (start.http.public_url.clone(), listener.local_addr()?.to_string());
         if start.has(Role::Api) {
             app = app.merge(book_router(book_api(&log, &store, snapshots, &askers).await?));
@@ -116,11 +119,12 @@ pub(crate) async fn serve(
         app = app.merge(ticket_router(Arc::clone(&askers)));
     }
     app = app.fallback(not_found).method_not_allowed_fallback(method_not_allowed);
-    app = app.layer(cors(&start.http.origins()));
     if let Some(hub) = &parts.hub {
         let sockets = Sockets { hub: Arc::clone(hub), askers, origins: start.http.origins() };
         app = app.layer(from_fn_with_state(sockets, divert));
     }
+    // Outside of what is diverted: event streams are for pages of other origins, too.
+    app = app.layer(cors(&start.http.origins()));
     println!("http://{} serves {}", listener.local_addr()?, names(start));
     let listener = listener.tap_io(|stream| {
         if let Err(error) = stream.set_nodelay(true) {
@@ -184,7 +188,7 @@ struct Sockets {
     origins: Origins,
 }
 
-/// Sends requests for an upgrade to the bridge; everything else goes on to HTTP.
+/// Sends requests for an upgrade or for an event stream to the bridge; everything else goes on to HTTP.
 async fn divert(State(sockets): State<Sockets>, request: Request, next: Next) -> Response {
     let wants_socket = request
         .headers()
@@ -193,6 +197,14 @@ async fn divert(State(sockets): State<Sockets>, request: Request, next: Next) ->
     let path = request.uri().path();
     if is_market_path(path) {
         return open_market_socket(&sockets, wants_socket, request).await;
+    }
+    if request.method() == Method::GET
+        && wants_events(request.headers())
+        && let Some(order) = events_of(path)
+    {
+        let (order, headers) = (Some(order), request.headers());
+        let asked = Asked { order, query: request.uri().query(), headers };
+        return events(&sockets.hub, &sockets.askers, &sockets.origins, &asked).await;
     }
     let family = match path {
         "/api/orders/execute" => Some((Family::Status, None)),
@@ -206,6 +218,12 @@ async fn divert(State(sockets): State<Sockets>, request: Request, next: Next) ->
         }
         Some(_) | None => next.run(request).await,
     }
+}
+
+/// The order whose events are at this path, as it stands there.
+fn events_of(path: &str) -> Option<&str> {
+    let order = path.strip_prefix("/api/orders/")?.strip_suffix("/events")?;
+    (!order.contains('/')).then_some(order)
 }
 
 async fn open_market_socket(sockets: &Sockets, wants_socket: bool, request: Request) -> Response {

@@ -12,6 +12,7 @@ use fillstream_projections::market::BookOrderView;
 use futures_util::future::join_all;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use tokio::task::coop::unconstrained;
 
 use super::{
     BookApi,
@@ -63,8 +64,10 @@ pub(super) async fn place_all(
     let now = (api.clock)();
     let judged = orders.into_iter().map(|order| order.and_then(|body| judge(&body, asker, &markets, now)));
     let trace = traceparent(&headers);
-    // Polled in their order, so that they stand in the stream as they stood in the request.
-    let stored = join_all(judged.map(|order| async { intake::store(&api, order?, &trace).await })).await;
+    // Polled in their order, so that they stand in the stream as they stood in the request. Not within tokio's budget of
+    // polls: once that is used up, the rest would be woken the last one first.
+    let stored = join_all(judged.map(|order| async { intake::store(&api, order?, &trace).await }));
+    let stored = unconstrained(stored).await;
     Ok(Json(Answer { results: stored.into_iter().map(Entry::from).collect() }))
 }
 

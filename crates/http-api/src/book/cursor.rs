@@ -10,8 +10,9 @@ const DEFAULT_LIMIT: u32 = 100;
 /// Entries of a page at most: some 500 KB.
 const MAX_LIMIT: u32 = 1000;
 
-/// Where a page of orders ends: the sequence of its last order's placed event.
-pub(super) fn orders_cursor(placed_seq: u64) -> String {
+/// Where a page of orders ends: the page with this cursor holds those placed before the sequence.
+#[must_use]
+pub fn orders_cursor(placed_seq: u64) -> String {
     URL_SAFE_NO_PAD.encode(format!("orders/{placed_seq}"))
 }
 

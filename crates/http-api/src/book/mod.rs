@@ -33,7 +33,7 @@ use fillstream_domain::{OrderId, Timestamp};
 use fillstream_event_log::EventLog;
 use fillstream_http_edge::{Askers, Problem};
 
-pub use cursor::trades_cursor;
+pub use cursor::{orders_cursor, trades_cursor};
 pub use markets::Markets;
 pub use outcomes::{Answer, Outcomes, TailOutcomes};
 pub use ports::{BookAt, OrdersWanted, PastBooks, PastError, StoreUnreachable, StoredMarkets, TradePlace};

@@ -19,7 +19,8 @@ export class Connection {
    */
   constructor(hooks) {
     this.#hooks = hooks;
-    this.reconnections = 0;
+    /** How often it has come back. */
+    this.reconnections = -1;
     this.#connect();
     addEventListener('online', this.#hurry);
   }
@@ -59,6 +60,7 @@ export class Connection {
     this.#socket = socket;
     socket.onopen = () => {
       this.#pause = FIRST_PAUSE_MS;
+      this.reconnections += 1;
       this.#hooks.state('live');
       this.#hooks.opened?.();
     };
@@ -73,7 +75,6 @@ export class Connection {
 
   #lost(reason) {
     if (this.#closed) return;
-    this.reconnections += 1;
     this.#hooks.state('lost', reason);
     const pause = this.#pause * (0.75 + Math.random() / 2);
     this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE_MS);

@@ -13,11 +13,26 @@ function fill(node, attributes, children) {
 }
 
 /** An HTML element: el('button', { class: 'quiet', onclick: act }, 'Text', child). */
-export const el = (name, attributes = {}, ...children) => fill(document.createElement(name), attributes, children);
+export const el = (name, attributes = {}, ...children) =>
+  fill(document.createElement(name), attributes, children);
 
 /** An SVG element, likewise. */
 export const svg = (name, attributes = {}, ...children) =>
   fill(document.createElementNS(SVG, name), attributes, children);
+
+/** A row of column heads; those of numbers are given as { number: 'Price' }. */
+export const heads = (names) =>
+  el(
+    'thead',
+    {},
+    el(
+      'tr',
+      {},
+      names.map((name) =>
+        name ? el('th', { scope: 'col', class: name.number && 'number' }, name.number ?? name) : el('td'),
+      ),
+    ),
+  );
 
 /** Sets a text only when it differs, so that selections and screen readers are left alone. */
 export function write(node, text) {
@@ -31,7 +46,11 @@ export const say = (text) => write(document.getElementById('said'), text);
 export function perFrame(draw) {
   let asked = 0;
   const ask = () => {
-    if (!asked) asked = requestAnimationFrame(() => { asked = 0; draw(); });
+    if (!asked)
+      asked = requestAnimationFrame(() => {
+        asked = 0;
+        draw();
+      });
   };
   ask.stop = () => cancelAnimationFrame(asked);
   return ask;

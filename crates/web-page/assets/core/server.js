@@ -12,7 +12,7 @@ async function ask(path) {
     return await get(path);
   } catch (error) {
     // 503 of /ready is an answer, too.
-    return error.status ? { status: 'not ready' } : undefined;
+    return error.status ? error.body : undefined;
   }
 }
 
@@ -21,13 +21,21 @@ async function look() {
     const [ready, health] = await Promise.all([ask('/ready'), ask('/health')]);
     const reachable = ready !== undefined && health !== undefined;
     const since = reachable === last.reachable ? last.since : Date.now();
-    last = { reachable, since, at: performance.now(), ready: ready ?? last.ready, health: health ?? last.health };
+    last = {
+      reachable,
+      since,
+      at: performance.now(),
+      ready: ready ?? last.ready,
+      health: health ?? last.health,
+    };
     listeners.forEach((tell) => tell(last));
   }
   setTimeout(look, PERIOD_MS);
 }
 
-export const watchServer = () => { look(); };
+export const watchServer = () => {
+  look();
+};
 
 /** Tells now, if anything is known, and then after each look; returns how to stop. */
 export function onServer(tell) {
@@ -35,5 +43,3 @@ export function onServer(tell) {
   if (last.reachable !== undefined) tell(last);
   return () => listeners.delete(tell);
 }
-
-export const lastSequence = () => last.ready?.last_seq;
