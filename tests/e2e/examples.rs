@@ -25,11 +25,16 @@ fn example(path: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../examples").join(path)
 }
 
-/// Whether this program runs; if not, that is said.
-fn is_there(program: &str, arguments: &[&str], what: &str) -> bool {
+/// Whether this program runs.
+fn runs(program: &str, arguments: &[&str]) -> bool {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let there = command.status().is_ok_and(|status| status.success());
+    command.status().is_ok_and(|status| status.success())
+}
+
+/// Whether this program runs; if not, that is said.
+fn is_there(program: &str, arguments: &[&str], what: &str) -> bool {
+    let there = runs(program, arguments);
     if !there {
         eprintln!("skipped: {what} is not on PATH");
     }
@@ -43,7 +48,7 @@ fn interpreter(path: &str) -> Option<Command> {
     // Node 20 and 21 have the socket of 22 behind a flag.
     const FLAG: &str = "--experimental-websocket";
     let mut command = match path.rsplit_once('.').map(|(_, extension)| extension) {
-        Some("mjs") if is_there("node", &["-e", SOCKET], "node ≥ 22") => Command::new("node"),
+        Some("mjs") if runs("node", &["-e", SOCKET]) => Command::new("node"),
         Some("mjs") if is_there("node", &[FLAG, "-e", SOCKET], "node ≥ 20") => {
             let mut node = Command::new("node");
             node.arg(FLAG);

@@ -51,6 +51,7 @@ pub(crate) static ASSETS: &[Asset] = assets![
     SCRIPT "market/market-stream.js",
     SCRIPT "market/order-entry.js",
     SCRIPT "market/own-orders.js",
+    SCRIPT "market/past-trades.js",
     SCRIPT "market/picker.js",
     SCRIPT "market/sample.js",
     SCRIPT "market/trade-tape.js",

@@ -76,7 +76,7 @@ export async function getPatiently(path, stopped) {
     try {
       return await get(path);
     } catch (error) {
-      if (!(error instanceof Unreachable)) throw error;
+      if (!isOpen(error)) throw error;
       await new Promise((done) => setTimeout(done, RETRY_MS));
     }
   }

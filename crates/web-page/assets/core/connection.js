@@ -10,6 +10,7 @@ export class Connection {
   #socket;
   #timer;
   #pause = FIRST_PAUSE_MS;
+  #openedAt = Infinity;
   #closed = false;
   #hooks;
 
@@ -31,6 +32,7 @@ export class Connection {
 
   /** Begins anew, for whoever has found that something is missing. */
   restart() {
+    if (this.#socket) this.#socket.onmessage = null;
     this.#socket?.close();
   }
 
@@ -59,7 +61,7 @@ export class Connection {
     const socket = new WebSocket(address);
     this.#socket = socket;
     socket.onopen = () => {
-      this.#pause = FIRST_PAUSE_MS;
+      this.#openedAt = performance.now();
       this.reconnections += 1;
       this.#hooks.state('live');
       this.#hooks.opened?.();
@@ -76,6 +78,9 @@ export class Connection {
   #lost(reason) {
     if (this.#closed) return;
     this.#hooks.state('lost', reason);
+    // Only a connection that lasted makes the next pause short again: one may open and break at once, for ever.
+    if (performance.now() - this.#openedAt > LONGEST_PAUSE_MS) this.#pause = FIRST_PAUSE_MS;
+    this.#openedAt = Infinity;
     const pause = this.#pause * (0.75 + Math.random() / 2);
     this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE_MS);
     this.#timer = setTimeout(() => this.#connect(), pause);

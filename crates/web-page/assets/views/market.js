@@ -111,6 +111,11 @@ class Desk {
     return proven;
   }
 
+  /** What came before cannot be read: what is shown begins with the subscription. */
+  refused(error) {
+    this.chip.show('live', { note: `Earlier messages are not shown: ${sentence(error)}` });
+  }
+
   /** Whether what is shown is live. */
   show(isLive) {
     this.live = isLive;
@@ -153,13 +158,17 @@ class Desk {
 }
 
 /** Reads over HTTP what came before the subscription; what is in both is taken once. */
-async function readPast(desk, stream) {
+async function readPast(desk, stream, stopped) {
   const path = `/api/v1/markets/${inAddress(desk.market.symbol)}`;
-  if (stream === 'trades') desk.tape.take((await get(`${path}/trades?limit=60`)).trades);
+  if (stream === 'trades') {
+    const page = await getPatiently(`${path}/trades?limit=60`, stopped);
+    desk.tape.take(page?.trades ?? []);
+  }
   if (stream === 'orders') {
     const own = `/api/v1/orders?user_id=${user()}&symbol=${inAddress(desk.market.symbol)}`;
-    const pages = await Promise.all([get(`${own}&status=OPEN&limit=500`), get(`${own}&limit=50`)]);
-    pages.flatMap(({ orders }) => orders).forEach((order) => desk.orders.take(order));
+    const wanted = [`${own}&status=OPEN&limit=500`, `${own}&limit=50`];
+    const pages = await Promise.all(wanted.map((page) => getPatiently(page, stopped)));
+    pages.flatMap((page) => page?.orders ?? []).forEach((order) => desk.orders.take(order));
   }
   desk.draw();
 }
@@ -170,8 +179,8 @@ async function completeOrder(desk, { order_id: id }) {
   desk.draw();
 }
 
-function follow(desk) {
-  const read = (stream) => readPast(desk, stream).catch(() => following.restart());
+function follow(desk, stopped) {
+  const read = (stream) => readPast(desk, stream, stopped).catch((error) => desk.refused(error));
   const past = new Set();
   const following = new MarketStream(desk.market.symbol, {
     subscribed: (stream) => past.has(stream) || (past.add(stream), read(stream)),
@@ -205,7 +214,7 @@ export function mount(root, named) {
     desk = new Desk(market, answer.markets);
     root.append(desk.node);
     desk.draw();
-    stream = follow(desk);
+    stream = follow(desk, () => gone);
   };
   begin().catch((error) => root.append(el('p', { class: 'panel callout bad' }, sentence(error))));
   const leave = () => {

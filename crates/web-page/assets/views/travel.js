@@ -8,6 +8,7 @@ import { onServer } from '../core/server.js';
 import { checksum } from '../market/checksum.js';
 import { depthChart } from '../market/depth-chart.js';
 import { ladder } from '../market/ladder.js';
+import { PastTrades } from '../market/past-trades.js';
 import { chosen, inAddress, marketPicker } from '../market/picker.js';
 import { tradeTape } from '../market/trade-tape.js';
 
@@ -17,40 +18,8 @@ export const intro =
 
 /** Levels that are asked for: enough for the chart. */
 const DEPTH = 60;
-/** Trades that are shown at a position, and pages that are read to find them. */
-const TRADES = 30;
-const MOST_PAGES = 20;
 /** Time between two steps while it plays. */
 const PLAY_MS = 350;
-
-/** The trades of a market, read backwards as far as somebody looks. */
-class Past {
-  #path;
-  #cursor = '';
-  #complete = false;
-  trades = [];
-
-  constructor(symbol) {
-    this.#path = `/api/v1/markets/${inAddress(symbol)}/trades?limit=500`;
-  }
-
-  /** The latest trades at or before `at`. */
-  async upTo(at, signal) {
-    for (let page = 0; page < MOST_PAGES && !this.#complete && this.#before(at).length < TRADES; page += 1) {
-      const { trades, cursor } = await get(this.#path + (this.#cursor && `&cursor=${this.#cursor}`), {
-        signal,
-      });
-      this.trades.push(...trades);
-      this.#cursor = cursor;
-      this.#complete = !cursor;
-    }
-    return this.#before(at).slice(0, TRADES);
-  }
-
-  #before(at) {
-    return this.trades.filter(({ seq }) => seq <= at);
-  }
-}
 
 /** Prices whose quantity is another one than in the book that was drawn before. */
 function changes(former, book) {
@@ -71,7 +40,7 @@ class Journey {
     this.decimals = decimalsOf(market.tick_size);
     this.newest = newest;
     this.#at = newest;
-    this.past = new Past(market.symbol);
+    this.past = new PastTrades(market.symbol);
     this.ladder = ladder();
     this.chart = depthChart();
     this.trades = el('div');
