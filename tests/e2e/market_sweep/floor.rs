@@ -21,6 +21,8 @@ use super::flow::{Flow, now};
 /// How long anything may take, on a machine that is busy with other tests.
 const PATIENCE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(5);
+/// How long others may lead before they are killed, so that the one that is to die leads.
+const LEAD_PATIENCE: Duration = Duration::from_millis(1500);
 
 /// See the module's first line.
 pub(super) struct Floor {
@@ -32,7 +34,8 @@ pub(super) struct Floor {
     /// The last sequence of each order's subject.
     last_of: HashMap<OrderId, u64>,
     last_input: u64,
-    _rivals: Vec<Process>,
+    rivals: Vec<Process>,
+    rivals_wanted: usize,
 }
 
 impl Floor {
@@ -52,12 +55,12 @@ impl Floor {
             flow,
             last_of: HashMap::new(),
             last_input: 0,
-            _rivals: Vec::new(),
+            rivals: Vec::new(),
+            rivals_wanted: rivals,
         };
         let definition = BookInput::Definition(Definition::standard(symbol.clone(), now()));
         floor.last_input = floor.append(book_definition(&symbol), 0, &definition).await;
-        // They take over at once, so that all of them commit, and lose fences, all the time.
-        floor._rivals = (0..rivals).map(|_| floor.matcher(&["--takeover-after=10ms"])).collect();
+        floor.call_rivals();
         floor
     }
 
@@ -79,8 +82,12 @@ impl Floor {
         let mut command = self.command(&["--takeover-after=10ms"]);
         command.env("FILLSTREAM_CRASH_AT", &point);
         let mut doomed = Process::spawn(command);
-        let deadline = Instant::now() + PATIENCE;
+        let (deadline, alone_from) = (Instant::now() + PATIENCE, Instant::now() + LEAD_PATIENCE);
         let status = loop {
+            if Instant::now() > alone_from {
+                // Who stands by does not commit: it has to take over.
+                self.rivals.clear();
+            }
             self.feed(inputs / 8).await;
             let soon = Instant::now() + POLL * 4;
             while doomed.ended().is_none() && Instant::now() < soon {
@@ -92,6 +99,14 @@ impl Floor {
             assert!(Instant::now() < deadline, "{point} is not reached:\n{}", doomed.said());
         };
         assert_eq!(status.signal(), Some(Signal::KILL.as_raw()), "{point}: {status}\n{}", doomed.said());
+        self.call_rivals();
+    }
+
+    /// They take over soon, so that who leads changes often.
+    fn call_rivals(&mut self) {
+        while self.rivals.len() < self.rivals_wanted {
+            self.rivals.push(self.matcher(&["--takeover-after=10ms"]));
+        }
     }
 
     /// Appends so many inputs, as an intake does.
@@ -140,7 +155,7 @@ impl Floor {
         let survivor = self.matcher(&["--takeover-after=10ms"]);
         self.covered().await;
         drop(survivor);
-        self._rivals.clear();
+        self.rivals.clear();
         let report = verify(&self.log, None, &mut |_, _| {}).await.expect("the stream can be read");
         assert!(report.is_clean(), "{report:?}");
         let records = stream::all(&self.log).await;
