@@ -1,5 +1,7 @@
 //! Keys of an address that changes, fails and hangs.
 
+use std::sync::atomic::{AtomicU16, Ordering};
+
 use axum::{Router, extract::State, http::StatusCode, routing::get};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
@@ -51,10 +53,13 @@ impl Issuer {
     }
 }
 
-/// A port below the range that the kernel hands out for outgoing connections.
+/// A port below the range that the kernel hands out for outgoing connections. No port is taken twice: one test looks at
+/// an address where nobody is any more.
 async fn listen() -> TcpListener {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = 20_000 + u16::try_from(std::process::id() % 10_000).unwrap();
-    for port in first..first + 1000 {
+    for _ in 0..1000 {
+        let port = first + NEXT.fetch_add(1, Ordering::Relaxed);
         if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)).await {
             return listener;
         }
