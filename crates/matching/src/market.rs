@@ -43,6 +43,8 @@ const PART: &str = "matcher";
 const MAX_PENDING: usize = 50_000;
 /// The same in bytes as they are encoded: a hundred full commits.
 const MAX_PENDING_BYTES: usize = 100 * COMMIT_BYTES;
+/// Levels that are kept for each machine: they are small, and whoever looks back folds the commits between two of them.
+const LEVELS_PER_SNAPSHOT: u64 = 10;
 /// Between two clock inputs of a market.
 const CLOCK_PAUSE: Duration = Duration::from_secs(1);
 
@@ -124,6 +126,7 @@ pub(crate) struct Market {
     parts: Parts,
     under_way: Option<UnderWay>,
     since_snapshot: u64,
+    since_levels: u64,
     /// The stream's last sequence when we began.
     began_at: u64,
     /// When the last input came: market time goes on from there. None before the first that was stored since we began: how
@@ -161,6 +164,7 @@ impl Market {
             parts: Parts::new(),
             under_way: None,
             since_snapshot: replayed,
+            since_levels: 0,
             began_at,
             last_input_at: None,
             clock_seq: clock.map_or(0, |record| record.seq),
@@ -228,6 +232,7 @@ impl Market {
                 self.park(&record, reason.clone()).await;
             }
             self.since_snapshot += 1;
+            self.since_levels += 1;
             self.pending.push(applied);
             if record.seq > self.began_at {
                 self.last_input_at = Some(Instant::now());
@@ -253,12 +258,8 @@ impl Market {
         let parts = self.pending.cut(&self.symbol, COMMIT_BYTES);
         let last_input = parts.first().map_or(0, |part| part.last_input);
         // The machine stands right behind this commit only when it covers all that was applied.
-        let due = self.since_snapshot >= self.context.settings.snapshot_every;
         let whole = last_input == self.machine.cursor();
-        let taken = (due && whole && self.context.snapshots.is_some()).then(|| {
-            self.since_snapshot = 0;
-            Taken::of(&self.machine)
-        });
+        let taken = if whole && self.context.snapshots.is_some() { self.take_snapshot() } else { None };
         let (log, fence, now) = (Arc::clone(&self.context.log), self.end, (self.context.clock)());
         self.under_way = Some(UnderWay { fence, last_input, taken });
         let symbol = self.symbol.clone();
@@ -268,6 +269,20 @@ impl Market {
             reach(Boundary::AfterCommit);
             stored
         })
+    }
+
+    /// What is due of the machine's state and its levels.
+    fn take_snapshot(&mut self) -> Option<Taken> {
+        let every = self.context.settings.snapshot_every;
+        let machine_due = self.since_snapshot >= every;
+        if !machine_due && self.since_levels < (every / LEVELS_PER_SNAPSHOT).max(1) {
+            return None;
+        }
+        self.since_levels = 0;
+        if machine_due {
+            self.since_snapshot = 0;
+        }
+        Some(Taken::of(&self.machine, machine_due))
     }
 
     fn committed(&mut self, stored: Result<u64, AppendError>) -> Result<(), Ended> {

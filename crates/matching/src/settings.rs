@@ -7,7 +7,7 @@ use std::time::Duration;
 pub struct Settings {
     /// A matcher that stands by takes over when nobody has committed an input for this long.
     pub takeover_after: Duration,
-    /// Inputs between two snapshots: what a restart has to replay at most, nearly.
+    /// Inputs between two snapshots of the machine, ten times those between two of its levels: what a restart has to replay at most, nearly.
     pub snapshot_every: u64,
     /// Snapshots of a market that are kept; older ones were only there in case the newest is damaged.
     pub snapshots_kept: usize,

@@ -49,30 +49,31 @@ impl Levels {
     }
 }
 
-/// A machine and its levels, taken right behind a commit whose sequence is not known yet.
+/// Levels, and now and then the whole machine, taken right behind a commit whose sequence is not known yet.
 pub(crate) struct Taken {
-    machine: Bytes,
+    machine: Option<Bytes>,
     levels: Levels,
 }
 
 impl Taken {
-    pub(crate) fn of(machine: &Machine) -> Self {
-        Self { machine: machine.snapshot().into(), levels: Levels::of(machine, 0) }
+    pub(crate) fn of(machine: &Machine, whole: bool) -> Self {
+        Self { machine: whole.then(|| machine.snapshot().into()), levels: Levels::of(machine, 0) }
     }
 
-    /// Keeps both, then forgets machines that are older than the newest `kept`.
+    /// Keeps what was taken, then forgets machines that are older than the newest `kept`.
     pub(crate) async fn put(mut self, store: &dyn SnapshotStore, home: &Home, seq: u64, kept: usize) {
         self.levels.seq = seq;
         let levels =
             serde_json::to_vec(&self.levels).expect("string keys and plain values always become JSON");
         let stored = async {
             store.put(&home.name(Kind::Levels, seq), levels.into()).await?;
-            store.put(&home.name(Kind::Machine, seq), self.machine).await?;
+            let Some(machine) = self.machine else { return Ok(()) };
+            store.put(&home.name(Kind::Machine, seq), machine).await?;
             let names = store.names(&home.prefix(Kind::Machine)).await?;
             for old in names.iter().rev().skip(kept) {
                 store.delete(old).await?;
             }
-            Ok::<_, LogError>(())
+            Ok::<(), LogError>(())
         };
         match stored.await {
             Ok(()) => debug!(symbol = %home.symbol, seq, "a snapshot is kept"),
