@@ -27,7 +27,8 @@ use fillstream_http_edge::Askers;
 
 pub use book::{
     Answer, BookApi, BookAt, Markets, OUTCOME_PATIENCE, OrdersWanted, Outcomes, PastBooks, PastError,
-    StoreUnreachable, StoredMarkets, TailOutcomes, TradePlace, book_router, orders_cursor, trades_cursor,
+    StoreUnreachable, StoredMarkets, TailOutcomes, TradePlace, Written, book_router, orders_cursor,
+    trades_cursor,
 };
 pub use routes::{method_not_allowed, not_found, read_router, router};
 

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use fillstream_domain::{
     Amount,
-    book::{Commit, Parts, PartsStep, Symbol},
+    book::{self, Commit, Symbol},
     subject::market_commits,
 };
 use fillstream_event_log::{Consistency, EventLog, LogError, SnapshotStore};
+use serde::Deserialize;
 
 use crate::snapshots::{Levels, nearest_levels};
 
@@ -52,17 +53,22 @@ async fn fold(log: &dyn EventLog, symbol: &Symbol, start: Levels, at: u64) -> Re
     let mut seq = start.seq;
     let mut bids: BTreeMap<Amount, Amount> = start.bids.into_iter().collect();
     let mut asks: BTreeMap<Amount, Amount> = start.asks.into_iter().collect();
-    let mut parts = Parts::new();
+    // Levels of a commit whose last part is still to come.
+    let mut held: Vec<book::Levels> = Vec::new();
     let mut from = seq + 1;
     loop {
         let page = log.read(&subject, from, Consistency::Leader).await?;
         for record in page.records.iter().take_while(|record| record.seq <= at) {
             // A foreign writer's message is passed over, as everywhere.
-            let Ok(part) = Commit::decode(&record.payload) else { continue };
-            if let (PartsStep::Complete(whole), _) = parts.push(record.seq, part) {
-                for outcome in whole.iter().flat_map(|(_, part)| &part.outcomes) {
-                    take(&mut bids, &outcome.levels.bids);
-                    take(&mut asks, &outcome.levels.asks);
+            let Some(part) = PartLevels::of(&record.payload) else { continue };
+            if part.part == 1 {
+                held.clear();
+            }
+            held.extend(part.outcomes.into_iter().map(|outcome| outcome.levels));
+            if part.last {
+                for levels in held.drain(..) {
+                    take(&mut bids, &levels.bids);
+                    take(&mut asks, &levels.asks);
                 }
                 seq = record.seq;
             }
@@ -73,6 +79,32 @@ async fn fold(log: &dyn EventLog, symbol: &Symbol, start: Levels, at: u64) -> Re
         }
     }
     Ok(Levels { seq, bids: bids.into_iter().rev().collect(), asks: asks.into_iter().collect() })
+}
+
+/// What a book needs of a part: all else, most of it, is passed over unread.
+#[derive(Deserialize)]
+struct PartLevels {
+    #[serde(rename = "type")]
+    name: String,
+    version: u32,
+    part: u32,
+    last: bool,
+    outcomes: Vec<OutcomeLevels>,
+}
+
+#[derive(Deserialize)]
+struct OutcomeLevels {
+    #[serde(default)]
+    levels: book::Levels,
+}
+
+impl PartLevels {
+    fn of(payload: &[u8]) -> Option<Self> {
+        let part: Self = serde_json::from_slice(payload).ok()?;
+        let ours =
+            (part.name.as_str(), part.version) == (Commit::EVENT_TYPE.name, Commit::EVENT_TYPE.version);
+        ours.then_some(part)
+    }
 }
 
 fn take(side: &mut BTreeMap<Amount, Amount>, changed: &[(Amount, Amount)]) {

@@ -26,6 +26,10 @@ fn unreachable(error: StoreError) -> StoreUnreachable {
 
 #[async_trait]
 impl StoredMarkets for BookRows {
+    async fn checkpoint(&self) -> Result<u64, StoreUnreachable> {
+        Ok(self.0.checkpoint().await.map_err(unreachable)?.map_or(0, |checkpoint| checkpoint.seq))
+    }
+
     async fn order(&self, order: OrderId) -> Result<Option<BookOrderRow>, StoreUnreachable> {
         self.0.book_order(order).await.map_err(unreachable)
     }

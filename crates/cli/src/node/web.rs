@@ -152,6 +152,7 @@ async fn book_api(
         outcomes: Arc::new(TailOutcomes::start(Arc::clone(&log)).await?),
         markets: Arc::new(Markets::new(Arc::clone(&log))),
         past: Some(Arc::new(LogBooks { log: Arc::clone(&log), snapshots })),
+        written: Arc::default(),
         askers: Arc::clone(askers),
         patience: OUTCOME_PATIENCE,
         clock: now,

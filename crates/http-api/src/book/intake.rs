@@ -92,6 +92,7 @@ pub(super) async fn store(api: &BookApi, accepted: Accepted, trace: &str) -> Res
     reach(Boundary::AfterPlaced);
     match appended {
         Ok(seq) => {
+            api.written.note(seq);
             debug!(%order, seq, "order placed");
             Ok(Stored { view: BookOrderView::placed(seq, &new), replayed: false })
         }

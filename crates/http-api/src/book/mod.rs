@@ -25,6 +25,7 @@ mod ports;
 mod public;
 mod refusal;
 mod routes;
+mod written;
 
 use std::{sync::Arc, time::Duration};
 
@@ -38,6 +39,7 @@ pub use markets::Markets;
 pub use outcomes::{Answer, Outcomes, TailOutcomes};
 pub use ports::{BookAt, OrdersWanted, PastBooks, PastError, StoreUnreachable, StoredMarkets, TradePlace};
 pub use routes::book_router;
+pub use written::Written;
 
 /// How long PATCH and DELETE wait for the matcher's answer before they say 202 (CONTRACT.md).
 pub const OUTCOME_PATIENCE: Duration = Duration::from_secs(5);
@@ -55,6 +57,8 @@ pub struct BookApi {
     pub markets: Arc<Markets>,
     /// Books as they were, when this process can show them.
     pub past: Option<Arc<dyn PastBooks>>,
+    /// What was acknowledged here: lists wait until the read store has it.
+    pub written: Arc<Written>,
     /// Finds out who asks.
     pub askers: Arc<Askers>,
     /// How long PATCH and DELETE wait: [`OUTCOME_PATIENCE`], less in tests.

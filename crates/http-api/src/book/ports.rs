@@ -44,6 +44,9 @@ pub struct BookAt {
 /// Orders, trades and books as the read store has them.
 #[async_trait]
 pub trait StoredMarkets: Send + Sync + 'static {
+    /// The sequence up to which everything is stored.
+    async fn checkpoint(&self) -> Result<u64, StoreUnreachable>;
+
     /// An order; nothing when the store does not know it (yet).
     async fn order(&self, order: OrderId) -> Result<Option<BookOrderRow>, StoreUnreachable>;
 

@@ -123,6 +123,7 @@ impl Desk {
             outcomes: Arc::<Said>::clone(&matcher),
             markets: Arc::new(Markets::new(shared)),
             past: Some(Arc::new(Past)),
+            written: Arc::default(),
             askers: Arc::new(askers),
             patience: PATIENCE,
             clock,

@@ -17,6 +17,8 @@ pub(crate) struct Store {
     pub(crate) trades: Mutex<Vec<TradeRow>>,
     pub(crate) book: Mutex<Option<BookAt>>,
     pub(crate) broken: Mutex<bool>,
+    /// How far it is; as far as anybody wants when a test does not say.
+    pub(crate) checkpoint: Mutex<Option<u64>>,
 }
 
 impl Store {
@@ -27,6 +29,11 @@ impl Store {
 
 #[async_trait]
 impl StoredMarkets for Store {
+    async fn checkpoint(&self) -> Result<u64, StoreUnreachable> {
+        self.reached()?;
+        Ok(self.checkpoint.lock().unwrap_or(u64::MAX))
+    }
+
     async fn order(&self, order: OrderId) -> Result<Option<BookOrderRow>, StoreUnreachable> {
         self.reached()?;
         Ok(self.orders.lock().iter().find(|row| row.order_id == order).cloned())

@@ -54,6 +54,22 @@ async fn the_read_store_knows_best_and_is_not_needed() {
 }
 
 #[tokio::test]
+async fn a_list_waits_for_what_was_placed_before_it() {
+    let desk = Desk::open();
+    *desk.store.checkpoint.lock() = Some(0);
+    let (seq, placed) = desk.placed(&order("{}")).await;
+    let (list, ()) = tokio::join!(desk.get("/api/v1/orders"), async {
+        tokio::task::yield_now().await;
+        desk.store.orders.lock().push(BookOrderRow::new(seq, &placed));
+        *desk.store.checkpoint.lock() = Some(seq);
+    });
+    assert_eq!(list.text("/orders/0/order_id"), placed.order_id.to_string());
+    // A projector that stands still keeps nobody waiting for long.
+    *desk.store.checkpoint.lock() = Some(seq - 1);
+    assert_eq!(desk.get("/api/v1/orders").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn an_order_that_no_replica_knows_yet_is_found() {
     let desk = Desk::open();
     let (_, placed) = desk.placed(&order("{}")).await;
