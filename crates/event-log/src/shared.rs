@@ -48,9 +48,8 @@ pub struct SharedLog {
 }
 
 struct SharedTail {
-    batches: Mutex<Option<broadcast::Sender<Arc<Batch>>>>,
-    /// Why the tail has ended.
-    ended: Mutex<Option<LogError>>,
+    /// Where the batches go, or why the tail has ended.
+    batches: Mutex<Result<broadcast::Sender<Arc<Batch>>, LogError>>,
     recreated: AtomicU64,
 }
 
@@ -86,11 +85,8 @@ impl SharedLog {
         let end = inner.info().await?.last_seq;
         let mut follow = inner.follow(end + 1, None).await?;
         let (batches, _) = broadcast::channel(BATCHES);
-        let tail = Arc::new(SharedTail {
-            batches: Mutex::new(Some(batches.clone())),
-            ended: Mutex::default(),
-            recreated: AtomicU64::new(0),
-        });
+        let tail =
+            Arc::new(SharedTail { batches: Mutex::new(Ok(batches.clone())), recreated: AtomicU64::new(0) });
         let running = Arc::downgrade(&tail);
         tokio::spawn(async move {
             loop {
@@ -105,8 +101,7 @@ impl SharedLog {
                         }
                     }
                     Err(error) => {
-                        *tail.ended.lock() = Some(error);
-                        *tail.batches.lock() = None;
+                        *tail.batches.lock() = Err(error);
                         return;
                     }
                 }
@@ -118,14 +113,7 @@ impl SharedLog {
 
 impl SharedTail {
     fn subscribe(&self) -> Result<broadcast::Receiver<Arc<Batch>>, LogError> {
-        match &*self.batches.lock() {
-            Some(batches) => Ok(batches.subscribe()),
-            None => Err(self.why()),
-        }
-    }
-
-    fn why(&self) -> LogError {
-        self.ended.lock().clone().unwrap_or(LogError::Recreated)
+        self.batches.lock().as_ref().map(broadcast::Sender::subscribe).map_err(LogError::clone)
     }
 }
 
@@ -146,7 +134,7 @@ struct Follower {
 enum Source {
     /// A tail of its own. The place among the batches was taken before: once the own tail has nothing left, all that was
     /// stored since comes there.
-    Own(Box<dyn Follow>, Option<broadcast::Receiver<Arc<Batch>>>),
+    Own(Box<dyn Follow>, broadcast::Receiver<Arc<Batch>>),
     Shared(broadcast::Receiver<Arc<Batch>>),
     /// It has lost its place among the batches. What the receiver would give next is not what comes next.
     Nowhere,
@@ -175,9 +163,16 @@ impl Follower {
         self.behind = own.behind();
         self.source = match own.behind() {
             0 => Source::Shared(batches),
-            _ => Source::Own(own, Some(batches)),
+            _ => Source::Own(own, batches),
         };
         Ok(())
+    }
+
+    /// Nothing is left on the tail of its own: what was stored since comes in the batches.
+    fn come_back(&mut self) {
+        if let Source::Own(_, batches) = std::mem::replace(&mut self.source, Source::Nowhere) {
+            self.source = Source::Shared(batches);
+        }
     }
 
     /// The records of a batch that are this follower's.
@@ -207,7 +202,8 @@ impl Follow for Follower {
                 Source::Shared(batches) => match batches.recv().await {
                     Ok(batch) => self.take(&batch),
                     Err(RecvError::Lagged(_)) => self.source = Source::Nowhere,
-                    Err(RecvError::Closed) => return Err(self.tail.why()),
+                    // Setting up anew says why.
+                    Err(RecvError::Closed) => self.source = Source::Nowhere,
                 },
                 Source::Nowhere => match self.go_alone().await {
                     Ok(()) => {}
@@ -217,17 +213,15 @@ impl Follow for Follower {
                         sleep(PAUSE).await;
                     }
                 },
-                Source::Own(own, batches) => {
+                Source::Own(own, _) => {
                     let records = own.next(max).await?;
                     self.behind = own.behind();
                     if let Some(last) = records.last() {
                         self.next = last.seq + 1;
                     }
-                    if self.behind == 0
-                        && let Some(batches) = batches.take()
-                    {
+                    if self.behind == 0 {
                         self.recreated += own.recreated();
-                        self.source = Source::Shared(batches);
+                        self.come_back();
                     }
                     return Ok(records);
                 }

@@ -322,7 +322,8 @@ impl Market {
 
     /// Takes commits of the log: ours are known already or are under way.
     fn hear(&mut self, records: Vec<Record>) -> Result<(), Ended> {
-        for record in records {
+        // Ours, that we know to be stored, need not be read.
+        for record in records.into_iter().filter(|record| record.seq > self.commit) {
             let part = match Commit::decode(&record.payload) {
                 Ok(part) => part,
                 Err(error) if is_of_another_version(&error) => return Err(Ended::Version(error)),
@@ -343,7 +344,6 @@ impl Market {
             }
             if let PartsStep::Complete(parts) = step
                 && let Some((seq, last)) = parts.last()
-                && *seq > self.commit
             {
                 let outcomes = parts.iter().flat_map(|(_, part)| &part.outcomes);
                 let inputs = outcomes.filter(|outcome| !outcome.continued).count();

@@ -15,7 +15,9 @@ mod web;
 use std::{path::PathBuf, sync::Arc};
 
 use clap::ValueEnum;
-use fillstream_event_log::{Definitions, Durability, EventLog, JetStreamLog, LogOptions, SharedLog};
+use fillstream_event_log::{
+    Definitions, Durability, EventLog, JetStreamLog, LogOptions, SharedLog, SnapshotStore,
+};
 use fillstream_matching::definitions;
 use fillstream_read_store::ReadStore;
 use serde_json::Value;
@@ -86,6 +88,14 @@ pub(crate) struct Start {
 impl Start {
     fn has(&self, role: Role) -> bool {
         self.roles.contains(&role)
+    }
+
+    /// Where the matcher keeps its states, and the api looks back from: a bucket that other roles need not make.
+    async fn snapshots(&self, log: &JetStreamLog) -> Result<Option<Arc<dyn SnapshotStore>>, Failure> {
+        if !self.has(Role::Api) && !self.has(Role::Matcher) {
+            return Ok(None);
+        }
+        Ok(Some(Arc::new(log.snapshots().await?)))
     }
 
     /// The log as the parts follow it: one tail for all of them, and none where nobody follows.
@@ -165,11 +175,11 @@ impl Running {
         let stop = CancellationToken::new();
         let shared = start.share(&log).await?;
         let is_new = definitions(&log).await?.is_empty();
-        let parts = Parts::start(&start, &log, &shared, store.clone(), &stop).await?;
+        let snapshots = start.snapshots(&log).await?;
+        let parts = Parts::start(&start, &log, &shared, store.clone(), snapshots.clone(), &stop).await?;
         if is_new {
             parts.first_markets(&log).await;
         }
-        let snapshots = Arc::new(log.snapshots().await?);
         let web = web::serve(&start, door, shared, store.clone(), snapshots, &parts, durability).await?;
         Ok(Self { store, parts, web, stop })
     }

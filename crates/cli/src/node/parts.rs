@@ -45,6 +45,7 @@ impl Parts {
         log: &JetStreamLog,
         shared: &Arc<dyn EventLog>,
         store: Option<ReadStore>,
+        snapshots: Option<Arc<dyn SnapshotStore>>,
         stop: &CancellationToken,
     ) -> Result<Self, Failure> {
         let mut tasks = JoinSet::new();
@@ -67,8 +68,7 @@ impl Parts {
         }
         let mut matcher = None;
         if start.has(Role::Matcher) {
-            let snapshots: Arc<dyn SnapshotStore> = Arc::new(log.snapshots().await?);
-            let part = Matcher::new(Arc::clone(shared), Some(snapshots), start.matcher.matcher(), now);
+            let part = Matcher::new(Arc::clone(shared), snapshots, start.matcher.matcher(), now);
             matcher = Some(Arc::clone(&part));
             let stop = stop.clone();
             tasks.spawn(async move { (Role::Matcher, part.run(stop).await.map_err(Failure::from)) });

@@ -15,8 +15,8 @@ use axum::{
 use fillstream_event_log::{Durability, EventLog, SnapshotStore};
 use fillstream_executor::now;
 use fillstream_http_api::{
-    Api, BookApi, Markets, OUTCOME_PATIENCE, TailOutcomes, book_router, method_not_allowed, not_found,
-    read_router, router,
+    Api, BookApi, Markets, OUTCOME_PATIENCE, PastBooks, TailOutcomes, book_router, method_not_allowed,
+    not_found, read_router, router,
 };
 use fillstream_http_edge::{Askers, Origins, Problem, parameter, ticket_router};
 use fillstream_read_store::ReadStore;
@@ -94,7 +94,7 @@ pub(crate) async fn serve(
     door: Option<Door>,
     log: Arc<dyn EventLog>,
     store: Option<ReadStore>,
-    snapshots: Arc<dyn SnapshotStore>,
+    snapshots: Option<Arc<dyn SnapshotStore>>,
     parts: &Parts,
     durability: Durability,
 ) -> Result<Web, Failure> {
@@ -143,7 +143,7 @@ pub(crate) async fn serve(
 async fn book_api(
     log: &Arc<dyn EventLog>,
     store: &ReadStore,
-    snapshots: Arc<dyn SnapshotStore>,
+    snapshots: Option<Arc<dyn SnapshotStore>>,
     askers: &Arc<Askers>,
 ) -> Result<BookApi, Failure> {
     let log = Arc::clone(log);
@@ -151,7 +151,9 @@ async fn book_api(
         stored: Arc::new(BookRows(store.clone())),
         outcomes: Arc::new(TailOutcomes::start(Arc::clone(&log)).await?),
         markets: Arc::new(Markets::new(Arc::clone(&log))),
-        past: Some(Arc::new(LogBooks { log: Arc::clone(&log), snapshots })),
+        past: snapshots.map(|snapshots| -> Arc<dyn PastBooks> {
+            Arc::new(LogBooks { log: Arc::clone(&log), snapshots })
+        }),
         written: Arc::default(),
         askers: Arc::clone(askers),
         patience: OUTCOME_PATIENCE,
