@@ -6,17 +6,19 @@
 //! ```
 //! Nothing is decided by who leads: two that lead at once lose fences to each other and nothing else.
 
+mod others;
+mod waking;
+
 use std::{collections::VecDeque, convert::Infallible, sync::Arc};
 
-use bytes::Bytes;
 use fillstream_crash_point::{Boundary, reach};
 use fillstream_domain::{
     Timestamp,
-    book::{BookInput, Clock, Commit, InputResult, NotACommit, Parts, PartsStep, Symbol},
+    book::{InputResult, NotACommit, Parts, Symbol},
     parked::Cause,
     subject::{BookSubject, book_clock, book_inputs, market_commits},
 };
-use fillstream_event_log::{AppendError, Consistency, EventLog, LogError, NewRecord, Record, SnapshotStore};
+use fillstream_event_log::{AppendError, Consistency, EventLog, LogError, Record, SnapshotStore};
 use fillstream_matcher::{COMMIT_BYTES, Machine, Pending};
 use fillstream_parked::park;
 use tokio::{
@@ -25,12 +27,11 @@ use tokio::{
     time::{Duration, Instant, sleep_until},
 };
 use tracing::{debug, info, warn};
-use uuid::Uuid;
 
 use crate::{
     commit,
     load::{LoadError, Loaded, load},
-    read::{is_of_another_version, recorded},
+    read::recorded,
     run::MarketState,
     settings::Settings,
     snapshots::{Home, Taken},
@@ -318,110 +319,6 @@ impl Market {
             taken.put(&*store, &home, seq, kept).await;
             reach(Boundary::AfterSnapshot);
         });
-    }
-
-    /// Takes commits of the log: ours are known already or are under way.
-    fn hear(&mut self, records: Vec<Record>) -> Result<(), Ended> {
-        // Ours, that we know to be stored, need not be read.
-        for record in records.into_iter().filter(|record| record.seq > self.commit) {
-            let part = match Commit::decode(&record.payload) {
-                Ok(part) => part,
-                Err(error) if is_of_another_version(&error) => return Err(Ended::Version(error)),
-                Err(error) => {
-                    warn!(seq = record.seq, %error, "no part of a commit, passed over");
-                    self.end = self.end.max(record.seq);
-                    continue;
-                }
-            };
-            self.end = self.end.max(record.seq);
-            let (step, torn) = self.parts.push(record.seq, part);
-            if let Some(torn) = torn {
-                warn!(
-                    first = torn.first,
-                    last = torn.last,
-                    "parts of a commit that never ended are passed over"
-                );
-            }
-            if let PartsStep::Complete(parts) = step
-                && let Some((seq, last)) = parts.last()
-            {
-                let outcomes = parts.iter().flat_map(|(_, part)| &part.outcomes);
-                let inputs = outcomes.filter(|outcome| !outcome.continued).count();
-                let says = Says { inputs, hash: last.hash.clone() };
-                self.heard.push_back(Heard { seq: *seq, last_input: last.last_input, says });
-            }
-        }
-        Ok(())
-    }
-
-    /// Follows others' commits as far as our machine has come. While one of ours is under way, what is heard may be ours.
-    fn follow_others(&mut self) -> Result<(), Ended> {
-        while self.under_way.is_none()
-            && let Some(heard) = self.heard.pop_front_if(|heard| heard.last_input <= self.machine.cursor())
-        {
-            let before = self.pending.len();
-            let hash = self.pending.drop_covered(heard.last_input);
-            let ours = Says { inputs: before - self.pending.len(), hash };
-            if ours != heard.says {
-                let (theirs, ours) = (format!("{:?}", heard.says), format!("{ours:?}"));
-                return Err(Ended::Diverged { last_input: heard.last_input, theirs, ours });
-            }
-            self.commit = heard.seq;
-            self.stance = Stance::StandingBy(Instant::now());
-        }
-        Ok(())
-    }
-
-    /// When something has to be done though nothing comes.
-    fn wakes_at(&self) -> Option<Instant> {
-        let expiry = self.machine.next_expiry().map(|expiry| match self.last_input_at {
-            Some(at) => at + expiry.since(self.machine.market_time()),
-            None => self.clock_due,
-        });
-        let takeover = self.context.settings.takeover_after;
-        match self.stance {
-            Stance::Leading => expiry.map(|expiry| expiry.max(self.clock_due)),
-            Stance::StandingBy(since) if self.pending.is_empty() => {
-                expiry.map(|expiry| expiry.max(since) + takeover)
-            }
-            Stance::StandingBy(since) => Some(since + takeover),
-        }
-    }
-
-    async fn wake(&mut self) -> Result<(), Ended> {
-        match self.stance {
-            Stance::StandingBy(_) => {
-                info!(symbol = %self.symbol, "nobody commits; taking over");
-                self.stance = Stance::Leading;
-                Ok(())
-            }
-            Stance::Leading => self.tick().await,
-        }
-    }
-
-    /// Time goes on though nothing is asked: an input of its own, whose recorded time is what counts.
-    async fn tick(&mut self) -> Result<(), Ended> {
-        self.clock_due = Instant::now() + CLOCK_PAUSE;
-        let now = (self.context.clock)();
-        let input = BookInput::Clock(Clock { symbol: self.symbol.clone(), at: now });
-        let record = NewRecord {
-            subject: book_clock(&self.symbol),
-            after: self.clock_seq,
-            event_id: Uuid::now_v7(),
-            event_type: input.event_type().cloud_event_type(),
-            time: now.to_string(),
-            traceparent: None,
-            retries: None,
-            payload: Bytes::from(input.encode()),
-        };
-        reach(Boundary::BeforeClock);
-        match self.context.log.append(record).await {
-            // A lost fence is no error: another matcher has seen to it.
-            Ok(seq) | Err(AppendError::Fenced { last: seq }) => self.clock_seq = self.clock_seq.max(seq),
-            Err(error) => debug!(%error, "the clock is not written yet"),
-        }
-        reach(Boundary::AfterClock);
-        Ok(())
     }
 
     fn show(&self) {
