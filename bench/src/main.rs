@@ -7,6 +7,7 @@
 mod book;
 mod ceiling;
 mod client;
+mod cpu;
 mod deep;
 mod ear;
 mod events;

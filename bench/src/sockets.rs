@@ -16,6 +16,7 @@ use futures_util::future::join_all;
 use tokio::sync::watch;
 
 use crate::{
+    cpu::cpu_time,
     ear::Ear,
     events,
     figures::{heading, p50_p99, row},
@@ -70,7 +71,7 @@ async fn deliver(
     let progress = fillstream_domain::subject::swap_progress(order);
     let last = log.last(&progress, fillstream_event_log::Consistency::Leader).await.expect("the log answers");
     let mut after = last.map_or(0, |record| record.seq);
-    let started = cpu_time(bridge);
+    let started = cpu_time(bridge.pid());
     for _ in 0..events / burst {
         let target = crowd.received() + (burst * crowd.sockets) as u64;
         for _ in 0..burst {
@@ -78,7 +79,7 @@ async fn deliver(
         }
         crowd.wait_for(target).await;
     }
-    cpu_time(bridge) - started
+    cpu_time(bridge.pid()) - started
 }
 
 /// Clients that count frames and cost next to nothing.
@@ -157,14 +158,6 @@ async fn joins() {
         }
         row(&format!("join: connect to backfill, {name} (p50 / p99)"), &p50_p99(&mut samples));
     }
-}
-
-/// User and system time of a process so far (`/proc/<pid>/stat`, in ticks of 10 ms).
-fn cpu_time(process: &Process) -> Duration {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.pid())).expect("the process lives");
-    let (_, fields) = stat.rsplit_once(") ").expect("the name stands in brackets");
-    let ticks: u64 = fields.split(' ').skip(11).take(2).map(|field| field.parse::<u64>().unwrap_or(0)).sum();
-    Duration::from_millis(ticks * 10)
 }
 
 fn resident_kib(process: &Process) -> i64 {

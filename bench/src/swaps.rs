@@ -9,6 +9,7 @@ use futures_util::future::join_all;
 use crate::{
     ceiling::bare_log,
     client::Client,
+    cpu::Account,
     events,
     figures::{heading, rate, row},
     world::World,
@@ -40,6 +41,7 @@ async fn orders_per_second(sync: SyncMode, orders: usize) -> f64 {
     let log = world.log().await;
     warm_up(&process.address, &log).await;
     let from = log.info().await.expect("the stream answers").last_seq;
+    let account = Account::open(process.pid(), world.server.pid());
     let started = Instant::now();
     let confirmed = tokio::spawn(count_confirmed(log, from, orders));
     let clients = (0..CLIENTS).map(|client| {
@@ -55,6 +57,7 @@ async fn orders_per_second(sync: SyncMode, orders: usize) -> f64 {
     let posted = started.elapsed();
     let last = confirmed.await.expect("the count ends");
     row("… orders acknowledged per second meanwhile", &format!("{:.0}", rate(orders, posted)));
+    account.print(orders, "order");
     rate(orders, last - started)
 }
 

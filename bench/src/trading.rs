@@ -13,6 +13,7 @@ use tokio::{sync::oneshot, time::timeout};
 use crate::{
     ceiling::bare_log,
     client::{Client, post, quoted},
+    cpu::Account,
     ear::Ear,
     events,
     figures::{heading, p50_p99, percentile, rate, row},
@@ -88,6 +89,7 @@ async fn orders_per_second(sync: SyncMode, orders: usize, clients: usize, batch:
     let rounds = (orders / clients / batch).next_multiple_of(2);
     let orders = rounds * clients * batch;
     let trades = trades(&process.address, orders / 2).await;
+    let account = Account::open(process.pid(), world.server.pid());
     let started = Instant::now();
     let clients = (0..clients).map(|client| {
         let address = process.address.clone();
@@ -107,6 +109,7 @@ async fn orders_per_second(sync: SyncMode, orders: usize, clients: usize, batch:
     row("… orders acknowledged per second meanwhile", &format!("{:.0}", rate(orders, started.elapsed())));
     let heard = timeout(PATIENCE, trades).await.expect("all trades are heard in time");
     let Heard { last, fell_behind, takers } = heard.expect("the socket stays open");
+    account.print(orders, "order");
     row(
         "… trades heard, each once; times the socket fell behind meanwhile",
         &format!("{} of {}; {fell_behind}", takers.len(), orders / 2),

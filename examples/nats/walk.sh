@@ -20,3 +20,7 @@ walk nats stream get ORDERS 1
 walk nats stream subjects ORDERS
 walk nats stream subjects ORDERS 'orders.swap.>'
 walk nats consumer info ORDERS executor
+walk nats micro ls
+walk nats micro info fillstream
+walk nats req fillstream.orders.execute '{"tokenIn":"SOL","tokenOut":"USDC","amount":10}' -H Idempotency-Key:walk-1
+walk nats micro stats fillstream

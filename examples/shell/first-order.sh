@@ -3,7 +3,7 @@
 #
 #   first-order.sh [TOKEN_IN TOKEN_OUT AMOUNT]      default: SOL USDC 10
 #
-# Needs curl. In a terminal, with wscat on PATH, the order is watched live, else by asking again and again.
+# Needs curl alone: it asks again and again. watch.sh is told.
 set -eu
 server=${FILLSTREAM_SERVER:-http://127.0.0.1:3000}
 terms="{\"tokenIn\":\"${1:-SOL}\",\"tokenOut\":\"${2:-USDC}\",\"amount\":\"${3:-10}\"}"
@@ -20,11 +20,6 @@ if [ -z "$order" ]; then
   exit 2
 fi
 echo "order $order"
-
-if [ -t 0 ] && command -v wscat > /dev/null; then
-  # It ends when the server closes, a second after the order's last message.
-  wscat --connect "$(printf '%s\n' "$answer" | field wsUrl)" || true
-fi
 
 tries=0 shown=
 while [ $tries -lt 600 ]; do

@@ -1,10 +1,16 @@
-//! The command line as a newcomer and an operator meet it.
+//! The command line as a newcomer, an operator and a script meet it.
 
 mod commands;
+mod doctor;
 mod import;
+mod json;
+mod people;
 mod settings;
+mod tokens;
 
 use std::process::{Command, Output};
+
+use serde_json::Value;
 
 use crate::site::run;
 
@@ -13,4 +19,15 @@ fn said(command: &mut Command) -> (String, String, Option<i32>) {
     let Output { stdout, stderr, status } = run(command);
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
     (text(stdout), text(stderr), status.code())
+}
+
+/// Every line as the JSON object that it must be.
+fn objects(text: &str) -> Vec<Value> {
+    let object = |line: &str| {
+        let parsed: Value =
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line:?} in {text}"));
+        assert!(parsed.is_object(), "{line}");
+        parsed
+    };
+    text.lines().map(object).collect()
 }

@@ -5,13 +5,17 @@
 )]
 
 mod auth_cases;
+mod browser;
 mod cli_cases;
 mod crash_sweep;
+mod descriptions;
 mod examples;
 mod first_order;
 mod http_cases;
+mod log_cases;
 mod market_cases;
 mod market_sweep;
+mod nats_requests;
 mod pages;
 mod side_by_side;
 mod site;

@@ -14,6 +14,7 @@ mod paging;
 mod past;
 mod refusals;
 mod requests;
+mod sockets;
 mod sweeps;
 mod tokens;
 

@@ -1,5 +1,7 @@
 //! What the pages in `docs/` say is true: the drawing of the life cycle, the commands, the links.
 
+mod run;
+
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use fillstream_domain::swap::{Phase, SwapEvent, SwapOrder};

@@ -38,7 +38,7 @@ async fn over_sqlite() {
 async fn over_postgresql() {
     let cluster = match TestPostgres::start().await {
         Ok(cluster) => cluster,
-        Err(why) => return println!("skipped: no PostgreSQL here: {why}"),
+        Err(why) => return fillstream_tests::tools::skipped(&format!("no PostgreSQL here: {why}")),
     };
     let url = cluster.database().await.expect("a database can be made");
     scenario(&Scratch::new("side-postgres"), &url).await;

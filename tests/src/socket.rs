@@ -9,9 +9,11 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async,
+    MaybeTlsStream, WebSocketStream, client_async, connect_async,
     tungstenite::{Error, Message, client::IntoClientRequest},
 };
+
+use crate::raw::narrow;
 
 /// Longest wait for a message that must come.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -55,6 +57,23 @@ impl Client {
             request.headers_mut().append(*name, value.parse().expect("a header's value"));
         }
         match connect_async(request).await {
+            Ok((socket, _)) => Ok(Self(socket)),
+            Err(Error::Http(answer)) => Err(answer.status().as_u16()),
+            Err(_) => Err(0),
+        }
+    }
+
+    /// As [`open`](Self::open), for a client that is going to stop reading: the kernels between hold little for it.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    ///
+    /// # Panics
+    /// When this is no address.
+    pub async fn open_narrow(address: &str, path: &str) -> Result<Self, u16> {
+        let request = format!("ws://{address}{path}").into_client_request().expect("an address");
+        let stream = narrow(address).await.map_err(|_| 0_u16)?;
+        match client_async(request, MaybeTlsStream::Plain(stream)).await {
             Ok((socket, _)) => Ok(Self(socket)),
             Err(Error::Http(answer)) => Err(answer.status().as_u16()),
             Err(_) => Err(0),

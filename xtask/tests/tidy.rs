@@ -31,6 +31,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("matching", &["crash-point", "domain", "event-log", "matcher", "parked"]),
     ("executor", &["crash-point", "domain", "event-log", "parked", "swap-machine", "venues"]),
     ("http-edge", &["domain"]),
+    ("nats-api", &["event-log", "http-edge"]),
+    ("descriptions", &["domain", "http-edge"]),
     ("http-api", &["crash-point", "domain", "event-log", "http-edge", "projections"]),
     ("stream-bridge", &["domain", "event-log", "http-edge", "projections"]),
     ("cli", ANY),
@@ -54,7 +56,7 @@ const IMPURE: &[&str] = &["async-nats", "axum", "rand", "rand_chacha", "sqlx", "
 const ONLY_IN: &[(&str, &[&str])] = &[
     ("async-nats", &["event-log"]),
     ("sqlx", &["read-store"]),
-    ("axum", &["http-edge", "http-api", "stream-bridge", "web-page", "cli"]),
+    ("axum", &["descriptions", "http-edge", "http-api", "nats-api", "stream-bridge", "web-page", "cli"]),
 ];
 
 /// Lines of a file written by hand. What is longer has more than one subject.

@@ -172,8 +172,8 @@ fn memory(resting: usize, figures: &mut [Figures]) {
         figures.allocations = count as f64 / operations as f64;
     }
     row(&format!("fillstream's allocations in {operations} operations once warm"), &allocations.to_string());
-    let own = rest.bytes_of_orders() as f64 / rest.len() as f64;
-    row("fillstream's bytes per resting order without its ladder of prices", &format!("{own:.0}"));
+    let own = rest.bytes() as f64 / rest.len() as f64;
+    row("fillstream's bytes per resting order: orders, index and levels", &format!("{own:.0}"));
 }
 
 /// Says which books give other trades when each order is asked for in one piece.

@@ -8,6 +8,8 @@
 //!  verify                      the log recomputed
 //!  import                      recorded order flow
 //!  parked, resolve, rebuild    what operators do
+//!  doctor      everything looked at, and how to mend what is wrong
+//!  completion  for shells
 //! ```
 
 // Doc comments of settings are the help texts that people read in a terminal.
@@ -21,15 +23,20 @@ mod telemetry;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
-use commands::{Cli, Command};
+use commands::{Cli, Command, refusal};
 
 fn main() -> ExitCode {
     let matches = match settings::file::arguments(Cli::command()) {
-        Ok(arguments) => Cli::command().get_matches_from(arguments),
+        Ok(arguments) => Cli::command().try_get_matches_from(arguments),
         Err(error) => return refuse(&error),
     };
-    let cli = match Cli::from_arg_matches(&matches) {
+    let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
+        // Help and version come this way, too.
+        Err(error) if error.use_stderr() && refusal::as_json() => {
+            refusal::tell_usage(&error);
+            return USAGE.into();
+        }
         Err(error) => error.exit(),
     };
     match run(cli) {
@@ -45,6 +52,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Anything that ends a command, to be printed with its causes.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
+/// What wrong arguments end with, as clap has it.
+const USAGE: u8 = 2;
+
 fn run(cli: Cli) -> Result<ExitCode, Failure> {
     match cli.command {
         Command::Up(up) => commands::up::run(up),
@@ -59,21 +69,12 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Parked(parked) => commands::parked::run(&parked),
         Command::Resolve(resolve) => commands::resolve::run(&resolve),
         Command::Rebuild(rebuild) => commands::rebuild::run(&rebuild),
+        Command::Doctor(doctor) => commands::doctor::run(&doctor),
+        Command::Completion(completion) => commands::completion::run(&completion),
     }
 }
 
-/// Prints an error with its causes, once.
 fn refuse(error: &(dyn std::error::Error + 'static)) -> ExitCode {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        // Many an error repeats its cause in its own words.
-        let words = error.to_string();
-        if !text.ends_with(&words) {
-            text.push_str(&format!(": {words}"));
-        }
-        cause = error.source();
-    }
-    eprintln!("fillstream: {text}");
+    refusal::tell(error);
     ExitCode::FAILURE
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-use crate::{Pair, parse_exact};
+use crate::{Pair, parse_exact, text::parsed};
 
 /// A quantity in a token's smallest unit (10^-decimals of it).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,8 +41,7 @@ macro_rules! decimal_text {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-                let decimal = parse_exact(&text).map_err(D::Error::custom)?;
+                let decimal = parsed(deserializer, "a decimal string", parse_exact)?;
                 Self::new(decimal).ok_or_else(|| D::Error::custom("must not be negative"))
             }
         }
@@ -71,7 +70,9 @@ impl Amount {
     #[must_use]
     pub fn new(decimal: Decimal) -> Option<Self> {
         let zero_or_more = decimal.is_zero() || decimal.is_sign_positive();
-        zero_or_more.then(|| Self(decimal.normalize()))
+        // Most are whole numbers, which have nothing to normalize but a zero's sign.
+        let is_normal = decimal.scale() == 0 && decimal.is_sign_positive();
+        zero_or_more.then(|| Self(if is_normal { decimal } else { decimal.normalize() }))
     }
 
     /// The decimal inside, normalized.

@@ -41,39 +41,58 @@ pub fn parse_exact(text: &str) -> Result<Decimal, DecimalError> {
     if !well_formed || !whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit()) {
         return Err(DecimalError::NotANumber);
     }
-    let digits = format!("{whole}{fraction}");
-    let digits = digits.trim_start_matches('0');
-    let significant = digits.trim_end_matches('0');
-    if significant.is_empty() {
+    let significant = Significant::of(whole.bytes().chain(fraction.bytes()))?;
+    if significant.digits == 0 {
         return Ok(Decimal::ZERO);
     }
-    if significant.len() > MAX_SIGNIFICANT_DIGITS {
-        return Err(DecimalError::TooManyDigits);
-    }
-    let dropped = digits.len() - significant.len();
-    place(significant, exponent, fraction.len(), dropped, negative)
+    significant.place(exponent, fraction.len(), negative)
 }
 
-/// Puts the point into the significant digits.
-fn place(
-    significant: &str,
-    exponent: i64,
-    fraction_digits: usize,
-    dropped_zeros: usize,
-    negative: bool,
-) -> Result<Decimal, DecimalError> {
-    let coefficient: i128 = significant.parse().map_err(|_| DecimalError::OutOfRange)?;
-    let digits = |count: usize| i64::try_from(count).map_err(|_| DecimalError::OutOfRange);
-    let scale = digits(fraction_digits)? - digits(dropped_zeros)? - exponent;
-    if scale > MAX_SCALE || digits(significant.len())? - scale > MAX_SCALE {
-        return Err(DecimalError::OutOfRange);
+/// The digits between the zeros that do not matter.
+#[derive(Default)]
+struct Significant {
+    coefficient: i128,
+    digits: usize,
+    /// Zeros behind them.
+    dropped: usize,
+}
+
+impl Significant {
+    /// Of ASCII digits. No text in between: decimals are most of what a commit holds.
+    fn of(digits: impl Iterator<Item = u8>) -> Result<Self, DecimalError> {
+        let mut found = Self::default();
+        for digit in digits {
+            if digit == b'0' {
+                found.dropped += usize::from(found.digits > 0);
+                continue;
+            }
+            let grown = found.digits + found.dropped + 1;
+            if grown > MAX_SIGNIFICANT_DIGITS {
+                return Err(DecimalError::TooManyDigits);
+            }
+            for _ in 0..found.dropped + 1 {
+                found.coefficient *= 10;
+            }
+            found.coefficient += i128::from(digit - b'0');
+            (found.digits, found.dropped) = (grown, 0);
+        }
+        Ok(found)
     }
-    let (coefficient, scale) = match u32::try_from(-scale) {
-        Ok(zeros) => (coefficient * 10_i128.pow(zeros), 0),
-        Err(_) => (coefficient, u32::try_from(scale).map_err(|_| DecimalError::OutOfRange)?),
-    };
-    let signed = if negative { -coefficient } else { coefficient };
-    Decimal::try_from_i128_with_scale(signed, scale).map_err(|_| DecimalError::OutOfRange)
+
+    /// Puts the point where it belongs.
+    fn place(&self, exponent: i64, fraction_digits: usize, negative: bool) -> Result<Decimal, DecimalError> {
+        let count = |count: usize| i64::try_from(count).map_err(|_| DecimalError::OutOfRange);
+        let scale = count(fraction_digits)? - count(self.dropped)? - exponent;
+        if scale > MAX_SCALE || count(self.digits)? - scale > MAX_SCALE {
+            return Err(DecimalError::OutOfRange);
+        }
+        let (coefficient, scale) = match u32::try_from(-scale) {
+            Ok(zeros) => (self.coefficient * 10_i128.pow(zeros), 0),
+            Err(_) => (self.coefficient, u32::try_from(scale).map_err(|_| DecimalError::OutOfRange)?),
+        };
+        let signed = if negative { -coefficient } else { coefficient };
+        Decimal::try_from_i128_with_scale(signed, scale).map_err(|_| DecimalError::OutOfRange)
+    }
 }
 
 fn split_exponent(text: &str) -> Result<(&str, i64), DecimalError> {

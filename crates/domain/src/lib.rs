@@ -19,6 +19,7 @@ mod slippage;
 mod stored;
 pub mod subject;
 pub mod swap;
+mod text;
 mod timestamp;
 mod token;
 mod venue;

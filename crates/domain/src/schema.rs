@@ -18,6 +18,9 @@ use crate::{
 pub struct EventSchema {
     /// Type and version, as they stand in the payload.
     pub event_type: EventType,
+    /// The payload's schema without `type` and `version`, for documents that hold several: what it refers to is left
+    /// with the generator.
+    pub body: fn(&mut SchemaGenerator) -> Schema,
     fields: fn(SchemaGenerator) -> Schema,
 }
 
@@ -43,7 +46,8 @@ pub const EVERY_EVENT: [EventSchema; 16] = [
 
 impl EventSchema {
     const fn of<T: JsonSchema>(name: &'static str, version: u32) -> Self {
-        Self { event_type: EventType { name, version }, fields: SchemaGenerator::into_root_schema_for::<T> }
+        let fields = SchemaGenerator::into_root_schema_for::<T>;
+        Self { event_type: EventType { name, version }, body: T::json_schema, fields }
     }
 
     /// Name of the file in `schemas/`, and of the recorded example in `schemas/examples/`: `swap.placed.v1.json`.

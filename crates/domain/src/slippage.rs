@@ -5,7 +5,7 @@ use std::fmt;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-use crate::{Atoms, parse_exact};
+use crate::{Atoms, parse_exact, text::parsed};
 
 /// Slippage in percent, in (0, 50].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,8 +55,7 @@ impl Serialize for Slippage {
 
 impl<'de> Deserialize<'de> for Slippage {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        Self::new(parse_exact(&text).map_err(D::Error::custom)?).map_err(D::Error::custom)
+        Self::new(parsed(deserializer, "a decimal string", parse_exact)?).map_err(D::Error::custom)
     }
 }
 

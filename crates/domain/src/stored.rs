@@ -53,12 +53,35 @@ pub(crate) struct Envelope<'a> {
 }
 
 impl<'a> Envelope<'a> {
+    /// What it says at its beginning is believed, as everything of ours says it there: whoever knows the type reads all
+    /// of it and sees whether it is JSON.
     pub(crate) fn of(payload: &'a [u8]) -> Result<Self, DecodeError> {
+        match Self::at_the_beginning(payload) {
+            Some(envelope) => Ok(envelope),
+            None => Self::of_whole(payload),
+        }
+    }
+
+    fn at_the_beginning(payload: &'a [u8]) -> Option<Self> {
+        let rest = payload.strip_prefix(br#"{"type":""#)?;
+        let name = std::str::from_utf8(&rest[..rest.iter().position(|byte| *byte == b'"')?]).ok()?;
+        let digits = rest[name.len()..].strip_prefix(br#"","version":"#)?;
+        let length = digits.iter().position(|byte| !byte.is_ascii_digit())?;
+        let version = std::str::from_utf8(&digits[..length]).ok()?.parse().ok()?;
+        let plain = !name.contains('\\') && digits[length] == b',';
+        plain.then_some(Self { name: name.into(), version })
+    }
+
+    fn of_whole(payload: &'a [u8]) -> Result<Self, DecodeError> {
         Ok(serde_json::from_slice(payload)?)
     }
 
-    pub(crate) fn unknown(self) -> DecodeError {
-        DecodeError::Unknown { name: self.name.into_owned(), version: self.version }
+    /// Why this payload, whose type nobody here knows, cannot be read.
+    pub(crate) fn unknown(payload: &'a [u8]) -> DecodeError {
+        match Self::of_whole(payload) {
+            Ok(Self { name, version }) => DecodeError::Unknown { name: name.into_owned(), version },
+            Err(error) => error,
+        }
     }
 }
 

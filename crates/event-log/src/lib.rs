@@ -5,26 +5,37 @@
 //!  writer ──▶ group commit ──▶ stream ──▶ history
 //!                                │
 //!                                └──▶ follow (ordered, gapless) ──▶ projections, bridge
-//!                                └──▶ work queue (acknowledged) ──▶ executor
+//!                                ├──▶ work queue (acknowledged) ──▶ executor
+//!                                └──▶ browse (pages of a pattern) ──▶ who looks into it
 //! ```
 //! Beside it a [`SnapshotStore`] keeps states that spare a replay.
 //! [`EventLog`] is the port; [`JetStreamLog`] is the real one, [`MemoryLog`] passes the same suite.
+//! A [`Service`] answers requests that come over the same connection.
 //! Nothing here knows what a record means.
 
+mod browse;
 mod jetstream;
 mod log;
 mod memory;
+mod reading;
 mod record;
+mod service;
 mod shared;
 mod snapshots;
 mod stamp;
 mod subject;
 
+pub use browse::{Browse, Message, Messages};
 pub use jetstream::{
-    ConnectError, Definitions, JetStreamLog, JetStreamSnapshots, LogOptions, Work, WorkQueue,
+    ConnectError, Definitions, Greeting, Inspector, JetStreamLog, JetStreamSnapshots, LogOptions, Probe,
+    Right, Work, WorkQueue, without_passwords,
 };
 pub use log::{AppendError, Consistency, Durability, EventLog, Follow, Link, LogError, Page, StreamInfo};
 pub use memory::MemoryLog;
 pub use record::{HEADER_ROOM, MAX_PARTS, NewRecord, Record};
+pub use service::{
+    Answers, EndpointDefinition, Pairs, Service, ServiceDefinition, ServiceReply, ServiceRequest,
+};
 pub use shared::SharedLog;
 pub use snapshots::{MemorySnapshots, SnapshotStore};
+pub use subject::is_pattern;

@@ -15,8 +15,8 @@ use time::OffsetDateTime;
 use tokio::sync::watch;
 
 use crate::{
-    AppendError, Consistency, Durability, EventLog, Follow, Link, LogError, NewRecord, Page, Record,
-    StreamInfo, stamp::millis, subject::matches,
+    AppendError, Browse, Consistency, Durability, EventLog, Follow, Link, LogError, Message, Messages,
+    NewRecord, Page, Record, StreamInfo, stamp::millis, subject::matches,
 };
 
 /// Records of a page, as the real log pages.
@@ -96,13 +96,8 @@ impl State {
         let seq = at as u64 + 1;
         let stored_at = self.stamp();
         self.by_subject.entry(record.subject.clone()).or_default().push(at);
-        self.records.push(Record {
-            seq,
-            subject: record.subject,
-            stored_at,
-            event_id: Some(record.event_id),
-            payload: record.payload,
-        });
+        let NewRecord { subject, event_id, payload, .. } = record;
+        self.records.push(Record::new(seq, subject, stored_at, Some(event_id), payload));
         seq
     }
 
@@ -202,6 +197,25 @@ impl EventLog for MemoryLog {
 
     fn link(&self) -> watch::Receiver<Link> {
         self.0.link.subscribe()
+    }
+}
+
+#[async_trait]
+impl Browse for MemoryLog {
+    async fn browse(&self, pattern: &str, from: u64, max: usize) -> Result<Messages, LogError> {
+        let state = self.0.state.lock();
+        let wanted = |record: &&Record| record.seq >= from && matches(pattern, &record.subject);
+        let mut found = state.records.iter().filter(wanted);
+        // The one header that this log keeps.
+        let message = |record: &Record| Message {
+            seq: record.seq,
+            subject: record.subject.clone(),
+            stored_at: record.stored_at,
+            headers: record.event_id.map(|id| ("ce-id".to_owned(), id.to_string())).into_iter().collect(),
+            payload: record.payload.clone(),
+        };
+        let messages = found.by_ref().take(max.max(1)).map(message).collect();
+        Ok(Messages { messages, left: found.count() as u64 })
     }
 }
 

@@ -1,9 +1,11 @@
 //! Records: what is appended, and what is read.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use uuid::Uuid;
 
-use crate::{AppendError, subject::is_literal};
+use crate::{AppendError, reading::Reading, subject::is_literal};
 
 /// Parts of one append, the first included: the server's limit of an atomic batch.
 pub const MAX_PARTS: usize = 1000;
@@ -86,4 +88,21 @@ pub struct Record {
     pub event_id: Option<Uuid>,
     /// The payload.
     pub payload: Bytes,
+    reading: Reading,
+}
+
+impl Record {
+    /// A record as it lies in the log; each of them is read anew.
+    #[must_use]
+    pub fn new(seq: u64, subject: String, stored_at: i64, event_id: Option<Uuid>, payload: Bytes) -> Self {
+        Self { seq, subject, stored_at, event_id, payload, reading: Reading::default() }
+    }
+
+    /// What `read` makes of the payload. The followers of a [`SharedLog`](crate::SharedLog) get clones of one record,
+    /// and clones read once: the others get what the first one made, if they ask for the same type. It is kept as long
+    /// as one of them is, and must depend on the payload alone.
+    #[must_use]
+    pub fn reading<T: Send + Sync + 'static>(&self, read: impl FnOnce(&[u8]) -> T) -> Arc<T> {
+        self.reading.get(|| read(&self.payload))
+    }
 }

@@ -7,7 +7,7 @@ use fillstream_domain::{
     parked::Cause,
     subject::{SwapSubject, swap_progress},
 };
-use fillstream_event_log::{EventLog, Record, Work, WorkQueue};
+use fillstream_event_log::{EventLog, Work, WorkQueue};
 use fillstream_parked::park;
 use fillstream_swap_machine::Backoff;
 use fillstream_venues::Venue;
@@ -125,12 +125,12 @@ impl Executor {
     async fn put_aside(&self, work: &Work, problem: &HistoryError) -> Driven {
         let placed = &work.record;
         let seq = problem.seq().unwrap_or(placed.seq);
-        let culprit = match SwapSubject::parse(&placed.subject) {
-            Some(subject) if seq != placed.seq => {
-                Record { seq, subject: swap_progress(subject.order()), ..placed.clone() }
-            }
-            Some(_) | None => placed.clone(),
-        };
+        let mut culprit = placed.clone();
+        if let Some(subject) = SwapSubject::parse(&placed.subject)
+            && seq != placed.seq
+        {
+            (culprit.seq, culprit.subject) = (seq, swap_progress(subject.order()));
+        }
         let reason = problem.to_string();
         loop {
             match park(&*self.log, PART, &culprit, Cause::Unreadable, reason.clone(), now()).await {

@@ -7,10 +7,10 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
 };
 use bytes::Bytes;
-use fillstream_domain::swap::Field;
+use fillstream_domain::{Token, swap::Field};
 use fillstream_http_edge::Problem;
 use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
+use serde_json::{Value, json, value::RawValue};
 
 /// Largest body of an order (CONTRACT.md).
 pub(crate) const MAX_BODY: usize = 64 << 10;
@@ -58,6 +58,35 @@ pub(crate) struct ExecuteBody<'a> {
 
 fn as_written<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
     <&RawValue>::deserialize(deserializer).map(Some)
+}
+
+/// What [`ExecuteBody`] reads.
+pub(crate) fn execute_schema() -> Value {
+    let token = json!({ "enum": Token::ALL.map(Token::ticker) });
+    json!({
+        "type": "object",
+        "required": ["tokenIn", "tokenOut", "amount"],
+        "properties": {
+            "tokenIn": token,
+            "tokenOut": token,
+            "amount": decimal("Of tokenIn; more than 0, at most 1,000,000,000, no finer than the token's decimals."),
+            "slippage": decimal("In percent, more than 0 and at most 50; 0.5 when absent."),
+            "clientOrderId": client_order_id(),
+            "user_id": { "type": "string", "format": "uuid" },
+        },
+    })
+}
+
+/// A number that is read from its text, or a string that holds one.
+pub(crate) fn decimal(about: &str) -> Value {
+    let text = json!({ "type": "string", "pattern": r"^\d{1,18}(\.\d{1,9})?$" });
+    json!({ "description": about, "anyOf": [{ "type": "number" }, text] })
+}
+
+/// The client's own name for an order.
+pub(crate) fn client_order_id() -> Value {
+    let about = "The client's own name: the same name and body is the same order, however often it is sent.";
+    json!({ "type": "string", "pattern": "^[!-~]{1,255}$", "description": about })
 }
 
 impl<'a> ExecuteBody<'a> {

@@ -11,6 +11,7 @@
 mod address;
 mod body;
 mod book;
+mod described;
 mod key;
 mod orders;
 mod place;

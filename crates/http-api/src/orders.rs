@@ -18,6 +18,7 @@ use fillstream_projections::{
     OrderView,
     channel::{Details, Entry, Kind, entries},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::Api;
@@ -25,8 +26,9 @@ use crate::Api;
 /// Entries of `logs` in one answer; an ordinary order has fewer than 20. Older ones are paged.
 const MAX_LOGS: usize = 1000;
 
-#[derive(Serialize)]
-struct OrderAnswer {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SwapOrder")]
+pub(crate) struct OrderAnswer {
     #[serde(flatten)]
     view: OrderView,
     /// The oldest entries of `logs` are left out; `logs?cursor=` pages them.
@@ -60,9 +62,10 @@ pub(crate) async fn get_order(
     Ok(Json(OrderAnswer { truncated: cursor.is_some().then_some(true), cursor, view }).into_response())
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct LogsAnswer {
+#[schemars(rename = "SwapLogs")]
+pub(crate) struct LogsAnswer {
     order_id: OrderId,
     logs: Vec<LogAnswer>,
     /// Where the page before this one ends; absent on the oldest.
@@ -70,7 +73,8 @@ struct LogsAnswer {
     cursor: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SwapLog")]
 struct LogAnswer {
     timestamp: Timestamp,
     status: Status,

@@ -15,6 +15,7 @@ use fillstream_domain::{
 };
 use fillstream_event_log::{AppendError, Consistency, NewRecord};
 use fillstream_http_edge::{Asker, FieldProblem, Problem};
+use schemars::JsonSchema;
 use serde::Serialize;
 use tracing::{info, warn};
 use uuid::Uuid;
@@ -30,9 +31,10 @@ use crate::{
 /// The scope of keys: a key of another family never finds a swap order.
 const FAMILY: &str = "swap";
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct PlacedAnswer {
+#[schemars(rename = "SwapPlaced")]
+pub(crate) struct PlacedAnswer {
     order_id: OrderId,
     status: Status,
     ws_url: String,

@@ -1,34 +1,28 @@
 //! Which request goes where.
 
-use axum::{
-    Router,
-    http::{HeaderValue, Method, StatusCode, Uri, header},
-    routing::{get, post},
-};
-use fillstream_http_edge::Problem;
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
+use fillstream_http_edge::{Problem, described::Routes};
 
-use crate::{Api, orders, place};
+use crate::{Api, described, orders, place};
 
 /// Placing and reading: the `api` role.
-pub fn router(api: Api) -> Router {
-    let place = Router::new().route("/api/orders/execute", post(place::place).get(upgrade_required));
-    place.with_state(api.clone()).merge(orders_router(api))
+pub fn router(api: Api) -> Routes {
+    let place = Routes::new().on(Method::POST, "/api/orders/execute", place::place, described::place());
+    place.with_state(api.clone()).merge(read_router(api))
 }
 
 /// Reading alone: what a bridge without the `api` role answers to a plain GET.
-pub fn read_router(api: Api) -> Router {
-    Router::new().route("/api/orders/execute", get(upgrade_required)).merge(orders_router(api))
-}
-
-fn orders_router(api: Api) -> Router {
-    Router::new()
-        .route("/api/orders/{order_id}", get(orders::get_order))
-        .route("/api/orders/{order_id}/logs", get(orders::get_logs))
+pub fn read_router(api: Api) -> Routes {
+    let missing = |id| described::missing(id, "An order's address without its id");
+    Routes::new()
+        .on(Method::GET, "/api/orders/execute", upgrade_required, described::status_socket())
+        .on(Method::GET, "/api/orders/{order_id}", orders::get_order, described::get_order())
+        .on(Method::GET, "/api/orders/{order_id}/logs", orders::get_logs, described::get_logs())
         // For whoever does not accept an event stream; for whoever does, the bridge answers.
-        .route("/api/orders/{order_id}/events", get(orders::get_logs))
-        .route("/api/orders/status/{order_id}", get(orders::get_order))
-        .route("/api/orders/status/", get(missing_id))
-        .route("/api/orders/", get(missing_id))
+        .on(Method::GET, "/api/orders/{order_id}/events", orders::get_logs, described::get_events())
+        .on(Method::GET, "/api/orders/status/{order_id}", orders::get_order, described::progress_socket())
+        .on(Method::GET, "/api/orders/status/", missing_id, missing("noStatusId"))
+        .on(Method::GET, "/api/orders/", missing_id, missing("noOrderId"))
         .with_state(api)
 }
 

@@ -2,6 +2,7 @@
 
 mod asker;
 mod bearer;
+pub mod described;
 mod key_source;
 mod keys;
 mod named;

@@ -5,10 +5,11 @@ use axum::{
     http::{HeaderValue, Response, StatusCode, header},
     response::IntoResponse,
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// One field that was refused.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct FieldProblem {
     /// Where it stands: a JSON pointer into the body (`/amount`), or `query:name`, `header:Name`, `path:name`.
     pub pointer: String,
@@ -17,20 +18,26 @@ pub struct FieldProblem {
 }
 
 /// An error for a client. Boxed: it is the rare outcome of every handler.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Problem(Box<Told>);
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// An error (RFC 9457).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(inline)]
 struct Told {
     /// Stable; the last part is the code that sockets use.
     #[serde(rename = "type")]
     kind: String,
+    /// Of the status.
     title: &'static str,
+    /// The status of the answer.
     status: u16,
+    /// A sentence for people.
     detail: String,
     /// The stable code alone.
     code: &'static str,
+    /// Each field that was refused.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldProblem>,
     #[serde(skip)]
@@ -42,7 +49,7 @@ impl Problem {
     #[must_use]
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         Self(Box::new(Told {
-            kind: format!("https://fillstream.dev/problems/{code}"),
+            kind: Self::kind(code),
             title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
             detail: detail.into(),
@@ -50,6 +57,11 @@ impl Problem {
             errors: Vec::new(),
             headers: Vec::new(),
         }))
+    }
+
+    /// The stable type of a code.
+    pub(crate) fn kind(code: &str) -> String {
+        format!("https://fillstream.dev/problems/{code}")
     }
 
     /// A request that cannot be read: 400.

@@ -10,19 +10,23 @@ use std::{
 };
 
 use axum::{
-    Json, Router,
+    Json,
     extract::{RawQuery, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
-    routing::post,
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use fillstream_domain::{Timestamp, UserId};
 use parking_lot::Mutex;
 use ring::rand::{SecureRandom, SystemRandom};
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::{Askers, Problem, bearer::invalid_token};
+use crate::{
+    Askers, Problem,
+    bearer::invalid_token,
+    described::{Operation, Routes},
+};
 
 /// From the answer to the upgrade: a round trip and a hesitant network, no more.
 pub const TICKET_LIFE: Duration = Duration::from_secs(30);
@@ -32,9 +36,11 @@ pub const MAX_TICKETS: usize = 30_000;
 const TICKET_BYTES: usize = 32;
 
 /// What `POST /api/ws-ticket` answers.
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, JsonSchema)]
 pub struct Ticket {
+    /// Opens one socket: `?ticket=`.
     ticket: String,
+    /// Of no use from then on.
     expires_at: Timestamp,
 }
 
@@ -110,8 +116,14 @@ impl std::fmt::Debug for Tickets {
 }
 
 /// `POST /api/ws-ticket`: belongs to the process that serves the sockets.
-pub fn ticket_router(askers: Arc<Askers>) -> Router {
-    Router::new().route("/api/ws-ticket", post(issue)).with_state(askers)
+pub fn ticket_router(askers: Arc<Askers>) -> Routes {
+    let operation = Operation::new("issueTicket", "sockets", "A ticket that opens one socket, within 30 s")
+        .about("For browsers, which cannot set headers on a socket: connect with `?ticket=`.")
+        .asks_who()
+        .answers::<Ticket>(201, "The ticket.")
+        .answer_header(201, "Cache-Control", "`no-store`: it is worth a token for its life.")
+        .problems(503, &["no_tickets", "too_many_tickets"]);
+    Routes::new().on(Method::POST, "/api/ws-ticket", issue, operation).with_state(askers)
 }
 
 async fn issue(

@@ -31,13 +31,13 @@ pub(crate) fn is_of_another_version(error: &NotACommit) -> bool {
 }
 
 fn input(record: &Record) -> Result<BookInput, String> {
-    let input =
-        BookInput::decode(&record.payload).map_err(|error| match std::error::Error::source(&error) {
-            Some(source) => format!("{error}: {source}"),
-            None => error.to_string(),
-        })?;
+    let reading = record.reading(BookInput::decode);
+    let input = reading.as_ref().as_ref().map_err(|error| match std::error::Error::source(error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    })?;
     let subject = BookSubject::parse(&record.subject);
-    let fits = match (&subject, &input) {
+    let fits = match (&subject, input) {
         (
             Some(BookSubject::Order(symbol, order)),
             BookInput::Placed(_) | BookInput::AmendRequested(_) | BookInput::CancelRequested(_),
@@ -46,7 +46,7 @@ fn input(record: &Record) -> Result<BookInput, String> {
         | (Some(BookSubject::Clock(symbol)), BookInput::Clock(_)) => input.symbol() == symbol,
         (Some(_) | None, _) => false,
     };
-    if fits { Ok(input) } else { Err("the event does not belong to its subject".to_owned()) }
+    if fits { Ok(input.clone()) } else { Err("the event does not belong to its subject".to_owned()) }
 }
 
 #[cfg(test)]
@@ -73,13 +73,7 @@ mod tests {
             (&order, "{}", false),
             (&order, "", false),
         ] {
-            let record = Record {
-                seq: 7,
-                subject: subject.to_owned(),
-                stored_at: 9,
-                event_id: None,
-                payload: payload.as_bytes().to_vec().into(),
-            };
+            let record = Record::new(7, subject.to_owned(), 9, None, payload.as_bytes().to_vec().into());
             let found = recorded(&record);
             assert_eq!(
                 (found.seq, found.stored_at.unix_ms(), found.input.is_ok()),

@@ -22,7 +22,7 @@ fn main() {
         let rate = |asks: usize, took: Duration| asks as f64 / took.as_secs_f64() / 1e6;
         let all = rate(ASKS, took.iter().sum());
         let best = rate(STRETCH, took.into_iter().min().expect("there are stretches"));
-        let bytes = book.bytes_of_orders().div_ceil(book.len());
+        let bytes = book.bytes().div_ceil(book.len());
         let [p50, p99, p999] = latency(size);
         println!(
             "{size:>7} orders: {all:.1} M asks/s, {best:.1} in the best stretch, p50 {p50} p99 {p99} p99.9 {p999} ns, {} rest, {bytes} bytes each, hash {:016x}",

@@ -7,7 +7,7 @@
 
 use fillstream_domain::book::{Lots, Ticks};
 
-use crate::slab::{Order, Slot};
+use crate::slab::Order;
 use crate::taker::{Rest, Taker};
 use crate::{Amend, Amended, Book, Event, Refused, Resting};
 
@@ -23,8 +23,8 @@ impl Book {
         max_makers: u32,
         events: &mut Vec<Event>,
     ) -> Result<Amended, Refused> {
-        let slot = self.owned(amend.order_id, amend.user_id)?;
-        let order = *self.slab.get(slot);
+        let entry = self.owned(amend.order_id, amend.user_id)?;
+        let order = *self.slab.get(entry.slot);
         let quantity = amend.quantity.unwrap_or(order.quantity);
         let price = amend.price.unwrap_or(order.price);
         if quantity == Lots::ZERO {
@@ -40,32 +40,32 @@ impl Book {
         let before = order.view();
         let amended = Event::Amended { before, after: Resting { quantity, price, ..before }, kept_place };
         if quantity == order.filled {
-            self.remove(slot);
+            self.remove(entry);
             events.push(amended);
             return Ok(Amended::Filled);
         }
         if kept_place {
-            self.resize(slot, quantity, order.filled);
+            self.resize(entry.slot, quantity, order.filled);
             events.push(amended);
             return Ok(Amended::KeptPlace);
         }
         let taker = taker(&order, quantity, price);
-        self.refuse_rest(&taker, order.post_only, self.without(&order, price))?;
+        self.refuse(&order, &taker, price)?;
         events.push(amended);
-        self.requeue(slot, taker, price, max_makers, events);
+        let rest = Rest::InBook { price, post_only: order.post_only, expires_at: self.remove(entry) };
+        self.take(taker, rest, max_makers, events);
         Ok(Amended::Requeued)
     }
 
-    /// All that rests on the order's side at `price`, without the order itself.
-    fn without(&self, order: &Order, price: Ticks) -> Lots {
+    /// Refuses new terms with which an order would take and must not, or with which its level could not hold it. Where it
+    /// takes, nothing of its own side rests: a level that it could overfill it does not trade with.
+    fn refuse(&self, order: &Order, taker: &Taker, price: Ticks) -> Result<(), Refused> {
+        if self.reaches(order.side, price) {
+            return if order.post_only { Err(Refused::WouldTake) } else { Ok(()) };
+        }
         let own = if price == order.price { order.left() } else { Lots::ZERO };
-        self.level(order.side, price).minus(own).expect("a level holds what its orders hold")
-    }
-
-    fn requeue(&mut self, slot: Slot, taker: Taker, price: Ticks, max_makers: u32, events: &mut Vec<Event>) {
-        let (order, expires_at) = self.remove(slot);
-        let rest = Rest::InBook { price, post_only: order.post_only, expires_at };
-        self.take(taker, rest, max_makers, events);
+        let others = self.ladder.get(price).lots.minus(own).expect("a level holds what its orders hold");
+        others.plus(taker.left()).map(|_| ()).ok_or(Refused::LevelFull)
     }
 }
 

@@ -5,9 +5,9 @@ use fillstream_domain::{OrderId, Timestamp, UserId};
 
 use crate::expiry::Expiries;
 use crate::hash::StateHash;
-use crate::index::Index;
+use crate::index::{Entry, Index, Key};
 use crate::ladder::Ladder;
-use crate::slab::{Links, NONE, Order, Slab, Slot};
+use crate::slab::{NONE, Order, Slab, Slot};
 use crate::{Event, Refused, Resting};
 
 /// One market's resting orders, by price and then by time.
@@ -52,20 +52,15 @@ impl Book {
         user_id: UserId,
         events: &mut Vec<Event>,
     ) -> Result<(), Refused> {
-        let entry = self.index.entry(order_id, &self.slab).ok_or(Refused::UnknownOrEnded)?;
-        if self.slab.get(*entry.get()).user != user_id {
-            return Err(Refused::NotOwner);
-        }
-        let (slot, _) = entry.remove();
-        let (order, _) = self.take_out(slot);
-        events.push(cancelled(&order, CancelReason::Requested));
+        let entry = self.owned(order_id, user_id)?;
+        self.cancel_entry(entry, CancelReason::Requested, events);
         Ok(())
     }
 
     /// The order, when it rests.
     #[must_use]
     pub fn order(&self, order_id: OrderId) -> Option<Resting> {
-        self.index.find(order_id, &self.slab).map(|slot| self.slab.get(slot).view())
+        self.index.find(Key::of(order_id), order_id, &self.slab).map(|entry| self.slab.get(entry.slot).view())
     }
 
     /// How many orders rest.
@@ -110,11 +105,11 @@ impl Book {
         self.hash.finish(self.next_priority)
     }
 
-    /// Bytes that are held for resting orders: the orders and their index, with what lies idle; without the ladder,
-    /// whose size does not depend on them.
+    /// Bytes that are held for resting orders: the orders, their index and the levels near the touch, with what lies
+    /// idle. Levels far away and expiries, of which there are few, are not counted.
     #[must_use]
-    pub fn bytes_of_orders(&self) -> usize {
-        self.slab.bytes() + self.index.bytes()
+    pub fn bytes(&self) -> usize {
+        self.slab.bytes() + self.index.bytes() + self.ladder.bytes()
     }
 
     pub(crate) fn prices(&self, side: Side) -> impl Iterator<Item = Ticks> + '_ {
@@ -126,15 +121,22 @@ impl Book {
         std::iter::successors(behind(head), move |&slot| behind(self.slab.links(slot).next))
     }
 
-    /// The slot of a resting order that belongs to this user.
-    pub(crate) fn owned(&self, order_id: OrderId, user_id: UserId) -> Result<Slot, Refused> {
-        let slot = self.index.find(order_id, &self.slab).ok_or(Refused::UnknownOrEnded)?;
-        if self.slab.get(slot).user == user_id { Ok(slot) } else { Err(Refused::NotOwner) }
+    /// A resting order that belongs to this user.
+    #[inline(always)]
+    pub(crate) fn owned(&self, order_id: OrderId, user_id: UserId) -> Result<Entry, Refused> {
+        let entry =
+            self.index.find(Key::of(order_id), order_id, &self.slab).ok_or(Refused::UnknownOrEnded)?;
+        if self.slab.get(entry.slot).user == user_id { Ok(entry) } else { Err(Refused::NotOwner) }
     }
 
     pub(crate) fn cancel_slot(&mut self, slot: Slot, reason: CancelReason, events: &mut Vec<Event>) {
-        let (order, _) = self.remove(slot);
-        events.push(cancelled(&order, reason));
+        self.cancel_entry(self.index.entry_of(slot, &self.slab), reason, events);
+    }
+
+    #[inline(always)]
+    fn cancel_entry(&mut self, entry: Entry, reason: CancelReason, events: &mut Vec<Event>) {
+        events.push(cancelled(self.slab.get(entry.slot), reason));
+        self.remove(entry);
     }
 
     /// The priority of the next order that rests.
@@ -145,16 +147,12 @@ impl Book {
     }
 
     /// Puts an order behind all others of its price. The caller has made sure that the level can hold it.
-    pub(crate) fn insert(&mut self, order: Order, expires_at: Option<Timestamp>) {
-        let level = self.ladder.occupy(order.side, order.price);
-        let slot = self.slab.insert(order, Links { previous: level.tail, next: NONE });
-        match level.tail {
-            NONE => level.head = slot,
-            last => self.slab.links_mut(last).next = slot,
-        }
-        level.tail = slot;
+    #[inline(always)]
+    pub(crate) fn insert(&mut self, key: Key, order: Order, expires_at: Option<Timestamp>) {
+        let level = self.ladder.occupy(order.side, order.price, self.index.len());
         level.lots = level.lots.plus(order.left()).expect("a level that could overflow refuses the order");
-        self.index.insert(slot, &self.slab);
+        let slot = self.slab.push(order, level);
+        self.index.insert(key, slot, &self.slab);
         self.hash.add(self.slab.get(slot));
         if let Some(at) = expires_at {
             self.expiries.insert(at, order.priority, slot);
@@ -162,39 +160,30 @@ impl Book {
         }
     }
 
-    /// Takes an order out of the book.
-    pub(crate) fn remove(&mut self, slot: Slot) -> (Order, Option<Timestamp>) {
-        self.index.remove(slot, &self.slab);
-        self.take_out(slot)
+    /// Takes an order out of the book, and tells when it would have expired.
+    #[inline(always)]
+    pub(crate) fn remove(&mut self, entry: Entry) -> Option<Timestamp> {
+        self.index.remove(entry);
+        self.take_out(entry.slot)
     }
 
     /// Takes an order out that is not in the index any more.
-    fn take_out(&mut self, slot: Slot) -> (Order, Option<Timestamp>) {
-        let (order, links) = self.slab.remove(slot);
-        self.hash.take(&order);
-        self.unlink(&order, links);
-        let expires_at = order.expires.then(|| self.expiries.remove(slot, order.priority));
-        if let Some(at) = expires_at {
-            self.hash.take_expiry(order.priority, at);
-        }
-        (order, expires_at)
-    }
-
-    /// Closes the queue over an order that is gone.
-    fn unlink(&mut self, order: &Order, Links { previous, next }: Links) {
-        let level = self.ladder.get_mut(order.price);
-        match previous {
-            NONE => level.head = next,
-            _ => self.slab.links_mut(previous).next = next,
-        }
-        match next {
-            NONE => level.tail = previous,
-            _ => self.slab.links_mut(next).previous = previous,
-        }
+    fn take_out(&mut self, slot: Slot) -> Option<Timestamp> {
+        let order = self.slab.get(slot);
+        self.hash.take(order);
+        let &Order { side, price, priority, expires, .. } = order;
+        let level = self.ladder.get_mut(price);
         level.lots = level.lots.minus(order.left()).expect("a level holds what its orders hold");
+        self.slab.free(slot, level);
         if level.lots == Lots::ZERO {
-            self.ladder.vacate(order.side, order.price);
+            self.ladder.vacate(side, price);
         }
+        if !expires {
+            return None;
+        }
+        let at = self.expiries.remove(slot, priority);
+        self.hash.take_expiry(priority, at);
+        Some(at)
     }
 
     /// Changes the quantities of a resting order in its place; something must be left.

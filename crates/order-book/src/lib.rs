@@ -11,6 +11,9 @@
 //! The same calls in the same order give the same events, the same hash and the same snapshot, on any machine: nothing
 //! here awaits, reads a clock, rolls dice or iterates over a hash table. A call that is refused changes nothing.
 //!
+//! The few steps that every order takes are inlined always: an order that is handed on in memory, written in pieces and
+//! read as a whole, has to wait for its pieces, and that cost a tenth of the speed.
+//!
 //! What the book does not know: decimals, a market's filters, fees, requests. Its caller judges those before.
 
 mod amend;

@@ -6,11 +6,14 @@
 //!            happens)     sweep first      self-trade prevention             └▶ cancelled
 //! ```
 
-use fillstream_domain::book::{CancelReason, Lots, Ticks};
+use fillstream_domain::Timestamp;
+use fillstream_domain::book::{CancelReason, Lots, Side, Ticks};
 
+use crate::index::Key;
+use crate::ladder::is_better;
 use crate::slab::{Order, Slot};
 use crate::taker::{Meeting, Rest, Stop, Taker};
-use crate::{Book, Event, NewOrder, Refused};
+use crate::{Book, Event, NewOrder, Refused, Resting};
 
 impl Book {
     /// Takes a new order: its trades, best price first and oldest order first, then what became of the rest of it
@@ -28,32 +31,36 @@ impl Book {
         max_makers: u32,
         events: &mut Vec<Event>,
     ) -> Result<(), Refused> {
-        if self.index.find(order.order_id, &self.slab).is_some() {
+        let key = Key::of(order.order_id);
+        if self.index.find(key, order.order_id, &self.slab).is_some() {
             return Err(Refused::DuplicateOrder);
         }
         if order.quantity == Lots::ZERO {
             return Err(Refused::ZeroQuantity);
         }
-        let (taker, rest) = (Taker::of(order), Rest::of(order.pricing));
-        if let Rest::InBook { price, post_only, .. } = rest {
-            let on_level = self.level(order.side, price);
-            self.refuse_rest(&taker, post_only, on_level)?;
+        match Rest::of(order.pricing) {
+            Rest::InBook { price, post_only, expires_at } if !self.reaches(order.side, price) => {
+                let on_level = self.ladder.get(price).lots;
+                on_level.plus(order.quantity).ok_or(Refused::LevelFull)?;
+                let taker = Taker::of(order);
+                self.rest(key, Order { post_only, ..resting(&taker, price) }, expires_at, events);
+            }
+            Rest::InBook { post_only: true, .. } => return Err(Refused::WouldTake),
+            rest @ (Rest::InBook { .. } | Rest::Cancel(_)) => {
+                self.take(Taker::of(order), rest, max_makers, events);
+            }
         }
-        self.take(taker, rest, max_makers, events);
         Ok(())
     }
 
-    /// Refuses an order that must not take and would, or that its level, with `on_level` of other orders, cannot hold.
-    /// A level that the taker would trade through has nothing of its own side, so that the second is exact.
-    pub(crate) fn refuse_rest(&self, taker: &Taker, post_only: bool, on_level: Lots) -> Result<(), Refused> {
-        let best = self.ladder.best(taker.side.opposite());
-        if post_only && best.is_some_and(|best| taker.reaches(best)) {
-            return Err(Refused::WouldTake);
-        }
-        on_level.plus(taker.left()).map(|_| ()).ok_or(Refused::LevelFull)
+    /// Whether an order of this side and limit would meet another one at once.
+    pub(crate) fn reaches(&self, side: Side, limit: Ticks) -> bool {
+        self.ladder.best(side.opposite()).is_some_and(|best| !is_better(side, best, limit))
     }
 
-    /// Matches an order that is not refused.
+    /// Matches an order that is not refused, and does what is to be done with the rest of it. Never inlined: most orders
+    /// only rest, and their way is shorter without it.
+    #[inline(never)]
     pub(crate) fn take(&mut self, mut taker: Taker, rest: Rest, max_makers: u32, events: &mut Vec<Event>) {
         let stop = match rest {
             Rest::Cancel(CancelReason::FillOrKill) => match self.foresee(&taker, max_makers) {
@@ -70,19 +77,21 @@ impl Book {
             Stop::NoMore => match rest {
                 Rest::Cancel(reason) => reason,
                 Rest::InBook { price, post_only, expires_at } => {
-                    let priority = self.take_priority();
-                    let order = Order {
-                        priority,
-                        post_only,
-                        expires: expires_at.is_some(),
-                        ..resting(&taker, price)
-                    };
-                    events.push(Event::Rested { order: order.view() });
-                    return self.insert(order, expires_at);
+                    let order = Order { post_only, ..resting(&taker, price) };
+                    return self.rest(Key::of(taker.id), order, expires_at, events);
                 }
             },
         };
         events.push(taker.cancelled(reason));
+    }
+
+    /// Puts what is left of a taker behind all others of its price.
+    #[inline(always)]
+    fn rest(&mut self, key: Key, order: Order, expires_at: Option<Timestamp>, events: &mut Vec<Event>) {
+        let (priority, expires) = (self.take_priority(), expires_at.is_some());
+        let order = Order { priority, expires, ..order };
+        events.push(Event::Rested { order: order.view() });
+        self.insert(key, order, expires_at);
     }
 
     /// How a sweep would end. It is one rule with [`Self::sweep`], without the changes.
@@ -134,17 +143,12 @@ impl Book {
     }
 
     fn trade(&mut self, taker: &mut Taker, slot: Slot, events: &mut Vec<Event>) {
-        let maker = *self.slab.get(slot);
-        let quantity = taker.left().min(maker.left());
+        let maker = self.slab.get(slot);
+        let left = maker.left();
+        let quantity = taker.left().min(left);
         let filled = |before: Lots| before.plus(quantity).expect("at most the order's quantity");
         taker.filled = filled(taker.filled);
-        let mut after = maker.view();
-        after.filled = filled(maker.filled);
-        if after.left() == Lots::ZERO {
-            self.remove(slot);
-        } else {
-            self.resize(slot, after.quantity, after.filled);
-        }
+        let after = Resting { filled: filled(maker.filled), ..maker.view() };
         events.push(Event::Trade {
             maker: after,
             taker: taker.id,
@@ -152,6 +156,11 @@ impl Book {
             price: maker.price,
             quantity,
         });
+        if quantity == left {
+            self.remove(self.index.entry_of(slot, &self.slab));
+        } else {
+            self.resize(slot, after.quantity, after.filled);
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::Resting;
 use crate::event::left;
+use crate::ladder::Level;
 
 /// The number of a slot. It says nothing about the order in it and never leaves the book.
 pub(crate) type Slot = u32;
@@ -97,14 +98,21 @@ impl Slab {
         Self { orders: Vec::new(), links: Vec::new(), free: NONE }
     }
 
-    pub(crate) fn insert(&mut self, order: Order, links: Links) -> Slot {
+    /// Puts an order behind all others of its level.
+    #[inline(always)]
+    pub(crate) fn push(&mut self, order: Order, level: &mut Level) -> Slot {
         if self.free == NONE {
             self.grow();
         }
         let slot = self.free;
         self.free = self.links(slot).next;
-        *self.get_mut(slot) = order;
-        *self.links_mut(slot) = links;
+        self.orders[slot as usize] = order;
+        *self.links_mut(slot) = Links { previous: level.tail, next: NONE };
+        match level.tail {
+            NONE => level.head = slot,
+            last => self.links_mut(last).next = slot,
+        }
+        level.tail = slot;
         slot
     }
 
@@ -122,12 +130,19 @@ impl Slab {
         self.free = Slot::try_from(length).expect("memory ends long before 2^32 orders of 72 bytes");
     }
 
-    /// Takes the order out; the slot is free from now on.
-    pub(crate) fn remove(&mut self, slot: Slot) -> (Order, Links) {
-        let taken = (*self.get(slot), self.links(slot));
+    /// Takes an order out of its level, whose queue closes over it; the slot is free from now on.
+    pub(crate) fn free(&mut self, slot: Slot, level: &mut Level) {
+        let Links { previous, next } = self.links(slot);
+        match previous {
+            NONE => level.head = next,
+            _ => self.links_mut(previous).next = next,
+        }
+        match next {
+            NONE => level.tail = previous,
+            _ => self.links_mut(next).previous = previous,
+        }
         self.links_mut(slot).next = self.free;
         self.free = slot;
-        taken
     }
 
     /// The order in a slot that the index or a queue names.
@@ -143,7 +158,7 @@ impl Slab {
         self.links[slot as usize]
     }
 
-    pub(crate) fn links_mut(&mut self, slot: Slot) -> &mut Links {
+    fn links_mut(&mut self, slot: Slot) -> &mut Links {
         &mut self.links[slot as usize]
     }
 

@@ -10,6 +10,7 @@ use fillstream_domain::book::{Lots, SelfTradePrevention, Side, Ticks};
 use fillstream_domain::{OrderId, Timestamp, UserId};
 use uuid::Uuid;
 
+use crate::index::Key;
 use crate::slab::{Order, Slot};
 use crate::{Book, codes};
 
@@ -81,7 +82,7 @@ impl Book {
             if !book.can_hold(&order) {
                 return Err(BadSnapshot::Orders);
             }
-            book.insert(order, expires_at);
+            book.insert(Key::of(order.id), order, expires_at);
         }
         if !reader.0.is_empty() {
             return Err(BadSnapshot::Length);
@@ -103,7 +104,7 @@ impl Book {
             && behind_the_last
             && !crossed
             && queue.lots.plus(order.left()).is_some()
-            && self.index.find(order.id, &self.slab).is_none()
+            && self.index.find(Key::of(order.id), order.id, &self.slab).is_none()
     }
 }
 

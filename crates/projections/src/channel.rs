@@ -9,10 +9,11 @@ use fillstream_domain::{
     Amount, Price, Timestamp, VenueId,
     swap::{Quote, Status, SwapEvent},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// The type of a family A message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "the names are the contract's own")]
 pub enum Kind {
@@ -26,7 +27,7 @@ pub enum Kind {
 }
 
 /// What an entry tells beyond its message; the contract's field names.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the names are the contract's own")]
 pub struct Details {

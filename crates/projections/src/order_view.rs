@@ -4,12 +4,13 @@ use fillstream_domain::{
     Amount, OrderId, Slippage, Timestamp, Token, UserId,
     swap::{Placed, Status, SwapEvent},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::channel::{Details, Entry, entries};
 
 /// One entry of `logs`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the names are the contract's own")]
 pub struct LogLine {
     pub timestamp: Timestamp,
@@ -33,7 +34,7 @@ impl From<&Entry> for LogLine {
 }
 
 /// The answer of GET.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the names are the contract's own")]
 pub struct OrderView {

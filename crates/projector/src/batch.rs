@@ -7,6 +7,8 @@
 //!                              └─ not whole yet ──▶ `end` lies before its first part; the records are kept
 //! ```
 
+use std::sync::Arc;
+
 use fillstream_domain::book::{BookInput, Commit, Parts, PartsStep, Symbol, Torn};
 use fillstream_domain::{
     subject::{BookSubject, SwapSubject},
@@ -56,7 +58,7 @@ pub(crate) fn rows(records: &[Record], after: u64, asked_from: u64) -> Result<Ro
 
 struct Taker {
     rows: Rows,
-    parts: Parts,
+    parts: Parts<Arc<Commit>>,
     after: u64,
     asked_from: u64,
 }
@@ -65,7 +67,7 @@ impl Taker {
     fn take(&mut self, record: &Record) -> Result<(), BeganInside> {
         let subject = BookSubject::parse(&record.subject);
         if let Some(BookSubject::Commits(symbol)) = &subject {
-            return match commit(symbol, &record.payload) {
+            return match commit(symbol, record) {
                 Ok(part) => self.part(record, part),
                 Err(reason) => {
                     self.tear(record.seq);
@@ -76,7 +78,7 @@ impl Taker {
         }
         self.tear(record.seq);
         match subject {
-            Some(subject) => self.input(record.seq, &subject, &record.payload),
+            Some(subject) => self.input(record, &subject),
             None if record.subject.starts_with("orders.swap.") => self.swap(record),
             None if record.subject.starts_with("markets.") => {
                 self.unreadable(record, "no market can have this name".to_owned());
@@ -89,9 +91,9 @@ impl Taker {
 
     fn swap(&mut self, record: &Record) {
         let order = SwapSubject::parse(&record.subject).map(SwapSubject::order);
-        match SwapEvent::decode(&record.payload) {
+        match &*record.reading(SwapEvent::decode) {
             Ok(event) if Some(event.order_id()) == order => {
-                self.rows.batch.swaps.push(record.seq, &event, &record.payload);
+                self.rows.batch.swaps.push(record.seq, event, &record.payload);
             }
             Ok(_) => self.unreadable(record, "the event belongs to another order".to_owned()),
             Err(error) => self.unreadable(record, error.to_string()),
@@ -99,18 +101,18 @@ impl Taker {
     }
 
     /// An input that cannot be read, or is in the wrong place, is the matcher's to judge: its commit says so.
-    fn input(&mut self, seq: u64, subject: &BookSubject, payload: &[u8]) {
+    fn input(&mut self, record: &Record, subject: &BookSubject) {
         let market = &mut self.rows.batch.market;
-        match (subject, BookInput::decode(payload)) {
+        match (subject, &*record.reading(BookInput::decode)) {
             (BookSubject::Order(symbol, order), Ok(BookInput::Placed(placed)))
                 if (&placed.symbol, placed.order_id) == (symbol, *order) =>
             {
-                market.placed(seq, &placed);
+                market.placed(record.seq, placed);
             }
             (BookSubject::Definition(symbol), Ok(BookInput::Definition(definition)))
                 if definition.symbol == *symbol =>
             {
-                market.definition(seq, definition);
+                market.definition(record.seq, definition.clone());
             }
             (
                 BookSubject::Order(..)
@@ -122,7 +124,7 @@ impl Taker {
         }
     }
 
-    fn part(&mut self, record: &Record, part: Commit) -> Result<(), BeganInside> {
+    fn part(&mut self, record: &Record, part: Arc<Commit>) -> Result<(), BeganInside> {
         let (mut step, mut torn) = self.parts.push(record.seq, part);
         if let PartsStep::BeganInside { read_again_from } = step {
             self.rows.torn.extend(torn);
@@ -156,9 +158,12 @@ impl Taker {
     }
 }
 
-fn commit(symbol: &Symbol, payload: &[u8]) -> Result<Commit, String> {
-    let commit = Commit::decode(payload).map_err(|error| error.to_string())?;
-    if commit.symbol == *symbol { Ok(commit) } else { Err("the commit belongs to another market".to_owned()) }
+fn commit(symbol: &Symbol, record: &Record) -> Result<Arc<Commit>, String> {
+    match &*record.reading(Commit::decode_shared) {
+        Ok(commit) if commit.symbol == *symbol => Ok(Arc::clone(commit)),
+        Ok(_) => Err("the commit belongs to another market".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 #[cfg(test)]
@@ -169,7 +174,7 @@ mod tests {
     use super::*;
 
     fn record(seq: u64, subject: &str, payload: Vec<u8>) -> Record {
-        Record { seq, subject: subject.to_owned(), stored_at: 0, event_id: None, payload: payload.into() }
+        Record::new(seq, subject.to_owned(), 0, None, payload.into())
     }
 
     /// Part `number` of four of a commit, at its place from 10 on.

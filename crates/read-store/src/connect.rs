@@ -51,8 +51,11 @@ impl Database {
         match self {
             // WAL: readers go on while one writes. NORMAL: a power failure may take the last transactions back, rows
             // and checkpoint together; the projector then writes them again from the stream.
+            // 32 MiB of pages: with the default 2 MiB the indexes' leaves are read again and again. 4,000 pages to a
+            // checkpoint: pages that change in every transaction are copied back a quarter as often.
             Self::Sqlite(_) => {
-                "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL"
+                "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; \
+                 PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 4000"
             }
             Self::Postgres => "SET application_name = 'fillstream'",
         }

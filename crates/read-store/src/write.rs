@@ -11,7 +11,7 @@ use crate::market_write;
 use crate::sql::{OrderStatements, Statements};
 
 /// From here on a JSON array is closed and the next one begun, in bytes: some 1,000 events. Far below what the
-/// databases take (1 GB and 256 MB), small enough to stay in the processor's cache. One larger row goes alone.
+/// databases take (1 GB and 256 MB), small enough to stay in the processor's cache.
 const DOCUMENT_BYTES: usize = 512 * 1024;
 
 /// Writes the batch inside the connection's transaction.
@@ -104,21 +104,23 @@ pub(crate) struct Documents {
 
 impl Documents {
     pub(crate) fn of<T: Serialize>(rows: impl IntoIterator<Item = T>) -> Self {
-        let mut documents = Self::default();
-        rows.into_iter().for_each(|row| documents.push(&row));
-        documents.texts.iter_mut().for_each(|text| text.push(']'));
+        let (mut documents, mut open) = (Self::default(), Vec::new());
+        for row in rows {
+            open.push(if open.is_empty() { b'[' } else { b',' });
+            serde_json::to_writer(&mut open, &row).expect("string keys and plain values always become JSON");
+            documents.rows += 1;
+            if open.len() >= DOCUMENT_BYTES {
+                documents.close(&mut open);
+            }
+        }
+        documents.close(&mut open);
         documents
     }
 
-    fn push(&mut self, row: &impl Serialize) {
-        let row = serde_json::to_string(row).expect("string keys and plain values always become JSON");
-        match self.texts.last_mut() {
-            Some(text) if text.len() + row.len() < DOCUMENT_BYTES => {
-                text.push(',');
-                text.push_str(&row);
-            }
-            Some(_) | None => self.texts.push(format!("[{row}")),
+    fn close(&mut self, open: &mut Vec<u8>) {
+        if !open.is_empty() {
+            open.push(b']');
+            self.texts.push(String::from_utf8(std::mem::take(open)).expect("JSON is UTF-8"));
         }
-        self.rows += 1;
     }
 }

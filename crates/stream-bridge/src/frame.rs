@@ -2,13 +2,16 @@
 
 use fillstream_domain::{OrderId, Timestamp, swap::Status};
 use fillstream_projections::channel::{Details, Entry, Kind};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::token::{Channel, Family, Position};
 
-#[derive(Serialize)]
+/// A step of an order.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct Live<'a, T> {
+#[schemars(rename = "{T}Step")]
+pub(crate) struct Live<'a, T> {
     #[serde(rename = "type")]
     kind: T,
     order_id: OrderId,
@@ -96,9 +99,11 @@ pub(crate) struct Backfill<'a> {
     pub(crate) begins_late: Option<u64>,
 }
 
-#[derive(Serialize)]
+/// What has happened so far.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct BackfillText<'a> {
+#[schemars(rename = "Backfill")]
+pub(crate) struct BackfillText<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
     order_id: OrderId,
@@ -120,7 +125,8 @@ struct BackfillText<'a> {
     token: &'a str,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "BackfillEntry")]
 struct LogText<'a> {
     timestamp: Timestamp,
     status: Status,
@@ -165,8 +171,9 @@ pub(crate) fn backfill(told: &Backfill<'_>) -> String {
 }
 
 /// A message about the connection itself; family A's fields are always there.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "OrderControl")]
 pub(crate) struct Control<'a> {
     #[serde(rename = "type")]
     pub(crate) kind: &'static str,

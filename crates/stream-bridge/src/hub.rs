@@ -178,6 +178,11 @@ impl Hub {
         self.position.borrow().unwrap_or(0)
     }
 
+    /// The same, and every change of it; nothing before the tail runs.
+    pub(crate) fn positions(&self) -> watch::Receiver<Option<u64>> {
+        self.position.subscribe()
+    }
+
     /// As if the tail had come this far.
     #[cfg(test)]
     pub(crate) fn set_position(&self, seq: u64) {

@@ -139,7 +139,7 @@ impl World {
         self.next_seq += self.dice.random_range(1..4);
         let payload = event.encode().into();
         let subject = life::subject(self.order, &event);
-        let record = Record { seq, subject, stored_at: 0, event_id: None, payload };
+        let record = Record::new(seq, subject, 0, None, payload);
         self.stream.push((record, event));
     }
 

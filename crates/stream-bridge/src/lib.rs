@@ -18,11 +18,13 @@ extern crate self as fillstream_stream_bridge;
 mod catch_up;
 mod condition;
 mod counters;
+mod described;
 mod frame;
 mod history;
 mod hub;
 #[cfg(test)]
 mod interleaving;
+mod log;
 mod market;
 mod pulse;
 mod recent;
@@ -37,11 +39,13 @@ mod upgrade;
 mod wire;
 
 pub use counters::{Count, Counters};
+pub use described::channels;
 pub use history::JoinError;
 pub use hub::Hub;
+pub use log::log_router;
 pub use market::{
     AskedMarket, Body, Books, HistoryError, MarketChannel, MarketHistory, MarketStream, Told, is_market_path,
-    upgrade_market,
+    market_sockets, upgrade_market,
 };
 pub use settings::Settings;
 pub use sse::{events, wants_events};

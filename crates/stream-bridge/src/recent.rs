@@ -25,7 +25,8 @@ impl Recent {
     ) {
         let (order, bytes) = (subject.order(), record.payload.len());
         // A copy: the payload that came is a slice of the connection's read buffer, and would keep all of that.
-        let record = Record { payload: record.payload.to_vec().into(), ..record };
+        let payload = record.payload.to_vec().into();
+        let record = Record::new(record.seq, record.subject, record.stored_at, record.event_id, payload);
         match (self.histories.get_mut(&order), subject) {
             (Some(history), _) => history.push(record),
             (None, SwapSubject::Placed(_)) => {
@@ -75,7 +76,7 @@ mod tests {
     fn remember(recent: &mut Recent, order: OrderId, placed: bool, bytes: usize, limits: (usize, usize)) {
         let subject = if placed { swap_placed(order) } else { swap_progress(order) };
         let payload = vec![b' '; bytes].into();
-        let record = Record { seq: 1, subject, stored_at: 0, event_id: None, payload };
+        let record = Record::new(1, subject, 0, None, payload);
         let subject = SwapSubject::parse(&record.subject).unwrap();
         recent.remember(subject, record, limits.0, limits.1);
     }

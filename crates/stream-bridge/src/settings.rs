@@ -19,6 +19,8 @@ pub struct Settings {
     pub queue_events: usize,
     /// Sockets at the same time; upgrades beyond are answered 503.
     pub max_sockets: usize,
+    /// Readers of the live log at the same time; 503 beyond. Each reads pages of the stream for itself.
+    pub log_readers: usize,
     /// Existence of an order must be decided within this, and an outage is told after it.
     pub unreachable_after: Duration,
     /// A history that cannot be read for this long closes the socket with 1013.
@@ -37,6 +39,7 @@ impl Default for Settings {
             max_message: 1 << 20,
             queue_events: 100,
             max_sockets: 20_000,
+            log_readers: 32,
             unreachable_after: Duration::from_secs(2),
             load_limit: Duration::from_secs(30),
             recent_orders: 10_000,

@@ -32,9 +32,9 @@ use crate::{
 /// The media type.
 const EVENT_STREAM: &str = "text/event-stream";
 /// Chunks that wait for the connection to take them. A client that does not read is seen as soon as this is full.
-const CHUNKS: usize = 1;
+pub(crate) const CHUNKS: usize = 1;
 /// A comment: keeps proxies from closing a connection on which nothing happens.
-const COMMENT: Bytes = Bytes::from_static(b":\n\n");
+pub(crate) const COMMENT: Bytes = Bytes::from_static(b":\n\n");
 /// Tells reverse proxies not to gather a stream before they pass it on.
 const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
@@ -63,9 +63,14 @@ pub async fn events(hub: &Arc<Hub>, askers: &Askers, origins: &Origins, asked: &
     // Counted until the connection has let go of it, however slow that is.
     let connection = Arc::clone(&joining.connection);
     tokio::spawn(socket::serve(joining, Wire::new(outlet, hub.settings.write_timeout)));
-    let body = stream::unfold((receiver, connection), async |(mut receiver, connection)| {
-        let chunk = receiver.recv().await?;
-        Some((Ok::<_, Infallible>(chunk), (receiver, connection)))
+    event_stream(receiver, connection)
+}
+
+/// An answer whose body is what comes out of `chunks`; `held` is held for as long as the connection has the body.
+pub(crate) fn event_stream<H: Send + 'static>(chunks: mpsc::Receiver<Bytes>, held: H) -> Response {
+    let body = stream::unfold((chunks, held), async |(mut chunks, held)| {
+        let chunk = chunks.recv().await?;
+        Some((Ok::<_, Infallible>(chunk), (chunks, held)))
     });
     let headers =
         [(header::CONTENT_TYPE, EVENT_STREAM), (header::CACHE_CONTROL, "no-store"), (BUFFERING, "no")];

@@ -140,7 +140,8 @@ impl Topic {
     /// Takes a record into the fold and moves the gate.
     fn fold(&mut self, record: &Record) {
         self.gate = self.gate.max(record.seq);
-        let event = match SwapEvent::decode(&record.payload) {
+        let reading = record.reading(SwapEvent::decode);
+        let event = match &*reading {
             Ok(event) if event.order_id() == self.order => event,
             // A foreign writer's message. The executor or the projector parks it, nobody is shown it.
             Ok(_) | Err(_) => return,
@@ -150,10 +151,10 @@ impl Topic {
             // Foreign as well: an order is placed once, and everything else comes after that.
             return;
         }
-        if let SwapEvent::Placed(placed) = &event {
+        if let SwapEvent::Placed(placed) = event {
             self.owner = placed.user_id;
         }
-        for entry in entries(record.seq, &event, self.status) {
+        for entry in entries(record.seq, event, self.status) {
             self.status = Some(entry.status);
             self.shown.push(entry, record.payload.len());
         }

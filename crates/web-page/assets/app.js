@@ -1,6 +1,6 @@
 // The page: which view is shown, who uses it, how the server is.
 //
-//   #/swap/ORDER   #/market/BTC-USDT   #/travel/BTC-USDT   #/state
+//   #/swap/ORDER   #/market/BTC-USDT   #/travel/BTC-USDT   #/log/orders.swap.%3E   #/state
 
 import { getPatiently } from './core/api.js';
 import { el, write } from './core/dom.js';
@@ -9,12 +9,13 @@ import { onChange, user } from './core/identity.js';
 import { openIdentity } from './core/identity-dialog.js';
 import { onServer, watchServer } from './core/server.js';
 import { themeButton } from './core/theme.js';
+import * as log from './views/log.js';
 import * as market from './views/market.js';
 import * as state from './views/state.js';
 import * as swap from './views/swap.js';
 import * as travel from './views/travel.js';
 
-const VIEWS = { swap, market, travel, state };
+const VIEWS = { swap, market, travel, log, state };
 const byId = (id) => document.getElementById(id);
 let shown = { leave: () => {} };
 
@@ -24,6 +25,7 @@ function show() {
   const wanted = parameter && decodeURIComponent(parameter);
   if (shown.name === name && shown.go) return shown.go(wanted);
   shown.leave();
+  const isFirst = !shown.name;
   const root = byId('view');
   root.replaceChildren();
   for (const link of byId('nav').children) {
@@ -36,7 +38,8 @@ function show() {
   );
   document.title = `${VIEWS[name].title} · fillstream`;
   shown = { name, ...VIEWS[name].mount(root, wanted) };
-  root.focus({ preventScroll: true });
+  // At the beginning the keyboard comes in from the top, past the way around the navigation.
+  if (!isFirst) root.focus({ preventScroll: true });
   return undefined;
 }
 

@@ -12,6 +12,7 @@ const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
+const TEXT: &str = "text/plain; charset=utf-8";
 
 macro_rules! assets {
     ($($content_type:ident $name:literal),+ $(,)?) => {
@@ -34,16 +35,20 @@ pub(crate) static ASSETS: &[Asset] = assets![
     SVG "icon.svg",
     CSS "views.css",
     SCRIPT "core/api.js",
+    SCRIPT "core/backoff.js",
     SCRIPT "core/chain.js",
+    SCRIPT "core/chart.js",
     SCRIPT "core/chip.js",
     SCRIPT "core/connection.js",
     SCRIPT "core/decimal.js",
     SCRIPT "core/dom.js",
+    SCRIPT "core/event-stream.js",
     SCRIPT "core/format.js",
     SCRIPT "core/identity-dialog.js",
     SCRIPT "core/identity.js",
     SCRIPT "core/server.js",
     SCRIPT "core/theme.js",
+    SCRIPT "log/messages.js",
     SCRIPT "market/checksum.js",
     SCRIPT "market/depth-chart.js",
     SCRIPT "market/ladder.js",
@@ -60,6 +65,10 @@ pub(crate) static ASSETS: &[Asset] = assets![
     SCRIPT "swap/order-stream.js",
     SCRIPT "swap/quotes.js",
     SCRIPT "swap/recent.js",
+    TEXT "vendor/uPlot.LICENSE.txt",
+    CSS "vendor/uPlot.css",
+    SCRIPT "vendor/uPlot.js",
+    SCRIPT "views/log.js",
     SCRIPT "views/market.js",
     SCRIPT "views/state.js",
     SCRIPT "views/swap.js",

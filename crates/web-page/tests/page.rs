@@ -60,6 +60,7 @@ async fn every_file_is_served_with_its_type() {
             Some("js") => "text/javascript; charset=utf-8",
             Some("css") => "text/css; charset=utf-8",
             Some("svg") => "image/svg+xml",
+            Some("txt") => "text/plain; charset=utf-8",
             Some(other) => panic!("{path}: say which type .{other} has"),
             None => "text/html; charset=utf-8",
         };

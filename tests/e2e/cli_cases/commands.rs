@@ -92,7 +92,8 @@ async fn operators_see_what_is_parked_and_rebuild_the_read_model() {
     let site = Site::up(&[]);
     let (server, data) =
         (format!("--server=http://{}", site.address()), format!("--data={}", site.scratch.path().display()));
-    let place = || said(&mut quiet(&["swap", "SOL", "USDC", "3", "--key=k", "--no-watch", &server]));
+    let place =
+        || said(&mut quiet(&["swap", "SOL", "USDC", "3", "--key=k", "--no-watch", "--json", &server]));
     let (placed, stderr, code) = place();
     assert_eq!(code, Some(0), "{placed}{stderr}");
     let answer: Value = serde_json::from_str(&placed).expect("the answer as JSON");

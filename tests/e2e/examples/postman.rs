@@ -1,25 +1,22 @@
-//! The Postman collection: run by newman where it is on PATH, and always walked through by its own text.
+//! The Postman collection: run by newman, and always walked through by its own text.
 
-use std::{collections::BTreeMap, fs, process::Command};
+use std::{collections::BTreeMap, fs};
 
-use fillstream_tests::http::request;
+use fillstream_tests::{http::request, node};
 use serde_json::Value;
 
-use super::{example, is_there};
+use super::example;
 use crate::site::{Site, run};
 
 const COLLECTION: &str = "postman/fillstream.postman_collection.json";
 
 #[test]
 fn newman_runs_the_collection() {
-    if !is_there("newman", &["--version"], "newman") {
-        return;
-    }
+    let Some(mut newman) = node::program("newman") else { return };
     let site = Site::up(&[]);
-    let mut command = Command::new("newman");
-    command.arg("run").arg(example(COLLECTION));
-    command.args(["--color", "off", "--env-var", &format!("server=http://{}", site.address())]);
-    let output = run(&mut command);
+    newman.arg("run").arg(example(COLLECTION));
+    newman.args(["--color", "off", "--env-var", &format!("server=http://{}", site.address())]);
+    let output = run(&mut newman);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }
 

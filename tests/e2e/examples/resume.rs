@@ -4,12 +4,12 @@ use super::{client, code, held, orders, shown, status, until};
 use crate::site::Site;
 
 /// Long enough for the kill to come between two steps.
-pub(crate) const SLOW: [&str; 2] = ["--landing-delay=2s", "--quote-delay=200ms"];
+const SLOW: [&str; 2] = ["--landing-delay=2s", "--quote-delay=200ms"];
 
 #[tokio::test]
 async fn a_killed_server_costs_a_client_nothing() {
     let mut site = Site::up(&SLOW);
-    let watching: Vec<_> = ["node/watch.mjs", "python/watch.py"]
+    let watching: Vec<_> = ["node/watch.mjs", "python/watch.py", "shell/watch.sh"]
         .iter()
         .filter_map(|path| client(&site, path, &["SOL", "USDC", "1"]))
         .collect();

@@ -67,7 +67,7 @@ impl Desk {
         Self(Site::serve(roles, &[]))
     }
 
-    /// Waits until a market has come to the sockets: HTTP knows it from its definition on, they from its first commit.
+    /// Waits until a market is defined, which a matcher does with the first ones.
     pub(super) async fn until_heard(&self, symbol: &str) -> Client {
         let path = format!("/ws/markets/{symbol}");
         until(&path, async || Client::open(self.address(), &path).await.ok()).await

@@ -77,11 +77,19 @@ impl Ear {
 
     /// A socket of one stream that goes on where an earlier one stopped; the status code when it is refused.
     pub(super) async fn resume(address: &str, path: &str, line: Line) -> Result<Self, u16> {
-        let client = Client::open(address, path).await?;
+        Ok(Self::over(Client::open(address, path).await?, path, line))
+    }
+
+    /// As [`resume`](Self::resume), for a client that is going to stop reading.
+    pub(super) async fn narrow(address: &str, path: &str, line: Line) -> Result<Self, u16> {
+        Ok(Self::over(Client::open_narrow(address, path).await?, path, line))
+    }
+
+    fn over(client: Client, path: &str, line: Line) -> Self {
         let stream =
             ["orders", "trades"].into_iter().find(|stream| path.starts_with(&format!("/ws/{stream}")));
         let lines = stream.map(|stream| (stream.to_owned(), line)).into_iter().collect();
-        Ok(Self { client, lines, told: Vec::new() })
+        Self { client, lines, told: Vec::new() }
     }
 
     pub(super) async fn say(&mut self, message: Message) {

@@ -70,7 +70,7 @@ async fn traded(desk: &Desk) {
     }
     let mut trades = Ear::open(desk, "/ws/trades").await;
     desk.place(&xrp(ANN, "SELL", "20", "0.5")).await;
-    let mut book = desk.until_heard("XRP-USDT").await;
+    let mut book = Client::open(desk.address(), "/ws/markets/XRP-USDT").await.expect("a market");
     assert_says(&book.message().await, &json!({"symbol": "XRP/USDT", "snapshot": true}));
     desk.place(&xrp(BOB, "BUY", "10", "0.5")).await;
     assert_says(&trades.next().await, &json!({"buyer_fee": "0.005", "seller_fee": "0.0025"}));

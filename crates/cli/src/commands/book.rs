@@ -1,14 +1,16 @@
 //! `fillstream book`: a market's book, now or as it was.
 
-use std::process::ExitCode;
+use std::{fmt, process::ExitCode};
 
 use clap::Args;
 use fillstream_domain::book::Symbol;
 use fillstream_event_log::EventLog;
 use fillstream_matching::{Levels, book_at, definitions};
+use serde_json::json;
 
 use super::{
     market::unknown,
+    output::{BAD, FAINT, GOOD, Output, STRONG, styled},
     terminal::{StreamArgs, block_on},
 };
 use crate::Failure;
@@ -23,45 +25,49 @@ pub(crate) struct Book {
     /// Levels of each side
     #[arg(long, value_name = "N", default_value_t = 10)]
     depth: usize,
-    /// As JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    output: Output,
     #[command(flatten)]
     stream: StreamArgs,
 }
 
 pub(crate) fn run(book: &Book) -> Result<ExitCode, Failure> {
     block_on(async {
-        let log = book.stream.open().await?;
-        let known: Vec<_> = definitions(&log).await?.into_iter().map(|(_, definition)| definition).collect();
-        if known.iter().all(|definition| definition.symbol != book.symbol) {
-            return Err(unknown(&book.symbol, &known));
-        }
-        let at = match book.at {
-            Some(at) => at,
-            None => log.info().await?.last_seq,
-        };
-        let snapshots = log.snapshots().await?;
-        let mut levels = book_at(&log, Some(&snapshots), &book.symbol, at).await?;
+        let mut levels = book.output.waiting("folding the book's levels", read(book)).await?;
         levels.bids.truncate(book.depth);
         levels.asks.truncate(book.depth);
-        if book.json {
-            println!("{}", serde_json::to_string(&levels)?);
-        } else {
-            print(&book.symbol, &levels);
-        }
+        let Levels { seq, bids, asks } = &levels;
+        let value = json!({ "symbol": book.symbol, "seq": seq, "bids": bids, "asks": asks });
+        book.output.print(&value, ladder(&book.symbol, &levels))?;
         Ok(ExitCode::SUCCESS)
     })
 }
 
-/// The ladder: asks above bids, the best in the middle.
-fn print(symbol: &Symbol, levels: &Levels) {
-    println!("{symbol} after sequence {}", levels.seq);
-    for (price, quantity) in levels.asks.iter().rev() {
-        println!("{:>18} {price:>14} {quantity:<18}", "");
+async fn read(book: &Book) -> Result<Levels, Failure> {
+    let log = book.stream.open().await?;
+    let known: Vec<_> = definitions(&log).await?.into_iter().map(|(_, definition)| definition).collect();
+    if known.iter().all(|definition| definition.symbol != book.symbol) {
+        return Err(unknown(&book.symbol, &known));
     }
-    println!("{:>18} {:─>14} ", "", "");
-    for (price, quantity) in &levels.bids {
-        println!("{quantity:>18} {price:>14}");
-    }
+    let at = match book.at {
+        Some(at) => at,
+        None => log.info().await?.last_seq,
+    };
+    let snapshots = log.snapshots().await?;
+    Ok(book_at(&log, Some(&snapshots), &book.symbol, at).await?)
+}
+
+/// Asks above bids, the best in the middle.
+fn ladder(symbol: &Symbol, levels: &Levels) -> impl fmt::Display {
+    fmt::from_fn(move |f| {
+        write!(f, "{} after sequence {}", styled(STRONG, symbol), levels.seq)?;
+        for (price, quantity) in levels.asks.iter().rev() {
+            write!(f, "\n{:>18} {} {quantity:<18}", "", styled(BAD, format!("{price:>14}")))?;
+        }
+        write!(f, "\n{:>18} {}", "", styled(FAINT, "─".repeat(14)))?;
+        for (price, quantity) in &levels.bids {
+            write!(f, "\n{quantity:>18} {}", styled(GOOD, format!("{price:>14}")))?;
+        }
+        Ok(())
+    })
 }

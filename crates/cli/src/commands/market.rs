@@ -10,8 +10,12 @@ use fillstream_domain::{
 };
 use fillstream_executor::now;
 use fillstream_matching::{define, definitions};
+use serde_json::{Value, json};
 
-use super::terminal::{StreamArgs, block_on};
+use super::{
+    output::{FAINT, Output, STRONG, styled},
+    terminal::{StreamArgs, block_on},
+};
 use crate::Failure;
 
 /// The largest price of a market whose ticks are too small for the default, in ticks: below what 32 bits count.
@@ -22,6 +26,8 @@ pub(crate) struct MarketCommand {
     #[command(subcommand)]
     action: Action,
     #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
     stream: StreamArgs,
 }
 
@@ -30,18 +36,11 @@ enum Action {
     /// Define a market, or change its filters and fees: what is not given stays, or is the default
     Add(Box<Add>),
     /// All markets
-    List {
-        /// One JSON object per line
-        #[arg(long)]
-        json: bool,
-    },
+    List,
     /// One market with its filters and fees
     Show {
         /// Such as BTC/USDT
         symbol: Symbol,
-        /// As JSON
-        #[arg(long)]
-        json: bool,
     },
 }
 
@@ -94,24 +93,22 @@ fn amount(text: &str) -> Result<Amount, String> {
 
 pub(crate) fn run(market: &MarketCommand) -> Result<ExitCode, Failure> {
     block_on(async {
-        let log = market.stream.open().await?;
-        let mut known: Vec<Definition> =
-            definitions(&log).await?.into_iter().map(|(_, definition)| definition).collect();
+        let (log, output) = (market.stream.open().await?, market.output);
+        let known = output.waiting("reading the definitions", definitions(&log)).await?;
+        let mut known: Vec<Definition> = known.into_iter().map(|(_, definition)| definition).collect();
         known.sort_by(|one, other| one.symbol.cmp(&other.symbol));
         match &market.action {
-            Action::List { json } => list(&known, *json)?,
-            Action::Show { symbol, json } => {
+            Action::List => list(&known, output)?,
+            Action::Show { symbol } => {
                 let definition = known.iter().find(|definition| definition.symbol == *symbol);
-                show(definition.ok_or_else(|| unknown(symbol, &known))?, *json)?;
+                let definition = definition.ok_or_else(|| unknown(symbol, &known))?;
+                output.print(definition, fields(&serde_json::to_value(definition)?))?;
             }
             Action::Add(add) => {
                 let now_defined = known.into_iter().find(|definition| definition.symbol == add.symbol);
                 let definition = add.definition(now_defined);
-                match define(&log, definition.clone()).await? {
-                    Some(seq) => println!("{} is defined at sequence {seq}", definition.symbol),
-                    None => println!("{} has this definition already", definition.symbol),
-                }
-                show(&definition, false)?;
+                let defined = define(&log, definition.clone()).await?;
+                added(&definition, defined, output)?;
             }
         }
         Ok(ExitCode::SUCCESS)
@@ -153,40 +150,47 @@ impl Add {
     }
 }
 
-fn list(known: &[Definition], json: bool) -> Result<(), Failure> {
-    if json {
-        for definition in known {
-            println!("{}", serde_json::to_string(definition)?);
-        }
-        return Ok(());
-    }
-    println!(
+fn list(known: &[Definition], output: Output) -> Result<(), Failure> {
+    let heading = format!(
         "{:<12} {:>12} {:>14} {:>14} {:>9} {:>9}",
         "market", "tick", "lot", "min notional", "maker", "taker"
     );
+    output.line(styled(FAINT, heading))?;
     for definition in known {
         let Definition { symbol, tick_size, lot_size, min_notional, maker_fee, taker_fee, .. } = definition;
-        println!(
-            "{symbol:<12} {tick_size:>12} {lot_size:>14} {min_notional:>14} {maker_fee:>9} {taker_fee:>9}"
-        );
+        let name = styled(STRONG, format!("{symbol:<12}"));
+        let shown =
+            format!("{name} {tick_size:>12} {lot_size:>14} {min_notional:>14} {maker_fee:>9} {taker_fee:>9}");
+        output.print(definition, shown)?;
     }
     Ok(())
 }
 
-fn show(definition: &Definition, json: bool) -> Result<(), Failure> {
-    let value = serde_json::to_value(definition)?;
-    if json {
-        println!("{value}");
-        return Ok(());
-    }
-    for (name, value) in value.as_object().into_iter().flatten() {
-        println!("{name:>16}  {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned));
-    }
-    Ok(())
+/// A definition with the sequence at which it is, null when there was nothing to write.
+fn added(definition: &Definition, seq: Option<u64>, output: Output) -> Result<(), Failure> {
+    let mut value = serde_json::to_value(definition)?;
+    let told = match seq {
+        Some(seq) => format!("{} is defined at sequence {seq}", definition.symbol),
+        None => format!("{} has this definition already", definition.symbol),
+    };
+    let shown = format!("{told}\n{}", fields(&value));
+    value["seq"] = json!(seq);
+    output.print(&value, shown)
+}
+
+/// A line for each field.
+fn fields(value: &Value) -> String {
+    let line = |(name, value): (&String, &Value)| {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        format!("{}  {text}", styled(FAINT, format!("{name:>16}")))
+    };
+    value.as_object().into_iter().flatten().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// There is no such market; which there are.
 pub(crate) fn unknown(symbol: &Symbol, known: &[Definition]) -> Failure {
     let names: Vec<_> = known.iter().map(|definition| definition.symbol.as_str()).collect();
-    format!("there is no market {symbol}; there are {}", names.join(", ")).into()
+    let known = if names.is_empty() { "none yet".to_owned() } else { names.join(", ") };
+    format!("there is no market {symbol}; there are {known}; `fillstream market add {symbol}` makes it")
+        .into()
 }

@@ -1,13 +1,19 @@
 //! The subcommands, one file each.
 
 pub(crate) mod book;
+pub(crate) mod completion;
+pub(crate) mod doctor;
+mod follow;
 pub(crate) mod import;
 pub(crate) mod market;
 pub(crate) mod order;
+mod output;
 pub(crate) mod parked;
 pub(crate) mod rebuild;
+pub(crate) mod refusal;
 pub(crate) mod resolve;
 pub(crate) mod serve;
+mod server;
 pub(crate) mod swap;
 mod terminal;
 pub(crate) mod up;
@@ -37,7 +43,7 @@ pub(crate) enum Command {
     Serve(serve::Serve),
     /// Place a swap order and watch it: fillstream swap SOL USDC 10
     Swap(swap::Swap),
-    /// Follow an order with a progress bar
+    /// Follow an order with a progress bar; --demo draws one that succeeds and one that fails
     Watch(watch::Watch),
     /// Print an order's history from the stream
     Order(order::Order),
@@ -55,6 +61,10 @@ pub(crate) enum Command {
     Resolve(resolve::Resolve),
     /// Build the read model anew from the stream and swap it in
     Rebuild(rebuild::RebuildCommand),
+    /// Look at server, stream, parts, disk and clock; say what is wrong and how to mend it
+    Doctor(doctor::Doctor),
+    /// Print a shell's completion script: fillstream completion bash
+    Completion(completion::Completion),
 }
 
 /// What every long-running command takes.

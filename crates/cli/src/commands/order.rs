@@ -10,17 +10,21 @@ use fillstream_domain::{
 };
 use fillstream_event_log::{Consistency, EventLog, Record};
 use fillstream_projections::channel::entries;
+use serde_json::{Value, json};
 
-use super::terminal::{StreamArgs, block_on, line};
+use super::{
+    output::{BAD, Output, styled},
+    terminal::{StreamArgs, block_on},
+    watch::life_line,
+};
 use crate::Failure;
 
 #[derive(Debug, Args)]
 pub(crate) struct Order {
     /// The order's id
     id: OrderId,
-    /// Print the events as they are stored, one JSON object per line
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    output: Output,
     #[command(flatten)]
     stream: StreamArgs,
 }
@@ -28,28 +32,43 @@ pub(crate) struct Order {
 pub(crate) fn run(order: &Order) -> Result<ExitCode, Failure> {
     block_on(async {
         let log = order.stream.open().await?;
-        let records = history(&log, order.id).await?;
+        let records = order.output.waiting("reading the order's events", history(&log, order.id)).await?;
         if records.is_empty() {
-            return Err(format!("there is no order {}", order.id).into());
+            return Err(
+                format!("there is no order {}; `fillstream swap` says the id of one", order.id).into()
+            );
         }
         let mut status = None;
         for record in &records {
-            if order.json {
-                println!("{}", String::from_utf8_lossy(&record.payload));
-                continue;
-            }
-            match SwapEvent::decode(&record.payload) {
+            let lines = match SwapEvent::decode(&record.payload) {
                 Ok(event) => {
-                    for entry in entries(record.seq, &event, status) {
-                        status = Some(entry.status);
-                        println!("{}", line(&entry));
-                    }
+                    let entries = entries(record.seq, &event, status);
+                    status = entries.last().map_or(status, |entry| Some(entry.status));
+                    let line = |entry: &fillstream_projections::channel::Entry| {
+                        let message = format!("{:>3} %  {}", entry.progress, entry.message);
+                        life_line(entry.seq, &entry.at.to_string(), entry.status.name(), &message)
+                    };
+                    entries.iter().map(line).collect::<Vec<_>>().join("\n")
                 }
-                Err(error) => println!("{:>8}  not an event: {error}", record.seq),
-            }
+                Err(error) => format!("{:>8}  {} {error}", record.seq, styled(BAD, "not an event:")),
+            };
+            order.output.print(&stored(record), lines)?;
         }
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// The event as it is stored, with its sequence.
+fn stored(record: &Record) -> Value {
+    match serde_json::from_slice(&record.payload) {
+        Ok(Value::Object(mut event)) => {
+            event.insert("seq".to_owned(), record.seq.into());
+            Value::Object(event)
+        }
+        Ok(_) | Err(_) => {
+            json!({ "seq": record.seq, "unreadable": String::from_utf8_lossy(&record.payload) })
+        }
+    }
 }
 
 async fn history(log: &dyn EventLog, order: OrderId) -> Result<Vec<Record>, Failure> {

@@ -3,16 +3,23 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use fillstream_domain::parked::Cause;
+use fillstream_domain::parked::{Cause, Parked};
+use fillstream_event_log::EventLog;
 use fillstream_executor::now;
+use serde_json::json;
 
-use super::terminal::{StreamArgs, block_on};
+use super::{
+    output::{FAINT, GOOD, Output, STRONG, WARNING, styled},
+    terminal::{StreamArgs, block_on},
+};
 use crate::Failure;
 
 #[derive(Debug, Args)]
 pub(crate) struct ParkedCommand {
     #[command(subcommand)]
     action: Option<Action>,
+    #[command(flatten)]
+    output: Output,
     #[command(flatten)]
     stream: StreamArgs,
 }
@@ -36,37 +43,44 @@ struct Entry {
 }
 
 pub(crate) fn run(parked: &ParkedCommand) -> Result<ExitCode, Failure> {
+    let output = parked.output;
     block_on(async {
         let log = parked.stream.open().await?;
         match &parked.action {
-            None | Some(Action::List) => {
-                let open = fillstream_parked::list(&log).await?;
-                if open.is_empty() {
-                    println!("nothing is parked");
-                }
-                for open in open {
-                    let entry = open.entry;
-                    let order = entry.order_id.map(|order| order.to_string()).unwrap_or_default();
-                    let advice = match entry.cause {
-                        Cause::Unreadable => {
-                            format!("fillstream parked retry|skip {} {}", entry.part, entry.seq)
-                        }
-                        Cause::Review => format!("fillstream resolve {order} landed --amount-out N | dead"),
-                    };
-                    println!("{:>8}  {:<10}  {}  {}", entry.seq, entry.part, entry.subject, entry.at);
-                    println!("          {}", entry.reason);
-                    println!("          → {advice}");
-                }
+            None | Some(Action::List) => list(&log, output).await?,
+            Some(Action::Retry(Entry { part, seq })) => {
+                let anew = fillstream_parked::retry(&log, part, *seq, now()).await?;
+                let shown = format!("the message of sequence {seq} is appended anew as {anew}");
+                output.print(&json!({ "part": part, "seq": seq, "retried_as": anew }), shown)?;
             }
-            Some(Action::Retry(entry)) => {
-                let seq = fillstream_parked::retry(&log, &entry.part, entry.seq, now()).await?;
-                println!("the message of sequence {} is appended anew as {seq}", entry.seq);
-            }
-            Some(Action::Skip(entry)) => {
-                fillstream_parked::skip(&log, &entry.part, entry.seq, now()).await?;
-                println!("the message of sequence {} is left out", entry.seq);
+            Some(Action::Skip(Entry { part, seq })) => {
+                fillstream_parked::skip(&log, part, *seq, now()).await?;
+                let shown = format!("the message of sequence {seq} is left out");
+                output.print(&json!({ "part": part, "seq": seq, "skipped": true }), shown)?;
             }
         }
         Ok(ExitCode::SUCCESS)
     })
+}
+
+async fn list(log: &dyn EventLog, output: Output) -> Result<(), Failure> {
+    let open = output.waiting("reading the parked entries", fillstream_parked::list(log)).await?;
+    if open.is_empty() {
+        return output.line(styled(GOOD, "nothing is parked"));
+    }
+    open.iter().try_for_each(|open| output.print(&open.entry, shown(&open.entry)))
+}
+
+/// What was put aside, why, and what an operator can do.
+fn shown(entry: &Parked) -> String {
+    let Parked { part, seq, subject, cause, order_id, reason, at } = entry;
+    let advice = match cause {
+        Cause::Unreadable => format!("fillstream parked retry|skip {part} {seq}"),
+        Cause::Review => {
+            let order = order_id.map(|order| order.to_string()).unwrap_or_default();
+            format!("fillstream resolve {order} landed --amount-out N | dead")
+        }
+    };
+    let (part, at) = (styled(WARNING, format!("{part:<10}")), styled(FAINT, at));
+    format!("{seq:>8}  {part}  {subject}  {at}\n{:>10}{reason}\n{:>10}→ {}", "", "", styled(STRONG, advice))
 }

@@ -4,8 +4,12 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use fillstream_domain::{Amount, OrderId, parse_exact};
+use serde_json::json;
 
-use super::terminal::{StreamArgs, block_on};
+use super::{
+    output::Output,
+    terminal::{StreamArgs, block_on},
+};
 use crate::Failure;
 
 #[derive(Debug, Args)]
@@ -14,6 +18,8 @@ pub(crate) struct Resolve {
     id: OrderId,
     #[command(subcommand)]
     outcome: Outcome,
+    #[command(flatten)]
+    output: Output,
     #[command(flatten)]
     stream: StreamArgs,
 }
@@ -43,11 +49,9 @@ pub(crate) fn run(resolve: &Resolve) -> Result<ExitCode, Failure> {
     block_on(async {
         let log = resolve.stream.open().await?;
         fillstream_executor::resolve(&log, resolve.id, landed_with).await?;
-        println!(
-            "order {} is resolved: {}",
-            resolve.id,
-            if landed_with.is_some() { "confirmed" } else { "failed" }
-        );
+        let status = if landed_with.is_some() { "confirmed" } else { "failed" };
+        let value = json!({ "order_id": resolve.id, "status": status });
+        resolve.output.print(&value, format!("order {} is resolved: {status}", resolve.id))?;
         Ok(ExitCode::SUCCESS)
     })
 }

@@ -7,8 +7,10 @@ use fillstream_domain::OrderId;
 use serde_json::{Value, json};
 
 use super::{
+    output::{Output, STRONG, styled},
+    server::ServerArgs,
     terminal::block_on,
-    watch::{ServerArgs, follow},
+    watch::show,
 };
 use crate::Failure;
 
@@ -31,46 +33,34 @@ pub(crate) struct Swap {
     no_watch: bool,
     #[command(flatten)]
     server: ServerArgs,
+    #[command(flatten)]
+    output: Output,
 }
 
 pub(crate) fn run(swap: &Swap) -> Result<ExitCode, Failure> {
-    let placed = place(swap)?;
+    let Swap { token_in, token_out, amount, slippage, key, .. } = swap;
+    let body = json!({
+        "tokenIn": token_in, "tokenOut": token_out, "amount": amount, "slippage": slippage,
+    });
+    let (order, placed) = place(&swap.server, key.as_deref(), &body)?;
+    let shown = format!("order {}, sequence {}", styled(STRONG, order), placed["seq"]);
+    swap.output.print(&placed, shown)?;
     if swap.no_watch {
-        println!("{placed}");
         return Ok(ExitCode::SUCCESS);
     }
-    let order: OrderId = placed["orderId"].as_str().unwrap_or_default().parse()?;
-    println!("order {order}, sequence {}", placed["seq"]);
-    block_on(follow(&swap.server.server, order))
+    block_on(show(&swap.server, order, swap.output))
 }
 
-fn place(swap: &Swap) -> Result<Value, Failure> {
-    let body = json!({
-        "tokenIn": swap.token_in, "tokenOut": swap.token_out, "amount": swap.amount, "slippage": swap.slippage,
-    });
-    let server = &swap.server.server;
-    let agent: ureq::Agent =
-        ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0).build().into();
-    let mut request =
-        agent.post(format!("{server}/api/orders/execute")).header("Content-Type", "application/json");
-    if let Some(key) = &swap.key {
-        request = request.header("Idempotency-Key", key);
-    }
-    let mut answer =
-        request.send(body.to_string()).map_err(|error| format!("{server} does not answer: {error}"))?;
-    let status = answer.status();
-    let text = answer.body_mut().read_to_string()?;
-    let answer: Value = serde_json::from_str(&text)
-        .map_err(|_| format!("{server} answers {status} without JSON: that is no fillstream"))?;
-    if status == 201 { Ok(answer) } else { Err(problem(&answer).into()) }
-}
-
-/// A problem as one line: what is wrong with which field.
-fn problem(answer: &Value) -> String {
-    let mut text = answer["detail"].as_str().unwrap_or("the server refused the order").to_owned();
-    for error in answer["errors"].as_array().into_iter().flatten() {
-        let part = |name: &str| error[name].as_str().unwrap_or_default().to_owned();
-        text.push_str(&format!("\n  {}: {}", part("pointer"), part("detail")));
-    }
-    text
+/// Places a swap order: its id, and the answer as it came.
+///
+/// # Errors
+/// When the server does not answer, or refuses.
+pub(crate) fn place(
+    server: &ServerArgs,
+    key: Option<&str>,
+    body: &Value,
+) -> Result<(OrderId, Value), Failure> {
+    let placed = server.post("/api/orders/execute", key, body)?;
+    let order = placed["orderId"].as_str().ok_or("the server's answer names no order")?.parse()?;
+    Ok((order, placed))
 }

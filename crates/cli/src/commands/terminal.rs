@@ -1,12 +1,12 @@
-//! What commands for people share: the stream they ask, the lines they print.
+//! What commands for people share: the stream they ask, the runtime they wait in.
 
 use std::path::PathBuf;
 
 use clap::Args;
 use fillstream_event_log::{Durability, JetStreamLog};
 use fillstream_nats_server::address_of;
-use fillstream_projections::channel::Entry;
 
+use super::refusal::sentence;
 use crate::{Failure, node::open_log, settings::NatsSettings};
 
 /// Which stream a command asks.
@@ -28,28 +28,30 @@ impl StreamArgs {
             .data_dir()
     }
 
+    /// The address of the NATS server.
+    ///
+    /// # Errors
+    /// When none is named and none runs for the data directory.
+    pub(crate) fn url(&self) -> Result<String, Failure> {
+        if let Some(url) = &self.nats_url {
+            return Ok(url.clone());
+        }
+        let data = self.data_dir()?.join("nats");
+        address_of(&data).ok_or_else(|| {
+            let data = data.display();
+            format!("no nats-server runs for {data}: start `fillstream up`, or name a server with --nats-url")
+                .into()
+        })
+    }
+
     /// Opens the stream.
     pub(crate) async fn open(&self) -> Result<JetStreamLog, Failure> {
-        let url = match &self.nats_url {
-            Some(url) => url.clone(),
-            None => {
-                let data = self.data_dir()?.join("nats");
-                address_of(&data).ok_or_else(|| {
-                    let data = data.display();
-                    format!("no nats-server runs for {data}: start `fillstream up`, or name a server with --nats-url")
-                })?
-            }
-        };
-        open_log(&url, "fillstream command", Durability::OsBuffer, 1).await
+        let opened = open_log(&self.url()?, "fillstream command", Durability::OsBuffer, 1).await;
+        opened.map_err(|error| format!("{}; `fillstream doctor` looks into it", sentence(&*error)).into())
     }
 }
 
 /// Runs a command's future.
 pub(crate) fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(future)
-}
-
-/// One line of an order's history.
-pub(crate) fn line(entry: &Entry) -> String {
-    format!("{:>8}  {}  {:<9}  {:>3} %  {}", entry.seq, entry.at, entry.status, entry.progress, entry.message)
 }

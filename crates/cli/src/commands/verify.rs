@@ -5,10 +5,12 @@ use std::process::ExitCode;
 use clap::Args;
 use fillstream_domain::book::Symbol;
 use fillstream_event_log::{EventLog, SnapshotStore};
-use fillstream_matching::verify;
-use indicatif::{ProgressBar, ProgressStyle};
+use fillstream_matching::{Verified, verify};
 
-use super::terminal::{StreamArgs, block_on};
+use super::{
+    output::{BAD, GOOD, Output, WARNING, styled},
+    terminal::{StreamArgs, block_on},
+};
 use crate::Failure;
 
 #[derive(Debug, Args)]
@@ -16,9 +18,8 @@ pub(crate) struct Verify {
     /// Begin at each market's newest snapshot instead of at the beginning
     #[arg(long)]
     from_snapshot: bool,
-    /// The last line is one JSON object, the same for the same stream
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    output: Output,
     #[command(flatten)]
     stream: StreamArgs,
 }
@@ -31,9 +32,8 @@ pub(crate) fn run(command: &Verify) -> Result<ExitCode, Failure> {
             true => Some(log.snapshots().await?),
             false => None,
         };
-        let bar = ProgressBar::new(log.info().await?.last_seq);
-        let style = ProgressStyle::with_template("{msg:<12} {bar:40} {pos}/{len}  {eta} left");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        let length = log.info().await?.last_seq;
+        let bar = command.output.bar(length, "{msg:<12} {bar:40} {pos}/{len}  {eta} left");
         let progress = &mut |symbol: &Symbol, seq| {
             bar.set_message(symbol.to_string());
             bar.set_position(seq);
@@ -41,23 +41,28 @@ pub(crate) fn run(command: &Verify) -> Result<ExitCode, Failure> {
         let store = snapshots.as_ref().map(|store| store as &dyn SnapshotStore);
         let report = verify(&log, store, progress).await?;
         bar.finish_and_clear();
-        if command.json {
-            println!("{}", serde_json::to_string(&report)?);
-        } else {
-            for market in &report.markets {
-                let end = match &market.difference {
-                    None => format!(
-                        "right up to commit {}, input {}, hash {}",
-                        market.last_commit, market.last_input, market.hash
-                    ),
-                    Some(found) => format!("DIFFERS at sequence {}: {}", found.seq, found.what),
-                };
-                println!("{:<12} {end}", market.symbol.as_str());
-                if market.torn > 0 {
-                    println!("{:<12} {} commits never ended and were passed over", "", market.torn);
-                }
-            }
-        }
+        // The same for the same stream, whoever computes it.
+        let lines: Vec<_> = report.markets.iter().map(shown).collect();
+        command.output.print(&report, lines.join("\n"))?;
         Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     })
+}
+
+fn shown(market: &Verified) -> String {
+    let end = match &market.difference {
+        None => format!(
+            "{} up to commit {}, input {}, hash {}",
+            styled(GOOD, "right"),
+            market.last_commit,
+            market.last_input,
+            market.hash
+        ),
+        Some(found) => format!("{} at sequence {}: {}", styled(BAD, "DIFFERS"), found.seq, found.what),
+    };
+    let line = format!("{:<12} {end}", market.symbol.as_str());
+    if market.torn == 0 {
+        return line;
+    }
+    let torn = styled(WARNING, format!("{} commits never ended and were passed over", market.torn));
+    format!("{line}\n{:<12} {torn}", "")
 }

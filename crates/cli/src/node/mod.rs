@@ -1,14 +1,16 @@
 //! A process with its roles: opened one after the other, told to stop together.
 //!
 //! ```text
-//!  log ── read store ── projector ── executor ── matcher ── hub ── HTTP        (start, top to bottom)
-//!  signal ──▶ sockets told ──▶ executor gives its orders back ──▶ HTTP ──▶ projector     (stop)
+//!  log ── read store ── projector ── executor ── matcher ── hub ── HTTP ── ready ── requests over NATS      (start)
+//!  signal ──▶ sockets told ──▶ executor gives its orders back ──▶ HTTP and requests ──▶ projector           (stop)
 //! ```
 
 mod book_reads;
 mod channels;
+mod described;
 mod ops;
 mod parts;
+mod requests;
 mod stored;
 mod web;
 
@@ -25,7 +27,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use self::{parts::Parts, web::Web};
+use self::{
+    parts::Parts,
+    requests::NatsRequests,
+    web::{Reads, Web},
+};
 use crate::{
     Failure,
     settings::{
@@ -34,8 +40,8 @@ use crate::{
 };
 
 /// The stream's and the executor's consumer's definitions: the files that the nats CLI reads.
-const STREAM: &str = include_str!("../../../../nats/streams/orders.json");
-const EXECUTOR: &str = include_str!("../../../../nats/consumers/executor.json");
+pub(crate) const STREAM: &str = include_str!("../../../../nats/streams/orders.json");
+pub(crate) const EXECUTOR: &str = include_str!("../../../../nats/consumers/executor.json");
 
 /// Open files that a process asks for: a socket each, and some more.
 const OPEN_FILES: u64 = 65_536;
@@ -154,6 +160,7 @@ struct Running {
     store: Option<ReadStore>,
     parts: Parts,
     web: Web,
+    requests: Option<NatsRequests>,
     stop: CancellationToken,
 }
 
@@ -180,14 +187,24 @@ impl Running {
         if is_new {
             parts.first_markets(&log).await;
         }
-        let web = web::serve(&start, door, shared, store.clone(), snapshots, &parts, durability).await?;
-        Ok(Self { store, parts, web, stop })
+        let messages = Arc::new(log.clone());
+        let reads = Reads { log: shared, messages, store: store.clone(), snapshots, durability };
+        let mut web = web::serve(&start, door, reads, &parts).await?;
+        let wanted = start.has(Role::Api) && start.http.nats_requests;
+        let requests = web.answers.take().filter(|_| wanted);
+        let requests = requests.map(|(router, address)| NatsRequests::start(log, router, &address));
+        Ok(Self { store, parts, web, requests, stop })
     }
 
     async fn stop(mut self) {
         self.parts.tell_sockets().await;
         self.stop.cancel();
-        self.web.stop().await;
+        let requests = async {
+            if let Some(requests) = self.requests.take() {
+                requests.stop().await;
+            }
+        };
+        tokio::join!(self.web.stop(), requests);
         self.parts.stop().await;
         if let Some(store) = self.store {
             store.close().await;

@@ -3,21 +3,24 @@
 use std::{fmt::Write, sync::Arc, time::Duration};
 
 use axum::{
-    Json, Router,
+    Json,
     extract::State,
-    http::{StatusCode, header},
+    http::{Method, StatusCode, header},
     response::{IntoResponse, Response},
-    routing::get,
 };
 use fillstream_domain::book::Symbol;
 use fillstream_event_log::{Durability, EventLog, Link};
+use fillstream_http_edge::described::Routes;
 use fillstream_matching::{MarketState, Matcher};
 use fillstream_projector::Projector;
 use fillstream_stream_bridge::Hub;
 use serde_json::{Map, Value, json};
-use tokio::time::{Instant, timeout};
+use tokio::{
+    runtime::Handle,
+    time::{Instant, timeout},
+};
 
-use super::{Role, Start, parts::Parts};
+use super::{Role, Start, described, parts::Parts};
 
 /// A part that is this far behind the stream's end still counts as caught up: events under way.
 const READY_LAG: u64 = 1000;
@@ -60,11 +63,11 @@ impl Watch {
 }
 
 /// The routes.
-pub(crate) fn router(watch: Watch) -> Router {
-    Router::new()
-        .route("/health", get(health))
-        .route("/ready", get(ready))
-        .route("/metrics", get(metrics))
+pub(crate) fn routes(watch: Watch) -> Routes {
+    Routes::new()
+        .on(Method::GET, "/health", health, described::health())
+        .on(Method::GET, "/ready", ready, described::ready())
+        .on(Method::GET, "/metrics", metrics, described::metrics())
         .with_state(watch)
 }
 
@@ -136,6 +139,13 @@ async fn metrics(State(watch): State<Watch>) -> Response {
         "Since the process started",
         watch.0.started.elapsed().as_secs(),
     );
+    let tasks = Handle::current().metrics().num_alive_tasks();
+    gauge(
+        &mut text,
+        "fillstream_tasks",
+        "Tasks of the process now; one for each socket among them",
+        tasks as u64,
+    );
     let up = u64::from(*watch.0.log.link().borrow() == Link::Up);
     gauge(&mut text, "fillstream_stream_up", "1 while the stream can be reached", up);
     let _ = writeln!(
@@ -164,7 +174,9 @@ async fn metrics(State(watch): State<Watch>) -> Response {
 fn sockets(text: &mut String, hub: &Hub) {
     let counters = hub.counters();
     gauge(text, "fillstream_sockets", "Sockets open now", counters.connections.get());
-    gauge(text, "fillstream_subscriptions", "Sockets that watch an order now", counters.subscriptions.get());
+    let subscriptions = counters.subscriptions.get();
+    let counted = "Orders and channels of the market that sockets watch now, each counted for each socket";
+    gauge(text, "fillstream_subscriptions", counted, subscriptions);
     for (name, help, value) in [
         ("messages_sent", "Messages written to sockets", &counters.messages_sent),
         ("fell_behind", "Times that a socket was told fell_behind", &counters.fell_behind),

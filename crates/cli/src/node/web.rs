@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{
+    Router,
     extract::{
         FromRequestParts, Request, State,
         ws::{WebSocketUpgrade, rejection::WebSocketUpgradeRejection},
@@ -12,7 +13,8 @@ use axum::{
     response::{IntoResponse, Response},
     serve::ListenerExt,
 };
-use fillstream_event_log::{Durability, EventLog, SnapshotStore};
+use fillstream_descriptions::Hosts;
+use fillstream_event_log::{Browse, Durability, EventLog, SnapshotStore};
 use fillstream_executor::now;
 use fillstream_http_api::{
     Api, BookApi, Markets, OUTCOME_PATIENCE, PastBooks, TailOutcomes, book_router, method_not_allowed,
@@ -21,7 +23,8 @@ use fillstream_http_api::{
 use fillstream_http_edge::{Askers, Origins, Problem, parameter, ticket_router};
 use fillstream_read_store::ReadStore;
 use fillstream_stream_bridge::{
-    Asked, AskedMarket, Family, Hub, events, is_market_path, upgrade, upgrade_market, wants_events,
+    Asked, AskedMarket, Family, Hub, events, is_market_path, log_router, market_sockets, upgrade,
+    upgrade_market, wants_events,
 };
 use tokio::{
     net::{TcpListener, TcpSocket},
@@ -35,7 +38,7 @@ use tracing::warn;
 use super::{
     Role, Start,
     book_reads::{BookRows, LogBooks},
-    ops,
+    described, ops,
     parts::Parts,
     stored::Rows,
 };
@@ -50,6 +53,8 @@ const REQUESTS_PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) struct Web {
     serving: Option<JoinHandle<()>>,
     stop: CancellationToken,
+    /// What answers at the port, and where that is.
+    pub(crate) answers: Option<(Router, String)>,
 }
 
 impl Web {
@@ -68,6 +73,17 @@ impl Web {
 pub(crate) struct Door {
     listener: TcpListener,
     askers: Arc<Askers>,
+}
+
+/// What answers are made of.
+pub(crate) struct Reads {
+    pub(crate) log: Arc<dyn EventLog>,
+    pub(crate) messages: Arc<dyn Browse>,
+    /// The read store, where a role needs its rows.
+    pub(crate) store: Option<ReadStore>,
+    pub(crate) snapshots: Option<Arc<dyn SnapshotStore>>,
+    /// What an acknowledgement is worth.
+    pub(crate) durability: Durability,
 }
 
 /// Opens the port, when a role needs one. What comes in before [`serve`] waits.
@@ -92,21 +108,19 @@ pub(crate) async fn bind(start: &Start) -> Result<Option<Door>, Failure> {
 pub(crate) async fn serve(
     start: &Start,
     door: Option<Door>,
-    log: Arc<dyn EventLog>,
-    store: Option<ReadStore>,
-    snapshots: Option<Arc<dyn SnapshotStore>>,
+    reads: Reads,
     parts: &Parts,
-    durability: Durability,
 ) -> Result<Web, Failure> {
+    let Reads { log, messages, store, snapshots, durability } = reads;
     let stop = CancellationToken::new();
     let Some(Door { listener, askers }) = door else {
         println!("{} at work, no port opened", names(start));
-        return Ok(Web { serving: None, stop });
+        return Ok(Web { serving: None, stop, answers: None });
     };
     let state = ops::Watch::new(start, Arc::clone(&log), parts, durability);
-    let mut app = ops::router(state);
+    let mut app = ops::routes(state);
     if let (Some(store), true) = (store, start.has(Role::Api) || start.has(Role::Bridge)) {
-        app = app.merge(fillstream_web_page::router());
+        app = described::page(app, fillstream_web_page::router());
         let (public_url, listen) = (start.http.public_url.clone(), listener.local_addr()?.to_string());
         if start.has(Role::Api) {
             app = app.merge(book_router(book_api(&log, &store, snapshots, &askers).await?));
@@ -115,10 +129,15 @@ pub(crate) async fn serve(
         let api = Api { log, stored, askers, public_url, listen, clock: now };
         app = app.merge(if start.has(Role::Api) { router(api) } else { read_router(api) });
     }
-    if parts.hub.is_some() {
-        app = app.merge(ticket_router(Arc::clone(&askers)));
+    if let Some(hub) = &parts.hub {
+        app = market_sockets(app.merge(ticket_router(Arc::clone(&askers))));
+        app = app.merge(log_router(Arc::clone(hub), messages, Arc::clone(&askers), start.http.origins()));
     }
-    app = app.fallback(not_found).method_not_allowed_fallback(method_not_allowed);
+    let hosts =
+        Hosts { listen: listener.local_addr()?.to_string(), broker: described::broker(&start.nats_url) };
+    let channels = described::channels(start, parts.hub.is_some(), &app);
+    let app = fillstream_descriptions::described(app, &hosts, &channels);
+    let mut app = app.fallback(not_found).method_not_allowed_fallback(method_not_allowed);
     if let Some(hub) = &parts.hub {
         let sockets = Sockets { hub: Arc::clone(hub), askers, origins: start.http.origins() };
         app = app.layer(from_fn_with_state(sockets, divert));
@@ -126,18 +145,20 @@ pub(crate) async fn serve(
     // Outside of what is diverted: event streams are for pages of other origins, too.
     app = app.layer(cors(&start.http.origins()));
     println!("http://{} serves {}", listener.local_addr()?, names(start));
+    let address = start.http.public_url.clone().unwrap_or(format!("http://{}", listener.local_addr()?));
     let listener = listener.tap_io(|stream| {
         if let Err(error) = stream.set_nodelay(true) {
             warn!(%error, "a connection stays without TCP_NODELAY");
         }
     });
     let stopped = stop.clone().cancelled_owned();
+    let answers = Some((app.clone(), address));
     let serving = tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, app).with_graceful_shutdown(stopped).await {
             warn!(%error, "HTTP has ended");
         }
     });
-    Ok(Web { serving: Some(serving), stop })
+    Ok(Web { serving: Some(serving), stop, answers })
 }
 
 async fn book_api(

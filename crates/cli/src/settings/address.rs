@@ -10,16 +10,6 @@ pub(crate) fn listen_address(text: &str) -> Result<SocketAddr, String> {
         .map_err(|_| "must be an IP address and a port, such as 127.0.0.1:3000 or [::1]:3000".to_owned())
 }
 
-/// NATS addresses as they may be printed: whoever reads a log needs no password.
-pub(crate) fn without_passwords(urls: &str) -> String {
-    let bare = |url: &str| {
-        let (scheme, rest) = url.split_once("://")?;
-        let (_, host) = rest.rsplit_once('@')?;
-        Some(format!("{scheme}://{host}"))
-    };
-    urls.split(',').map(|url| bare(url).unwrap_or_else(|| url.to_owned())).collect::<Vec<_>>().join(",")
-}
-
 /// Reads the public address: where it begins is all that is told of it.
 pub(crate) fn public_url(text: &str) -> Result<String, String> {
     let uri = text.parse::<Uri>().ok().filter(|uri| uri.query().is_none());
@@ -42,16 +32,6 @@ pub(crate) fn origin(text: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn passwords_are_not_shown() {
-        for (urls, shown) in [
-            ("nats://127.0.0.1:4222", "nats://127.0.0.1:4222"),
-            ("nats://me:p@ss@a:1,b:2,tls://token@c", "nats://a:1,b:2,tls://c"),
-        ] {
-            assert_eq!(without_passwords(urls), shown);
-        }
-    }
 
     #[test]
     fn addresses_that_would_never_do_are_refused() {

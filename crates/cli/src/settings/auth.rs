@@ -1,12 +1,11 @@
 //! Who may ask.
 
-use std::{convert::Infallible, fmt, str::FromStr};
-
 use clap::Args;
 use fillstream_executor::now;
 use fillstream_http_edge::{Askers, MIN_SECRET_BYTES, Tokens};
 use tracing::warn;
 
+use super::Secret;
 use crate::Failure;
 
 /// How clients prove who they are.
@@ -38,24 +37,6 @@ pub(crate) struct AuthSettings {
     jwt_audience: Option<String>,
 }
 
-/// A text that is never shown.
-#[derive(Clone)]
-struct Secret(String);
-
-impl FromStr for Secret {
-    type Err = Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(Self(text.to_owned()))
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret")
-    }
-}
-
 impl AuthSettings {
     /// Clients have to prove who they are.
     pub(crate) const fn is_on(&self) -> bool {
@@ -74,10 +55,10 @@ impl AuthSettings {
             return Err(told.into());
         }
         match &self.jwt_secret {
-            Some(Secret(secret)) if secret.len() < MIN_SECRET_BYTES => Err(format!(
+            Some(secret) if secret.reveal().len() < MIN_SECRET_BYTES => Err(format!(
                 "--jwt-secret has {} bytes, but must have at least {MIN_SECRET_BYTES}: shorter ones can be guessed from \
                  a token",
-                secret.len()
+                secret.reveal().len()
             )
             .into()),
             Some(_) | None => Ok(()),
@@ -88,7 +69,7 @@ impl AuthSettings {
     pub(crate) async fn askers(&self) -> Result<Askers, Failure> {
         let tokens = match (&self.jwt_secret, &self.jwks) {
             (None, None) => return Ok(Askers::open(now)),
-            (Some(Secret(secret)), _) => Tokens::with_secret(secret.as_bytes()),
+            (Some(secret), _) => Tokens::with_secret(secret.reveal().as_bytes()),
             (None, Some(place)) => Tokens::with_key_set(place).await,
         };
         if self.jwt_audience.is_none() {

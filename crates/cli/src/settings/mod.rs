@@ -4,6 +4,7 @@ mod address;
 mod auth;
 pub(crate) mod file;
 mod matcher;
+mod secret;
 mod span;
 
 use std::{
@@ -11,15 +12,19 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub(crate) use address::without_passwords;
 use address::{listen_address, origin, public_url};
 use auth::AuthSettings;
-use clap::{Args, ValueEnum, builder::RangedU64ValueParser};
+use clap::{
+    ArgAction, Args, ValueEnum,
+    builder::{BoolishValueParser, RangedU64ValueParser},
+};
 use fillstream_event_log::Durability;
+pub(crate) use fillstream_event_log::without_passwords;
 use fillstream_http_edge::Origins;
 use fillstream_swap_machine::Backoff;
 use fillstream_venues::{Faults, SimulatedSettings};
 pub(crate) use matcher::MatcherSettings;
+pub(crate) use secret::Secret;
 pub(crate) use span::Span;
 use span::at_least;
 
@@ -115,6 +120,19 @@ pub(crate) struct HttpSettings {
         help_heading = "HTTP"
     )]
     pub(crate) allow_origin: Vec<String>,
+
+    /// Whether api takes requests over NATS as well, as the service `fillstream` [possible values: on, off]
+    #[arg(
+        long,
+        env = "FILLSTREAM_NATS_REQUESTS",
+        action = ArgAction::Set,
+        value_parser = BoolishValueParser::new(),
+        hide_possible_values = true,
+        default_value = "on",
+        value_name = "SWITCH",
+        help_heading = "HTTP"
+    )]
+    pub(crate) nats_requests: bool,
 
     #[command(flatten)]
     pub(crate) auth: AuthSettings,

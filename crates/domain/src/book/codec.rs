@@ -1,5 +1,7 @@
 //! Inputs and commits as JSON: `type` and `version` first, then the fields.
 
+use std::sync::Arc;
+
 use super::{BookInput, Commit};
 use crate::stored::{DecodeError, Envelope, EventType};
 
@@ -47,7 +49,7 @@ impl BookInput {
             ("book.cancel_requested", 1) => Self::CancelRequested(serde_json::from_slice(payload)?),
             ("book.definition", 1) => Self::Definition(serde_json::from_slice(payload)?),
             ("book.clock", 1) => Self::Clock(serde_json::from_slice(payload)?),
-            (_, _) => return Err(envelope.unknown()),
+            (_, _) => return Err(Envelope::unknown(payload)),
         };
         Ok(input)
     }
@@ -70,9 +72,17 @@ impl Commit {
     pub fn decode(payload: &[u8]) -> Result<Self, NotACommit> {
         let envelope = Envelope::of(payload)?;
         if (&*envelope.name, envelope.version) != (COMMIT.name, COMMIT.version) {
-            return Err(envelope.unknown());
+            return Err(Envelope::unknown(payload));
         }
         Ok(serde_json::from_slice(payload)?)
+    }
+
+    /// The same, for readers that share what they read.
+    ///
+    /// # Errors
+    /// As [`decode`](Self::decode).
+    pub fn decode_shared(payload: &[u8]) -> Result<Arc<Self>, NotACommit> {
+        Self::decode(payload).map(Arc::new)
     }
 }
 

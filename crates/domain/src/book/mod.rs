@@ -10,6 +10,7 @@ mod amend;
 mod codec;
 mod commit;
 mod definition;
+mod flat;
 mod input;
 mod parts;
 mod request;

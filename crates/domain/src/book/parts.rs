@@ -11,9 +11,11 @@ use super::Commit;
 
 /// Parts of one market's commits, pushed in the order of the log. Between the first and the last part of a commit
 /// nothing is known of it: no checkpoint, position or token may pass [`Parts::held_from`].
-#[derive(Debug, Clone, Default)]
-pub struct Parts {
-    held: Vec<(u64, Commit)>,
+///
+/// `C` is a part as its reader has it: a [`Commit`], or a pointer to one that is shared.
+#[derive(Debug, Clone)]
+pub struct Parts<C = Commit> {
+    held: Vec<(u64, C)>,
     /// Where the reader was last sent back to, so that a beginning that does not exist is asked for only once.
     sent_back_to: Option<u64>,
     torn: u64,
@@ -21,9 +23,9 @@ pub struct Parts {
 
 /// What a pushed part makes of the market's commits.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PartsStep {
+pub enum PartsStep<C = Commit> {
     /// A whole commit: its parts with their sequences, in order. Most commits have one.
-    Complete(Vec<(u64, Commit)>),
+    Complete(Vec<(u64, C)>),
     /// Nothing to be told yet.
     Held,
     /// The reader began within a commit; nothing is held. What it pushes next must be read from here, with the same
@@ -44,7 +46,19 @@ pub struct Torn {
     pub last: u64,
 }
 
-impl Parts {
+impl<C> Default for Parts<C> {
+    fn default() -> Self {
+        Self { held: Vec::new(), sent_back_to: None, torn: 0 }
+    }
+}
+
+impl AsRef<Self> for Commit {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
+impl<C: AsRef<Commit>> Parts<C> {
     /// Nothing held.
     #[must_use]
     pub fn new() -> Self {
@@ -55,16 +69,17 @@ impl Parts {
     ///
     /// Also tells what it discarded; whoever may speak to an operator says so.
     #[must_use = "a complete commit is handed out once"]
-    pub fn push(&mut self, seq: u64, part: Commit) -> (PartsStep, Option<Torn>) {
+    pub fn push(&mut self, seq: u64, part: C) -> (PartsStep<C>, Option<Torn>) {
         self.held.retain(|(held, _)| *held < seq);
-        if self.continues(seq, &part) {
+        let number = part.as_ref().part;
+        if self.continues(seq, part.as_ref()) {
             return (self.take_in(seq, part), None);
         }
         let mut torn = self.discard();
-        if part.part == 1 {
+        if number == 1 {
             return (self.take_in(seq, part), torn);
         }
-        let read_again_from = (seq + 1).saturating_sub(u64::from(part.part));
+        let read_again_from = (seq + 1).saturating_sub(u64::from(number));
         if self.sent_back_to == Some(read_again_from) {
             let first = torn.map_or(seq, |torn| torn.first);
             self.torn += u64::from(torn.is_none());
@@ -90,15 +105,16 @@ impl Parts {
     /// The batch of a commit is contiguous in the log, and every part names the whole commit's inputs.
     fn continues(&self, seq: u64, part: &Commit) -> bool {
         self.held.last().is_some_and(|(held, before)| {
+            let before = before.as_ref();
             held + 1 == seq
                 && before.part + 1 == part.part
                 && (before.first_input, before.last_input) == (part.first_input, part.last_input)
         })
     }
 
-    fn take_in(&mut self, seq: u64, part: Commit) -> PartsStep {
+    fn take_in(&mut self, seq: u64, part: C) -> PartsStep<C> {
         self.sent_back_to = None;
-        let last = part.last;
+        let last = part.as_ref().last;
         self.held.push((seq, part));
         if last { PartsStep::Complete(std::mem::take(&mut self.held)) } else { PartsStep::Held }
     }

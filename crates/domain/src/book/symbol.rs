@@ -2,7 +2,9 @@
 
 use std::{fmt, str::FromStr, sync::Arc};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::text::parsed;
 
 /// A market: base and quote, `BTC/USDT`. Each is 1 to 12 characters of `A-Z` and `0-9`, so that the subject's form
 /// `BTC-USDT` reads back.
@@ -71,7 +73,7 @@ impl Serialize for Symbol {
 
 impl<'de> Deserialize<'de> for Symbol {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        std::borrow::Cow::<'de, str>::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+        parsed(deserializer, "a market's name", str::parse)
     }
 }
 

@@ -42,7 +42,7 @@ impl SwapEvent {
             ("swap.review_needed", 1) => Self::ReviewNeeded(serde_json::from_slice(payload)?),
             ("swap.confirmed", 1) => Self::Confirmed(serde_json::from_slice(payload)?),
             ("swap.failed", 1) => Self::Failed(serde_json::from_slice(payload)?),
-            (_, _) => return Err(envelope.unknown()),
+            (_, _) => return Err(Envelope::unknown(payload)),
         };
         Ok(event)
     }

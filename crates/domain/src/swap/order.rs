@@ -17,6 +17,7 @@ use crate::Timestamp;
 
 /// What clients see of a phase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "the names are the contract's own")]
 pub enum Status {

@@ -12,6 +12,7 @@ use super::{
     JetStreamLog, Shared,
     answer::ServerError,
     batch::nothing,
+    credentials::{with_credentials, without_passwords},
     requests::{LinkKeeper, Requests},
     writer::Writer,
 };
@@ -36,7 +37,7 @@ pub struct Definitions {
 /// How to connect.
 #[derive(Debug, Clone)]
 pub struct LogOptions {
-    /// `nats://host:port`, several separated by commas.
+    /// `nats://host:port`, several separated by commas; the first with `user:password@` or `token@` says who we are.
     pub url: String,
     /// How the connection names itself in the server's lists.
     pub name: String,
@@ -50,7 +51,7 @@ pub enum ConnectError {
     /// No server there, or it refused the connection.
     #[error("cannot connect to NATS at {url}")]
     Server {
-        /// The address tried.
+        /// The address tried, without its password.
         url: String,
         /// What the client said.
         source: async_nats::ConnectError,
@@ -81,7 +82,7 @@ impl JetStreamLog {
     /// # Errors
     /// See [`ConnectError`].
     pub async fn open(options: &LogOptions, definitions: &Definitions) -> Result<Self, ConnectError> {
-        let requests = connect(options).await?;
+        let requests = connect(options, |_| ()).await?;
         let name = definitions.stream.get("name").and_then(Value::as_str).ok_or(ConnectError::Definition)?;
         let found = match stream_info(&requests, name).await {
             Err(LogError::Server(reason)) if reason.contains("not found") => {
@@ -103,10 +104,16 @@ impl JetStreamLog {
     }
 }
 
-async fn connect(options: &LogOptions) -> Result<Requests, ConnectError> {
+/// Connects; `refused` hears what the server says no to.
+pub(super) async fn connect(
+    options: &LogOptions,
+    refused: impl Fn(&str) + Send + Sync + 'static,
+) -> Result<Requests, ConnectError> {
     let keeper = LinkKeeper::new();
     let told = keeper.clone();
-    let client = ConnectOptions::new()
+    // A text would be one address to the client, with commas in it.
+    let addresses: Vec<_> = options.url.split(',').map(str::trim).collect();
+    let client = with_credentials(ConnectOptions::new(), &options.url)
         .name(&options.name)
         .subscription_capacity(SUBSCRIPTION_CAPACITY)
         .ping_interval(Duration::from_secs(5))
@@ -116,11 +123,14 @@ async fn connect(options: &LogOptions) -> Result<Requests, ConnectError> {
         })
         .event_callback(move |event| {
             tell(&told, &event);
+            if let Event::ServerError(error) = &event {
+                refused(&error.to_string());
+            }
             std::future::ready(())
         })
-        .connect(&options.url)
+        .connect(&*addresses)
         .await
-        .map_err(|source| ConnectError::Server { url: options.url.clone(), source })?;
+        .map_err(|source| ConnectError::Server { url: without_passwords(&options.url), source })?;
     Ok(Requests::start(client, &keeper).await?)
 }
 

@@ -132,7 +132,7 @@ impl Tail {
         let event_id = event_id(message.message.headers.as_ref());
         let message = message.split().0;
         let subject = message.subject.into_string();
-        Some(Record { seq, subject, stored_at, event_id, payload: message.payload })
+        Some(Record::new(seq, subject, stored_at, event_id, message.payload))
     }
 }
 

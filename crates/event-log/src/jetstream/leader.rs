@@ -57,13 +57,9 @@ impl StoredMessage {
         };
         let headers = decode(&self.hdrs)?;
         let no_time = || LogError::Server(format!("{:?} is not a time", self.time));
-        Ok(Record {
-            seq: self.seq,
-            stored_at: parse_millis(&self.time).ok_or_else(no_time)?,
-            subject: self.subject,
-            event_id: event_id_of_raw(&headers),
-            payload: Bytes::from(decode(&self.data)?),
-        })
+        let stored_at = parse_millis(&self.time).ok_or_else(no_time)?;
+        let (event_id, payload) = (event_id_of_raw(&headers), Bytes::from(decode(&self.data)?));
+        Ok(Record::new(self.seq, self.subject, stored_at, event_id, payload))
     }
 }
 

@@ -3,7 +3,7 @@
 //! ```text
 //!  append ──▶ writer (group commit) ──▶ plain publishes | one atomic batch ─┐
 //!  parts  ──▶ one plain publish | one atomic batch ─────────────────────────┤
-//!  read   ──▶ batched direct get | leader get ──────────────────────────────┤── requests ──▶ nats-server
+//!  read, browse ──▶ batched direct get | leader get ────────────────────────┤── requests ──▶ nats-server
 //!  follow ──▶ ephemeral consumer, no acknowledgements, gaps seen ───────────┤
 //!  work   ──▶ durable consumer, acknowledged ───────────────────────────────┘
 //! ```
@@ -11,9 +11,12 @@
 
 mod answer;
 mod batch;
+mod browse;
 mod connect;
+mod credentials;
 mod fence;
 mod follow;
+mod inspect;
 mod leader;
 mod message;
 mod parts;
@@ -30,12 +33,14 @@ use bytes::Bytes;
 use tokio::sync::watch;
 
 pub use connect::{ConnectError, Definitions, LogOptions};
+pub use credentials::without_passwords;
+pub use inspect::{Greeting, Inspector, Probe, Right};
 pub use snapshots::JetStreamSnapshots;
 pub use work::{Work, WorkQueue};
 
 use crate::{
-    AppendError, Consistency, Durability, EventLog, Follow, Link, LogError, NewRecord, Page, Record,
-    StreamInfo,
+    Answers, AppendError, Browse, Consistency, Durability, EventLog, Follow, Link, LogError, Messages,
+    NewRecord, Page, Record, Service, ServiceDefinition, StreamInfo,
 };
 
 /// The log of one JetStream stream. Clones share connection and writer.
@@ -58,6 +63,18 @@ impl JetStreamLog {
     /// When the consumer cannot be created.
     pub async fn work(&self, consumer: &serde_json::Value) -> Result<WorkQueue, LogError> {
         work::open(Arc::clone(&self.0), consumer).await
+    }
+
+    /// Answers requests over the log's connection.
+    ///
+    /// # Errors
+    /// When the server cannot be reached.
+    pub async fn serve(
+        &self,
+        definition: ServiceDefinition,
+        answers: Arc<dyn Answers>,
+    ) -> Result<Service, LogError> {
+        Service::start(self.0.requests.client().clone(), definition, answers).await
     }
 
     /// The snapshots beside the log: an object store, made when it is not there.
@@ -122,5 +139,12 @@ impl EventLog for JetStreamLog {
 
     fn link(&self) -> watch::Receiver<Link> {
         self.0.requests.link()
+    }
+}
+
+#[async_trait]
+impl Browse for JetStreamLog {
+    async fn browse(&self, pattern: &str, from: u64, max: usize) -> Result<Messages, LogError> {
+        browse::browse(&self.0.requests, &self.0.stream, pattern, from, max).await
     }
 }

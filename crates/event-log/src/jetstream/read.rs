@@ -13,7 +13,7 @@ use crate::{Consistency, LogError, Page, Record, stamp::parse_millis};
 /// Records of one page: the batched direct get has no flow control, so this and [`PAGE_BYTES`] are it.
 const PAGE: usize = 1000;
 /// Bytes of one page.
-const PAGE_BYTES: usize = 1 << 20;
+pub(super) const PAGE_BYTES: usize = 1 << 20;
 /// Subjects that one `multi_last` request can name or match, by the server.
 const MAX_SUBJECTS: usize = 1024;
 
@@ -49,7 +49,7 @@ pub(super) async fn subject(
     }
 }
 
-/// The first record of one literal subject at or behind `from`.
+/// The first record of a subject, or under a pattern, at or behind `from`.
 pub(super) async fn next(
     requests: &Requests,
     stream: &str,
@@ -144,12 +144,12 @@ pub(super) fn event_id(headers: Option<&HeaderMap>) -> Option<Uuid> {
     Uuid::try_parse(headers?.get("ce-id")?.as_str()).ok()
 }
 
-fn number(headers: Option<&HeaderMap>, name: &str) -> Option<u64> {
+pub(super) fn number(headers: Option<&HeaderMap>, name: &str) -> Option<u64> {
     headers?.get(name)?.as_str().parse().ok()
 }
 
-fn record(message: Message) -> Result<Record, LogError> {
-    let headers = message.headers.as_ref();
+/// Where and when a message was stored: subject, sequence, milliseconds since the Unix epoch.
+pub(super) fn place(headers: Option<&HeaderMap>) -> Result<(String, u64, i64), LogError> {
     let text = |name: &str| headers?.get(name).map(async_nats::HeaderValue::as_str);
     let stored_at = text("Nats-Time-Stamp").and_then(parse_millis);
     let (Some(subject), Some(seq), Some(stored_at)) =
@@ -157,8 +157,13 @@ fn record(message: Message) -> Result<Record, LogError> {
     else {
         return Err(LogError::Server("a message without its place and time".to_owned()));
     };
-    let subject = subject.to_owned();
-    Ok(Record { seq, subject, stored_at, event_id: event_id(headers), payload: message.payload })
+    Ok((subject.to_owned(), seq, stored_at))
+}
+
+fn record(message: Message) -> Result<Record, LogError> {
+    let headers = message.headers.as_ref();
+    let (subject, seq, stored_at) = place(headers)?;
+    Ok(Record::new(seq, subject, stored_at, event_id(headers), message.payload))
 }
 
 #[cfg(test)]
@@ -187,13 +192,7 @@ mod tests {
     #[test]
     fn a_lost_part_is_missed() {
         let check = |so_far: &[u64], last: Option<u64>, follows_it: bool| {
-            let record = |seq: &u64| Record {
-                seq: *seq,
-                subject: "orders.1".to_owned(),
-                stored_at: 0,
-                event_id: None,
-                payload: Bytes::new(),
-            };
+            let record = |seq: &u64| Record::new(*seq, "orders.1".to_owned(), 0, None, Bytes::new());
             let page = Page { records: so_far.iter().map(record).collect(), more: false };
             assert_eq!(follows(&page, &part(last)).is_ok(), follows_it, "{last:?} after {so_far:?}");
         };

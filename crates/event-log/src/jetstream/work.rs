@@ -102,13 +102,13 @@ impl Work {
     fn new(message: jetstream::Message) -> Option<Self> {
         let info = message.info().ok()?;
         let (seq, delivered) = (info.stream_sequence, u64::try_from(info.delivered).unwrap_or(1));
-        let record = Record {
+        let record = Record::new(
             seq,
-            subject: message.message.subject.to_string(),
-            stored_at: millis(info.published),
-            event_id: event_id(message.message.headers.as_ref()),
-            payload: message.message.payload.clone(),
-        };
+            message.message.subject.to_string(),
+            millis(info.published),
+            event_id(message.message.headers.as_ref()),
+            message.message.payload.clone(),
+        );
         let headers = message.message.headers.as_ref();
         let traceparent = headers.and_then(|headers| headers.get("traceparent")).map(ToString::to_string);
         Some(Self { record, delivered, traceparent, message })

@@ -10,6 +10,7 @@
     reason = "tests: their names say what they show, a panic is a failure"
 )]
 
+mod browse;
 mod connection;
 mod contract;
 mod cuts;
@@ -24,6 +25,7 @@ mod records;
 mod recreated;
 mod replica;
 mod server;
+mod service;
 mod shared;
 mod snapshots;
 mod tail;

@@ -40,13 +40,8 @@ pub(crate) fn placed(n: usize) -> NewRecord {
 /// What every reader must get for a record that was appended. Its time is the stream's: it is taken from one read.
 pub(crate) async fn stored_as(log: &dyn EventLog, record: &NewRecord, seq: u64) -> Record {
     let found = log.read(&record.subject, seq, Consistency::Any).await.unwrap();
-    Record {
-        seq,
-        subject: record.subject.clone(),
-        stored_at: found.records[0].stored_at,
-        event_id: Some(record.event_id),
-        payload: record.payload.clone(),
-    }
+    let (stored_at, event_id) = (found.records[0].stored_at, Some(record.event_id));
+    Record::new(seq, record.subject.clone(), stored_at, event_id, record.payload.clone())
 }
 
 /// Fails the test instead of waiting for ever.

@@ -10,6 +10,7 @@ use fillstream_domain::book::Definitions;
 use fillstream_http_edge::{Asker, FieldProblem, Problem};
 use fillstream_projections::market::BookOrderView;
 use futures_util::future::join_all;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::task::coop::unconstrained;
@@ -27,17 +28,19 @@ use crate::{
 };
 
 /// Orders of one batch (CONTRACT.md).
-const MAX_ORDERS: usize = 1000;
+pub(super) const MAX_ORDERS: usize = 1000;
 /// Largest body of a batch (CONTRACT.md).
 const MAX_BODY: usize = 1 << 20;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "BatchAnswer")]
 pub(super) struct Answer {
     results: Vec<Entry>,
 }
 
 /// What became of one order: what it would have been answered alone.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "BatchEntry")]
 #[serde(untagged)]
 enum Entry {
     Order {

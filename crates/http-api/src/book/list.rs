@@ -8,6 +8,7 @@ use axum::{
 use fillstream_domain::book::BookStatus;
 use fillstream_http_edge::{Problem, parameter};
 use fillstream_projections::market::BookOrderView;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
@@ -17,7 +18,8 @@ use super::{
     store_unreachable,
 };
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "BookOrders")]
 pub(super) struct Orders {
     /// The last placed first.
     orders: Vec<BookOrderView>,

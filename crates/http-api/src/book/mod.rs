@@ -13,6 +13,7 @@ mod batch;
 mod board;
 mod change;
 mod cursor;
+mod described;
 mod find;
 mod intake;
 mod list;

@@ -2,12 +2,13 @@
 
 use fillstream_domain::{
     UserId,
-    book::{Flag, Request},
+    book::{Flag, OrderType, Request, SelfTradePrevention, Side, TimeInForce},
 };
 use fillstream_http_edge::{Asker, FieldProblem, Problem};
+use serde_json::{Value, json};
 
 use super::members::Members;
-use crate::body::Scalar;
+use crate::body::{Scalar, client_order_id, decimal};
 
 /// All that an order may say.
 const FIELDS: [&str; 11] = [
@@ -23,6 +24,38 @@ const FIELDS: [&str; 11] = [
     "self_trade_prevention",
     "client_order_id",
 ];
+
+/// What [`OrderBody`] reads. null stands for a field that is not there.
+pub(super) fn schema() -> Value {
+    fn words<T: Copy>(all: &[T], name: impl Fn(T) -> &'static str) -> Value {
+        json!({ "enum": all.iter().map(|word| name(*word)).collect::<Vec<_>>() })
+    }
+    let limit = "The limit; absent on MARKET orders. A multiple of the market's tick.";
+    let expiry =
+        json!({ "type": "string", "format": "date-time", "description": "With GTD, and only then." });
+    json!({
+        "type": "object",
+        "required": ["symbol", "side", "type", "quantity"],
+        "additionalProperties": false,
+        "properties": {
+            "user_id": { "type": "string", "format": "uuid", "description": "Who asks, unless query or header say so." },
+            "symbol": { "type": "string", "examples": ["BTC/USDT"] },
+            "side": words(Side::ALL, Side::name),
+            "type": words(OrderType::ALL, OrderType::name),
+            "quantity": decimal("Of the base; a multiple of the market's lot."),
+            "price": or_null(decimal(limit)),
+            "time_in_force": or_null(words(TimeInForce::ALL, TimeInForce::name)),
+            "expires_at": or_null(expiry),
+            "post_only": { "type": ["boolean", "null"], "description": "Rests or is refused; never takes." },
+            "self_trade_prevention": or_null(words(SelfTradePrevention::ALL, SelfTradePrevention::name)),
+            "client_order_id": or_null(client_order_id()),
+        },
+    })
+}
+
+fn or_null(schema: Value) -> Value {
+    json!({ "anyOf": [schema, { "type": "null" }] })
+}
 
 /// An order as it stands in a body, each field as it was written.
 pub(super) struct OrderBody<'a> {

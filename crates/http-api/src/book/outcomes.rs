@@ -130,7 +130,7 @@ async fn keep_reading(log: Arc<dyn EventLog>, from: u64, mut tail: Box<dyn Follo
 
 /// Commits put together from their parts.
 struct Reader {
-    parts: HashMap<Symbol, Parts>,
+    parts: HashMap<Symbol, Parts<Arc<Commit>>>,
     /// Where the tail goes on: behind the last record taken.
     next: u64,
 }
@@ -141,11 +141,12 @@ impl Reader {
         for record in records {
             self.next = record.seq + 1;
             let Some(BookSubject::Commits(symbol)) = BookSubject::parse(&record.subject) else { continue };
-            let Ok(part) = Commit::decode(&record.payload) else {
+            let reading = record.reading(Commit::decode_shared);
+            let Ok(part) = &*reading else {
                 warn!(seq = record.seq, "a commit cannot be read");
                 continue;
             };
-            let (step, torn) = self.parts.entry(symbol).or_default().push(record.seq, part);
+            let (step, torn) = self.parts.entry(symbol).or_default().push(record.seq, Arc::clone(part));
             if let Some(torn) = torn {
                 warn!(first = torn.first, last = torn.last, "parts of a commit without an end");
             }
@@ -160,7 +161,7 @@ impl Reader {
 }
 
 /// Tells all that a commit says. Orders come first: who is answered finds the order as the answer says.
-fn post(parts: &[(u64, Commit)], board: &Board) {
+fn post(parts: &[(u64, Arc<Commit>)], board: &Board) {
     for (seq, part) in parts {
         messages(*seq, part).orders.iter().for_each(|update| board.note(update.into()));
     }
@@ -168,7 +169,7 @@ fn post(parts: &[(u64, Commit)], board: &Board) {
 }
 
 /// The answers to amends and cancels in a commit. An outcome may begin in one part and end in a later one.
-fn answers(parts: &[(u64, Commit)]) -> Vec<(u64, Answer)> {
+fn answers(parts: &[(u64, Arc<Commit>)]) -> Vec<(u64, Answer)> {
     let mut answers: Vec<(u64, Answer)> = Vec::new();
     for (seq, part) in parts {
         for outcome in &part.outcomes {

@@ -12,6 +12,7 @@ use fillstream_domain::{
 };
 use fillstream_http_edge::{Problem, parameter};
 use fillstream_projections::market::{CHECKSUM_LEVELS, Message, TradeExecuted};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
@@ -25,7 +26,8 @@ const DEFAULT_DEPTH: u32 = 100;
 /// Levels of each side at most: some 60 KB.
 const MAX_DEPTH: u32 = 1000;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Markets")]
 pub(super) struct MarketList {
     markets: Vec<Definition>,
 }
@@ -85,12 +87,15 @@ fn unknown_market(text: &str) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "unknown_market", detail)
 }
 
-#[derive(Serialize)]
-struct BookAnswer {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Book")]
+pub(super) struct BookAnswer {
     symbol: Symbol,
     seq: u64,
     index: u32,
+    #[schemars(with = "Vec<[Amount; 2]>")]
     bids: Vec<(Amount, Amount)>,
+    #[schemars(with = "Vec<[Amount; 2]>")]
     asks: Vec<(Amount, Amount)>,
     /// Of the best levels, however many are shown.
     checksum: u32,
@@ -127,8 +132,8 @@ async fn past_book(api: &BookApi, symbol: &Symbol, at: &str) -> Result<BookAt, P
     })
 }
 
-#[derive(Serialize)]
-struct Trades {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Trades {
     /// The latest first.
     trades: Vec<Message<TradeExecuted>>,
     /// Where the next page begins; null on the last one.

@@ -1,31 +1,38 @@
 //! Which request of the book goes where.
 
-use axum::{
-    Router,
-    routing::{get, post},
-};
-use fillstream_http_edge::Problem;
+use axum::http::Method;
+use fillstream_http_edge::{Problem, described::Routes};
 
 use super::{
     BookApi,
     batch::place_all,
     change::{amend, cancel},
+    described,
     find::get_order,
     list::get_orders,
     place::place,
     public::{get_market, get_markets},
 };
+use crate::described::missing;
 
 /// All of `/api/v1`.
-pub fn book_router(api: BookApi) -> Router {
-    Router::new()
-        .route("/api/v1/orders", post(place).get(get_orders))
-        .route("/api/v1/orders/", get(no_order))
-        .route("/api/v1/orders/batch", post(place_all))
-        .route("/api/v1/orders/{order_id}", get(get_order).patch(amend).delete(cancel))
-        .route("/api/v1/markets", get(get_markets))
-        .route("/api/v1/markets/", get(no_market))
-        .route("/api/v1/markets/{*path}", get(get_market))
+pub fn book_router(api: BookApi) -> Routes {
+    let of_market = [
+        ("/api/v1/markets/{symbol}", described::get_market()),
+        ("/api/v1/markets/{symbol}/book", described::get_book()),
+        ("/api/v1/markets/{symbol}/trades", described::get_trades()),
+    ];
+    Routes::new()
+        .on(Method::POST, "/api/v1/orders", place, described::place())
+        .on(Method::GET, "/api/v1/orders", get_orders, described::get_orders())
+        .on(Method::GET, "/api/v1/orders/", no_order, missing("noBookOrder", "A book order without its id"))
+        .on(Method::POST, "/api/v1/orders/batch", place_all, described::place_all())
+        .on(Method::GET, "/api/v1/orders/{order_id}", get_order, described::get_order())
+        .on(Method::PATCH, "/api/v1/orders/{order_id}", amend, described::amend())
+        .on(Method::DELETE, "/api/v1/orders/{order_id}", cancel, described::cancel())
+        .on(Method::GET, "/api/v1/markets", get_markets, described::get_markets())
+        .on(Method::GET, "/api/v1/markets/", no_market, missing("noMarket", "A market without its symbol"))
+        .on_each(Method::GET, "/api/v1/markets/{*path}", get_market, of_market)
         .with_state(api)
 }
 

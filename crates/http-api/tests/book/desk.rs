@@ -132,8 +132,10 @@ impl Desk {
     }
 
     fn of(log: MemoryLog, api: BookApi, store: &Arc<Store>, matcher: &Arc<Said>) -> Self {
-        let app =
-            book_router(api.clone()).fallback(not_found).method_not_allowed_fallback(method_not_allowed);
+        let app = book_router(api.clone())
+            .into_router()
+            .fallback(not_found)
+            .method_not_allowed_fallback(method_not_allowed);
         Self { log, store: Arc::clone(store), matcher: Arc::clone(matcher), api, app }
     }
 

@@ -22,7 +22,8 @@ async fn post(askers: &Arc<Askers>, query: &str, authorization: Option<&str>) ->
     if let Some(value) = authorization {
         request = request.header(header::AUTHORIZATION, value);
     }
-    ticket_router(Arc::clone(askers)).oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
+    let router = ticket_router(Arc::clone(askers)).into_router();
+    router.oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
 }
 
 async fn ticket(askers: &Arc<Askers>, query: &str, authorization: Option<&str>) -> String {

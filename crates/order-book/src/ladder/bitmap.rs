@@ -20,9 +20,19 @@ const fn bit(place: usize) -> (usize, u64) {
 }
 
 impl Bitmap {
-    /// For this many places, a multiple of 64 squared.
-    pub(super) fn new(places: usize) -> Self {
-        Self { words: vec![0; places / BITS], summary: vec![0; places / BITS / BITS], occupied: 0 }
+    /// All places are free, so many as this, a multiple of 64.
+    pub(super) fn reset(&mut self, places: usize) {
+        let words = places / BITS;
+        for (bits, length) in [(&mut self.words, words), (&mut self.summary, words.div_ceil(BITS))] {
+            bits.clear();
+            bits.resize(length, 0);
+        }
+        self.occupied = 0;
+    }
+
+    /// Bytes allocated.
+    pub(super) const fn bytes(&self) -> usize {
+        (self.words.capacity() + self.summary.capacity()) * size_of::<u64>()
     }
 
     /// How many places are occupied.
@@ -113,7 +123,8 @@ mod tests {
     #[test]
     fn finds_what_a_set_finds() {
         const PLACES: usize = 1 << 13;
-        let (mut bitmap, mut set) = (Bitmap::new(PLACES), BTreeSet::new());
+        let (mut bitmap, mut set) = (Bitmap::default(), BTreeSet::new());
+        bitmap.reset(PLACES);
         let mut number = 1_usize;
         for _ in 0..4_000 {
             number = number.wrapping_mul(0x5851_f42d).wrapping_add(0x1405_7b7e) % (1 << 31);

@@ -2,18 +2,19 @@
 //!
 //! ```text
 //!   far (tree)     window: one place per tick                 far (tree)
-//!   …  40  95 │ 1000 … [bids] 1034 · · 1036 [asks] … 66535 │ 90000 …
+//!   …  40  95 │ 1000 … [bids] 1034 · · 1036 [asks] … 1511 │ 90000 …
 //!              base          best bid  best ask
 //! ```
 //! The book is never crossed, so that a price is of one side only and both share the window: what is at or below the
-//! best bid is a bid. Where the window lies can be felt by speed alone: events, hash and snapshots know nothing of it.
+//! best bid is a bid. The window grows with the book and follows the touch, which can be felt by speed and memory alone:
+//! events, hash and snapshots know nothing of it.
 
 mod bitmap;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
-use std::ops::Bound;
+use std::ops::{Bound, RangeInclusive};
 
 use fillstream_domain::book::{Lots, Side, Ticks};
 
@@ -21,12 +22,11 @@ use self::bitmap::Bitmap;
 use crate::codes;
 use crate::slab::{NONE, Slot};
 
-/// Ticks in the window, 16 bytes each: a megabyte, which caches hold where it is used, and 6 % of a price of 10,000.00
-/// in cents.
-const WINDOW: u32 = 1 << 16;
+/// Ticks in the window, at first and at most, 16 bytes each. At most a megabyte: 6 % of a price of 10,000.00 in cents.
+const PLACES: RangeInclusive<usize> = 1 << 9..=1 << 16;
 
-/// Orders outside that the window does not move for, however few levels there are.
-const PATIENCE: usize = 64;
+/// Resting orders for each tick of a window that grows, so that the window costs each of them at most 6 bytes.
+const ORDERS_PER_PLACE: usize = 3;
 
 /// All orders of one price, oldest first. It is empty when no lots are left.
 #[derive(Debug, Clone, Copy)]
@@ -42,7 +42,7 @@ impl Level {
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Ladder {
-    /// None before the first order.
+    /// Empty before the first order.
     window: Vec<Level>,
     /// The price of the window's first place.
     base: u32,
@@ -51,7 +51,7 @@ pub(crate) struct Ladder {
     far: BTreeMap<Ticks, Level>,
     /// The best bid, the best ask.
     best: [Option<Ticks>; 2],
-    /// Orders that came outside the window since it was last looked at.
+    /// Orders since the window was last looked at that would be better off with another one.
     strays: usize,
 }
 
@@ -75,6 +75,11 @@ impl Ladder {
         Ticks::new(self.base + offset).expect("no order has a price of 0")
     }
 
+    /// Bytes allocated for the window.
+    pub(crate) const fn bytes(&self) -> usize {
+        self.window.capacity() * size_of::<Level>() + self.occupied.bytes()
+    }
+
     /// The level at a price, whichever side it is of; empty when nothing rests there.
     pub(crate) fn get(&self, price: Ticks) -> Level {
         let near = self.window.get(self.place(price));
@@ -93,13 +98,16 @@ impl Ladder {
         self.best(side).is_some_and(|best| !is_better(side, price, best))
     }
 
-    /// The level at `price`, which is about to hold something.
-    pub(crate) fn occupy(&mut self, side: Side, price: Ticks) -> &mut Level {
-        if self.best(side).is_none_or(|best| is_better(side, price, best)) {
+    /// The level at `price`, which is about to hold something beside all the `orders` that rest.
+    #[inline(always)]
+    pub(crate) fn occupy(&mut self, side: Side, price: Ticks, orders: usize) -> &mut Level {
+        let is_best = self.best(side).is_none_or(|best| is_better(side, price, best));
+        if is_best {
             *self.best_mut(side) = Some(price);
         }
-        if self.place(price) >= self.window.len() {
-            self.stray(side);
+        let strays = if is_best { !self.is_central(price) } else { self.place(price) >= self.window.len() };
+        if strays {
+            self.stray(side, orders);
         }
         let place = self.place(price);
         let Some(level) = self.window.get_mut(place) else {
@@ -109,6 +117,12 @@ impl Ladder {
             self.occupied.set(place);
         }
         level
+    }
+
+    /// Whether a price is in the middle half of the window.
+    const fn is_central(&self, price: Ticks) -> bool {
+        let places = self.window.len();
+        self.place(price).wrapping_sub(places / 4) < places / 2
     }
 
     /// The level at `price` holds nothing any more.
@@ -156,48 +170,70 @@ impl Ladder {
         near.into_iter().chain(far.map(|(&far, _)| far)).min()
     }
 
-    /// An order of this side came outside the window. Once as many have come as there are levels to be moved, so that
-    /// moving costs no more than they did, the window follows the side's best price, if that has left its middle.
+    /// An order came outside the window, or as a side's best off its middle. Once so many have come that moving all levels
+    /// costs no more than they did, the window follows the best price, or grows if that is in its middle.
     #[cold]
-    fn stray(&mut self, side: Side) {
+    fn stray(&mut self, side: Side, orders: usize) {
         self.strays += 1;
+        let places = self.window.len();
         let levels = self.occupied.occupied() + self.far.len();
+        // A level that moves counts as a quarter of an order that strays, a place of the window as a thirty-second.
+        if 4 * self.strays < levels + places / 8 {
+            return;
+        }
+        self.strays = 0;
         let best = self.best(side).expect("the order that came, at least");
-        let middle = (self.window.len() / 4)..(self.window.len() * 3 / 4);
-        if levels == 0 || self.strays >= levels + PATIENCE {
-            self.strays = 0;
-            if !middle.contains(&self.place(best)) {
-                self.move_around(best);
-            }
+        let least = places.max(*PLACES.start());
+        if !self.is_central(best) && (base(best, least), least) != (self.base, places) {
+            self.move_around(best, least);
+        } else if 2 * places <= (orders / ORDERS_PER_PLACE).min(*PLACES.end()) {
+            self.move_around(best, 2 * places);
         }
     }
 
-    /// Puts `price` in the middle of the window, as far as prices go.
-    fn move_around(&mut self, price: Ticks) {
-        while let Some(place) = self.occupied.from(0) {
-            self.occupied.clear(place);
-            let level = std::mem::replace(&mut self.window[place], Level::EMPTY);
-            self.far.insert(self.price(place), level);
+    /// Makes `price` the middle of a window of so many places, no less than before, as far as prices go.
+    fn move_around(&mut self, price: Ticks, places: usize) {
+        let base = base(price, places);
+        let mut start = 0;
+        while let Some(place) = self.occupied.from(start) {
+            let leaves = self.price(place);
+            if leaves.get().wrapping_sub(base) as usize >= places {
+                self.far.insert(leaves, std::mem::replace(&mut self.window[place], Level::EMPTY));
+            }
+            start = place + 1;
         }
-        if self.window.is_empty() {
-            self.window = vec![Level::EMPTY; WINDOW as usize];
-            self.occupied = Bitmap::new(self.window.len());
+        self.window.resize(places, Level::EMPTY);
+        // What stays lies within the new window, so that nothing but empty places goes round.
+        let steps = base.abs_diff(self.base) as usize % places;
+        if base > self.base {
+            self.window.rotate_left(steps);
+        } else {
+            self.window.rotate_right(steps);
         }
-        self.base = price.get().saturating_sub(WINDOW / 2).min(u32::MAX - WINDOW + 1);
+        self.base = base;
+        self.occupied.reset(places);
+        let occupied = self.window.iter().enumerate().filter(|(_, level)| level.lots != Lots::ZERO);
+        occupied.for_each(|(place, _)| self.occupied.set(place));
+        self.draw_in();
+    }
+
+    /// Moves the levels of the tree that are within the window into it.
+    fn draw_in(&mut self) {
         let first = Ticks::new(self.base.max(1)).expect("at least 1");
-        let mut inside = self.far.split_off(&first);
-        let last = Ticks::new(self.base + (WINDOW - 1)).expect("above the first");
-        let mut above = inside.split_off(&last);
-        if let Some(level) = above.remove(&last) {
-            inside.insert(last, level);
-        }
-        self.far.append(&mut above);
-        for (price, level) in inside {
+        while let Some((&price, _)) = self.far.range(first..).next()
+            && self.place(price) < self.window.len()
+        {
             let place = self.place(price);
-            self.window[place] = level;
+            self.window[place] = self.far.remove(&price).expect("it was just found");
             self.occupied.set(place);
         }
     }
+}
+
+/// The first price of a window of so many places in whose middle `price` is, as far as prices go.
+fn base(price: Ticks, places: usize) -> u32 {
+    let width = u32::try_from(places).expect("a window is small");
+    price.get().saturating_sub(width / 2).min(u32::MAX - width + 1)
 }
 
 /// Whether `price` is served before `other` on this side.
@@ -205,10 +241,8 @@ pub(crate) const fn is_better(side: Side, price: Ticks, other: Ticks) -> bool {
     rank(side, price) < rank(side, other)
 }
 
-/// Lower is served first. One comparison for both sides: which side comes next is nothing that a branch could guess.
+/// Lower is served first. Arithmetic and no branch: which side comes next is nothing that could be guessed.
 const fn rank(side: Side, price: Ticks) -> u32 {
-    match side {
-        Side::Buy => !price.get(),
-        Side::Sell => price.get(),
-    }
+    let of_buy_all_ones = (codes::side(side) as u32).wrapping_sub(1);
+    price.get() ^ of_buy_all_ones
 }

@@ -7,7 +7,7 @@ fn ticks(price: u32) -> Ticks {
 }
 
 fn add(ladder: &mut Ladder, side: Side, price: u32) {
-    ladder.occupy(side, ticks(price)).lots = Lots::new(u64::from(price));
+    ladder.occupy(side, ticks(price), 0).lots = Lots::new(u64::from(price));
 }
 
 fn take(ladder: &mut Ladder, side: Side, price: u32) {
@@ -29,10 +29,19 @@ fn levels_follow_each_other_across_the_window_and_both_sides_of_it() {
     let mut ladder = Ladder::default();
     bids.iter().rev().for_each(|&price| add(&mut ladder, Side::Buy, price));
     asks.iter().rev().for_each(|&price| add(&mut ladder, Side::Sell, price));
-    ladder.move_around(ticks(1_000_000));
-    assert_eq!((prices(&ladder, Side::Buy), prices(&ladder, Side::Sell)), (bids.into(), asks.into()));
-    for centre in [1, 40, 900_000, 1_010_000, u32::MAX] {
-        ladder.move_around(ticks(centre));
+    for (places, centre) in [
+        (512, 1_000_000),
+        (512, 1_000_200),
+        (512, 999_900),
+        (1024, 1),
+        (1024, 40),
+        (4096, 900_000),
+        (65_536, 1_010_000),
+        (65_536, u32::MAX),
+        (65_536, 1_000_000),
+        (65_536, 980_000),
+    ] {
+        ladder.move_around(ticks(centre), places);
         assert_eq!((prices(&ladder, Side::Buy), prices(&ladder, Side::Sell)), (bids.into(), asks.into()));
     }
     bids.iter().for_each(|&price| take(&mut ladder, Side::Buy, price));
@@ -43,16 +52,33 @@ fn levels_follow_each_other_across_the_window_and_both_sides_of_it() {
 fn the_window_follows_the_touch_and_not_what_lies_far_away() {
     let mut ladder = Ladder::default();
     let mut outside = 0_usize;
-    for price in (100_000..1_000_000).step_by(10) {
+    for price in (100_000..1_000_000).step_by(3) {
         add(&mut ladder, Side::Buy, price);
         outside += usize::from(ladder.place(ticks(price)) >= ladder.window.len());
-        if price >= 101_000 {
-            take(&mut ladder, Side::Buy, price - 1_000);
+        if price >= 100_300 {
+            take(&mut ladder, Side::Buy, price - 300);
         }
     }
-    // Each move is paid for by as many orders outside as there were levels: 100, and the patience.
-    assert!(outside < 30 * (100 + PATIENCE), "{outside} of 90,000 orders came outside the window");
+    assert_eq!(outside, 0, "of 300,000 orders, each the best, so many came outside the window");
     let base = ladder.base;
     (1..10_000).for_each(|price| add(&mut ladder, Side::Buy, price));
-    assert_eq!(ladder.base, base);
+    assert_eq!((ladder.base, ladder.window.len()), (base, *PLACES.start()));
+}
+
+#[test]
+fn the_window_grows_as_far_as_the_orders_pay_for_it() {
+    let check = |orders: usize, expected: usize| {
+        let mut ladder = Ladder::default();
+        add(&mut ladder, Side::Buy, 1 << 20);
+        for round in 0..200_000 {
+            let price = ticks((1 << 20) - round % 50_000);
+            ladder.occupy(Side::Buy, price, orders).lots = Lots::new(u64::from(price.get()));
+        }
+        assert_eq!(ladder.window.len(), expected, "{orders} orders");
+        assert_eq!(prices(&ladder, Side::Buy).len(), 50_000, "{orders} orders");
+    };
+    check(3_000, 512);
+    check(3_072, 1_024);
+    check(100_000, 32_768);
+    check(1_000_000, 65_536);
 }

@@ -6,7 +6,7 @@ use fillstream_order_book::{Book, Event, NewOrder};
 use crate::dice::Dice;
 use crate::engine::{order_id, user_id};
 
-/// Bytes that a resting order may cost, with its part of the index and of what lies idle.
+/// Bytes that a resting order may cost, with its part of the index, of the levels and of what lies idle.
 const MOST_BYTES: usize = 96;
 
 fn limit(number: u64, side: Side, quantity: u64, price: u32, life: Life) -> NewOrder {
@@ -71,10 +71,10 @@ fn an_order_costs_its_bytes_and_a_warm_book_no_more() {
             live[gone] = orders + round;
             place(&mut book, live[gone], &mut events, &mut dice);
             if round == orders {
-                warm = book.bytes_of_orders();
+                warm = book.bytes();
             }
         }
-        assert_eq!(book.bytes_of_orders(), warm, "{orders} orders");
+        assert_eq!(book.bytes(), warm, "{orders} orders");
         let of_one = warm.div_ceil(book.len());
         assert!(of_one <= MOST_BYTES, "{of_one} bytes for each of {orders} orders");
     }

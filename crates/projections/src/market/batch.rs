@@ -37,8 +37,9 @@ impl MarketBatch {
     }
 
     /// Takes a complete commit in: all its parts with their sequences. Nothing happens without parts.
-    pub fn commit(&mut self, parts: &[(u64, Commit)]) {
+    pub fn commit<C: AsRef<Commit>>(&mut self, parts: &[(u64, C)]) {
         let Some((end, last)) = parts.last() else { return };
+        let last = last.as_ref();
         self.reach(*end);
         let mut patch = MarketPatch {
             symbol: last.symbol.clone(),
@@ -52,8 +53,8 @@ impl MarketBatch {
         };
         let mut changed = false;
         for (seq, part) in parts {
-            self.part(*seq, part);
-            market(&mut patch, &mut changed, *seq, part);
+            self.part(*seq, part.as_ref());
+            market(&mut patch, &mut changed, *seq, part.as_ref());
         }
         match self.markets.get_mut(&patch.symbol) {
             Some(former) => former.merge(patch),

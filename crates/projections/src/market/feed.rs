@@ -11,14 +11,16 @@ use std::collections::BTreeMap;
 
 use fillstream_domain::book::{Commit, Levels, Outcome, Symbol};
 use fillstream_domain::{Amount, Timestamp};
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::messages::{Message, numbered};
+use super::messages::{Message, numbered, tagged};
 use super::{LevelBook, LevelRow, MarketRow, Top};
 
 /// `orderbook_update`: the best prices. All keys are always there, null on an empty side.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "type", rename = "orderbook_update")]
+#[schemars(transform = tagged("orderbook_update"))]
 #[expect(missing_docs, reason = "the names are the contract's own")]
 pub struct OrderbookUpdate {
     pub symbol: Symbol,
@@ -32,24 +34,30 @@ pub struct OrderbookUpdate {
 }
 
 /// `depth_snapshot`: all levels, best first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "type", rename = "depth_snapshot")]
+#[schemars(transform = tagged("depth_snapshot"))]
 #[expect(missing_docs, reason = "the names are the contract's own")]
 pub struct DepthSnapshot {
     pub symbol: Symbol,
+    #[schemars(with = "Vec<[Amount; 2]>")]
     pub bids: Vec<(Amount, Amount)>,
+    #[schemars(with = "Vec<[Amount; 2]>")]
     pub asks: Vec<(Amount, Amount)>,
     pub checksum: u32,
     pub timestamp: Timestamp,
 }
 
 /// `depth_update`: the levels that one input changed, best first. Quantity 0 removes a level.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "type", rename = "depth_update")]
+#[schemars(transform = tagged("depth_update"))]
 #[expect(missing_docs, reason = "the names are the contract's own")]
 pub struct DepthUpdate {
     pub symbol: Symbol,
+    #[schemars(with = "Vec<[Amount; 2]>")]
     pub bids: Vec<(Amount, Amount)>,
+    #[schemars(with = "Vec<[Amount; 2]>")]
     pub asks: Vec<(Amount, Amount)>,
     /// Of the book after it.
     pub checksum: u32,

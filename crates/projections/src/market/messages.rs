@@ -13,12 +13,15 @@ use fillstream_domain::book::{
     Symbol, Trade,
 };
 use fillstream_domain::{Amount, OrderId, Price, Timestamp, TradeId, UserId};
+use schemars::{JsonSchema, Schema};
 use serde::Serialize;
+use serde_json::json;
 
 use super::order_view::{average_price, remaining};
 
 /// A message at its place on its channel.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "{T}_message")]
 pub struct Message<T> {
     /// The message, without its place.
     #[serde(flatten)]
@@ -32,8 +35,20 @@ pub struct Message<T> {
     pub last: bool,
 }
 
+/// Adds the field `type`, which deriving a schema passes over on a struct.
+pub(super) fn tagged(kind: &'static str) -> impl FnMut(&mut Schema) {
+    move |schema| {
+        let mut told = std::mem::take(schema).to_value();
+        told["properties"]["type"] = json!({ "const": kind });
+        if let Some(required) = told["required"].as_array_mut() {
+            required.push(json!("type"));
+        }
+        *schema = Schema::try_from(told).expect("it was an object before");
+    }
+}
+
 /// What happened to an order, as clients are told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the names are the contract's own")]
 pub enum Action {
@@ -46,7 +61,7 @@ pub enum Action {
 }
 
 /// Why an order was cancelled or refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(untagged)]
 #[expect(missing_docs, reason = "each is documented at its own type")]
 pub enum Reason {
@@ -55,8 +70,9 @@ pub enum Reason {
 }
 
 /// `order_update`: an order after a change, for its user alone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "type", rename = "order_update")]
+#[schemars(transform = tagged("order_update"))]
 #[expect(missing_docs, reason = "the names are the contract's own")]
 pub struct OrderUpdate {
     pub action: Action,
@@ -89,8 +105,9 @@ pub struct OrderUpdate {
 }
 
 /// `trade_executed`: two orders traded.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "type", rename = "trade_executed")]
+#[schemars(transform = tagged("trade_executed"))]
 #[expect(missing_docs, reason = "the names are the contract's own")]
 pub struct TradeExecuted {
     pub trade_id: TradeId,

@@ -187,3 +187,35 @@ fn the_contract_s_fields() {
         })
     );
 }
+
+/// Every edge of `docs/life-cycles.md` that a change can be: its status before and after, by what users are told.
+#[test]
+fn the_drawing_of_a_book_order_is_what_users_are_told() {
+    let page = include_str!("../../../../docs/life-cycles.md");
+    let (_, of_the_book) = page.split_once("## A book order").unwrap();
+    let drawing = of_the_book.split("```").find(|block| block.starts_with("mermaid")).unwrap();
+    let drawn: std::collections::BTreeSet<_> =
+        drawing.lines().map(str::trim).filter(|line| line.contains("-->")).map(str::to_owned).collect();
+
+    let order = |filled| state(1, 7, Buy, "2", filled);
+    let maker = |filled| trade(17, 0, "1", state(2, 8, Sell, "1", "1"), order(filled));
+    let mut edges = std::collections::BTreeSet::new();
+    for (from, change) in [
+        ("[*]", Change::Created(order("0"))),
+        ("[*]", Change::Rejected(order("0"))),
+        ("OPEN", maker("1")),
+        ("OPEN", maker("2")),
+        ("OPEN", Change::Amended(order("1"))),
+        ("OPEN", Change::Amended(order("2"))),
+        ("OPEN", cancelled(order("1"), CancelReason::Requested)),
+    ] {
+        let told = told(Accepted, vec![change]);
+        let update = &told.orders.iter().find(|update| update.body.user_id == user(7)).unwrap().body;
+        let action = json!(update.action);
+        edges.insert(format!("{from} --> {}: {}", update.status, action.as_str().unwrap()));
+        if update.status != BookStatus::Open {
+            edges.insert(format!("{} --> [*]", update.status));
+        }
+    }
+    assert_eq!(drawn, edges);
+}

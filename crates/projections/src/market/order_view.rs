@@ -5,12 +5,13 @@ use fillstream_domain::book::{
 };
 use fillstream_domain::{Amount, ClientKey, OrderId, Price, Timestamp, UserId};
 use rust_decimal::Decimal;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::BookOrderRow;
 
 /// The answer of GET, POST, PATCH and DELETE.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the names are the contract's own")]
 pub struct BookOrderView {
     pub order_id: OrderId,

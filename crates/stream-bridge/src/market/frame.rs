@@ -3,6 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use fillstream_domain::{Timestamp, book::Symbol};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
@@ -38,7 +39,8 @@ fn extended(mut text: String, at: Position, more: fmt::Arguments<'_>) -> String 
 }
 
 /// A place on a channel, as it is told.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Place")]
 pub(crate) struct PlaceText {
     stream: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,7 +49,8 @@ pub(crate) struct PlaceText {
     at: Option<AtText>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "At")]
 struct AtText {
     seq: u64,
     index: u32,
@@ -67,7 +70,8 @@ impl PlaceText {
 }
 
 /// A message about the connection or a subscription itself.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "MarketControl")]
 pub(crate) struct Control<'a> {
     #[serde(rename = "type")]
     pub(crate) kind: &'static str,
@@ -86,7 +90,8 @@ pub(crate) struct Control<'a> {
 }
 
 /// An answer to what a client should not have sent.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SocketError")]
 pub(crate) struct ErrorText<'a> {
     #[serde(rename = "type")]
     pub(crate) kind: &'static str,

@@ -2,7 +2,7 @@
 //! go, in every order that dice can find. What the log says of a channel is what each socket must have been sent, each
 //! message once, each naming the one before it.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use fillstream_domain::{Timestamp, book::Side};
 use fillstream_event_log::{EventLog, MemoryLog};
@@ -14,17 +14,24 @@ use tokio::task::unconstrained;
 
 use crate::{
     hub::Hub,
-    market::{MarketTail, channel::MarketChannel, feed::Seat, frame, registry::Markets, ring::MAX_LINES},
+    market::{
+        MarketTail,
+        channel::{MarketChannel, MarketStream},
+        feed::Seat,
+        frame,
+        registry::Markets,
+        ring::MAX_LINES,
+    },
     settings::Settings,
     token::Position,
 };
 
 #[path = "../../tests/market/flow.rs"]
 #[allow(dead_code, reason = "the other suite uses all of it")]
-mod flow;
+pub(super) mod flow;
 #[path = "../../tests/market/stored.rs"]
 #[allow(dead_code, reason = "the other suite uses all of it")]
-mod stored;
+pub(super) mod stored;
 
 use flow::{commit, created, levels, lot, outcome, parts, record, trade};
 use stored::Stored;
@@ -294,7 +301,14 @@ impl World {
             faults.twice += socket.told.iter().filter(|at| **at <= from && socket.after.is_some()).count();
             faults.broken_chain += socket.broken_chain;
         }
-        (faults, self.from_store)
+        let Self { markets, sockets, gone, from_store, .. } = self;
+        let channels = sockets.iter().map(|socket| &socket.seat.feed.channel);
+        let of_users: HashSet<_> =
+            channels.filter(|channel| channel.stream() == MarketStream::Orders).collect();
+        assert_eq!(markets.user_channels(), of_users.len(), "sockets share their channels");
+        drop((sockets, gone));
+        assert_eq!(markets.user_channels(), 0, "a user's channel goes with its last socket");
+        (faults, from_store)
     }
 }
 

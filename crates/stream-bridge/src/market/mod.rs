@@ -13,6 +13,7 @@
 
 mod book;
 mod channel;
+pub(crate) mod described;
 mod door;
 mod feed;
 mod frame;
@@ -31,6 +32,7 @@ mod subscription;
 mod tail;
 
 pub use channel::{MarketChannel, MarketStream};
+pub use described::market_sockets;
 pub use door::{AskedMarket, is_market_path, upgrade_market};
 pub use history::{Books, HistoryError, MarketHistory};
 pub use ring::{Body, Told};

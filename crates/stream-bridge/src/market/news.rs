@@ -6,7 +6,8 @@
 //!    │                                            │           times, then 4408
 //!    └──────────────── caught_up ◀────────────────┴─────────▶ books: the book anew
 //! ```
-//! A client is not behind by what came in one burst while it waited: that is sent first, and what comes meanwhile counts.
+//! A client is not behind by what came in one burst while its socket waited for news: that is sent first, and what comes
+//! meanwhile counts. What comes on one channel while the client holds up the sending of another counts as well.
 
 use std::sync::Arc;
 
@@ -43,8 +44,9 @@ enum Step {
 impl MarketSocket {
     /// Sends some of what is behind the gate. Comes to be called again while there is more, else when there is news.
     pub(crate) async fn send_news(&mut self, number: Number) -> Result<(), End> {
+        let free_at = self.free_at;
         let Some(subscription) = self.subscription(number) else { return Ok(()) };
-        let next = subscription.next(FRAMES_AT_ONCE);
+        let next = subscription.next(FRAMES_AT_ONCE, free_at);
         if let Step::Anew = self.judge(number, &next).await? {
             self.send_snapshot(number).await?;
             self.say(number, "caught_up", "Up to date again", None).await?;
@@ -89,7 +91,8 @@ impl MarketSocket {
             }
             Pace::Resuming { until } if gate >= until => {
                 // Nor does what came meanwhile count against it.
-                (subscription.pace, subscription.seen) = (Pace::Steady, None);
+                subscription.pace = Pace::Steady;
+                subscription.forgive();
                 Ok(Step::Frames)
             }
             Pace::CatchingUp { head, rounds } if gate >= head && too_far => {

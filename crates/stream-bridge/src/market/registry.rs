@@ -12,7 +12,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use fillstream_domain::{
@@ -38,6 +41,8 @@ use crate::{
 pub(crate) struct Markets {
     pub(crate) history: Arc<dyn MarketHistory>,
     registry: Mutex<Registry>,
+    /// Channels have been told everything up to this sequence.
+    told: AtomicU64,
     /// Up to where the store was last found to hold everything. Held by the one that asks.
     stored: tokio::sync::Mutex<u64>,
 }
@@ -87,7 +92,7 @@ impl Markets {
             users: HashMap::new(),
         };
         let stored = tokio::sync::Mutex::new(0);
-        Arc::new(Self { history, registry: Mutex::new(registry), stored })
+        Arc::new(Self { history, registry: Mutex::new(registry), told: AtomicU64::new(0), stored })
     }
 
     /// Loads the books as they stand at the store's checkpoint, behind which the tail is to begin.
@@ -124,8 +129,9 @@ impl Markets {
     }
 
     /// Hands out a whole commit.
-    pub(crate) fn take_in(&self, parts: &[(u64, Commit)]) {
-        let Some((position, Commit { symbol, .. })) = parts.last() else { return };
+    pub(crate) fn take_in(&self, parts: &[(u64, Arc<Commit>)]) {
+        let Some((position, last)) = parts.last() else { return };
+        let symbol = &last.symbol;
         let market = self.market_of(symbol);
         let (mut orderbook, mut depth, mut trades) = (Vec::new(), Vec::new(), Vec::new());
         let mut orders: HashMap<UserId, Vec<Told>> = HashMap::new();
@@ -150,6 +156,12 @@ impl Markets {
         market.trades.tell(trades);
         market.orderbook.tell(orderbook);
         market.depth.tell(depth);
+        self.told.store(*position, Ordering::Relaxed);
+    }
+
+    /// The last sequence that channels have been told of.
+    pub(crate) fn told(&self) -> u64 {
+        self.told.load(Ordering::Relaxed)
     }
 
     /// The channel of all trades, and those of users that are watched, each with its messages; behind this, channels
@@ -174,7 +186,12 @@ impl Markets {
         (Arc::clone(&registry.trades), found)
     }
 
-    /// The market; a new one begins empty with its first commit.
+    /// Begins a market that has no commit so far; one that is there already stays as it is.
+    pub(crate) fn begin(&self, symbol: &Symbol) {
+        self.market_of(symbol);
+    }
+
+    /// The market; a new one begins empty.
     fn market_of(&self, symbol: &Symbol) -> Market {
         let mut registry = self.registry.lock();
         let position = registry.position;
@@ -223,6 +240,12 @@ impl Markets {
                 registry.users.remove(user);
             }
         }
+    }
+
+    /// Channels of users that are kept.
+    #[cfg(test)]
+    pub(crate) fn user_channels(&self) -> usize {
+        self.registry.lock().users.values().map(Vec::len).sum()
     }
 
     /// Negative control: as if everything up to there had found its channels.

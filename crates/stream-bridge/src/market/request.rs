@@ -1,7 +1,7 @@
 //! What clients of `/ws` ask for.
 
 use fillstream_domain::{UserId, book::Symbol};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::market::channel::{MarketChannel, MarketStream};
 
@@ -30,6 +30,26 @@ impl Refused {
     pub(crate) fn new(code: &'static str, field: &'static str, message: impl Into<String>) -> Self {
         Self { code, field: Some(field), message: message.into() }
     }
+}
+
+/// What [`parse`] reads.
+pub(crate) fn schema() -> Value {
+    json!({
+        "type": "object",
+        "required": ["action", "stream"],
+        "properties": {
+            "action": { "enum": ["subscribe", "unsubscribe"] },
+            "stream": { "enum": MarketStream::ALL.map(MarketStream::name) },
+            "symbol": {
+                "type": ["string", "null"], "examples": ["BTC/USDT"],
+                "description": "Of one market; required on orderbook and depth.",
+            },
+            "after": {
+                "type": ["string", "integer", "null"],
+                "description": "On subscribe to orders or trades: resume behind this token or sequence.",
+            },
+        },
+    })
 }
 
 /// Reads a client's text. `user` is who asks.
@@ -173,7 +193,8 @@ mod tests {
             let text = format!(r#"{{"action":"subscribe","stream":"trades","symbol":{symbol}}}"#);
             check(&text, "malformed_request", Some("symbol"));
         }
-        for after in ["-1", "1.5", "true", "[]"] {
+        let long = format!("\"{}\"", "0".repeat(MAX_AFTER + 1));
+        for after in ["-1", "1.5", "true", "[]", &long] {
             let text = format!(r#"{{"action":"subscribe","stream":"trades","after":{after}}}"#);
             check(&text, "malformed_request", Some("after"));
         }

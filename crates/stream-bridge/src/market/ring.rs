@@ -150,6 +150,12 @@ impl Ring {
         self.events
     }
 
+    /// Events at or before `seq`, as far as they are kept.
+    pub(crate) fn events_up_to(&self, seq: u64) -> u64 {
+        let behind = self.lines.partition_point(|line| line.told.at.seq <= seq);
+        self.lines.get(behind).map_or(self.events, |line| line.event - 1)
+    }
+
     /// How many events, of those kept, lie behind `after`, not counting the first `seen` ones.
     pub(crate) fn events_behind(&self, after: Position, seen: u64) -> u64 {
         let first = self.lines.get(self.first_behind(after)).map_or(self.events, |line| line.event - 1);
@@ -182,3 +188,7 @@ impl Ring {
         self.lines.partition_point(|line| line.told.at <= after)
     }
 }
+
+#[cfg(test)]
+#[path = "ring_tests.rs"]
+mod tests;

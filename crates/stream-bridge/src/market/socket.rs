@@ -11,7 +11,7 @@ use std::{collections::VecDeque, convert::Infallible, future::ready, sync::Arc};
 
 use axum::extract::ws::{Message, WebSocket};
 use fillstream_domain::UserId;
-use futures_util::{StreamExt, stream::FuturesUnordered};
+use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use tokio::sync::watch;
 use tracing::debug;
 
@@ -70,6 +70,8 @@ pub(crate) struct MarketSocket {
     pub(crate) bells: FuturesUnordered<Bell>,
     /// Subscriptions that may have something to send.
     pub(crate) ready: VecDeque<Number>,
+    /// The channels had been told everything up to this sequence when the socket had nothing to do last.
+    pub(crate) free_at: u64,
     requests: VecDeque<Result<Request, Refused>>,
     condition: watch::Receiver<Condition>,
     told_lost: bool,
@@ -97,6 +99,7 @@ impl MarketSocket {
         // What has happened before is news to this socket.
         condition.mark_changed();
         Self {
+            free_at: markets.told(),
             markets,
             user,
             many,
@@ -130,6 +133,7 @@ impl MarketSocket {
             } else if let Some(number) = self.ready.pop_front() {
                 self.send_news(number).await?;
                 self.attend(ready(())).await?;
+                self.hear_bells();
             } else {
                 self.wait().await?;
             }
@@ -141,18 +145,29 @@ impl MarketSocket {
         while self.requests.is_empty() && self.ready.is_empty() {
             // In random order, so that none of these keeps the others waiting.
             tokio::select! {
-                Some((number, ear)) = self.bells.next() => {
-                    if let Some(subscription) = self.subscriptions.iter_mut().find(|one| one.number == number) {
-                        subscription.ear = Some(ear);
-                        self.ready.push_back(number);
-                    }
-                }
+                Some((number, ear)) = self.bells.next() => self.rung(number, ear),
                 _ = self.condition.changed() => self.condition_changed().await?,
                 said = self.wire.read() => self.heard(said?).await?,
                 beat = self.pulse.beat() => self.beat(beat).await?,
             }
         }
+        self.free_at = self.markets.told();
         Ok(())
+    }
+
+    /// Takes in the news that are there already, so that a channel with much to send does not keep the others waiting.
+    fn hear_bells(&mut self) {
+        while let Some(Some((number, ear))) = self.bells.next().now_or_never() {
+            self.rung(number, ear);
+        }
+    }
+
+    /// A subscription's channel has news.
+    fn rung(&mut self, number: Number, ear: watch::Receiver<()>) {
+        if let Some(subscription) = self.subscription(number) {
+            subscription.ear = Some(ear);
+            self.ready.push_back(number);
+        }
     }
 
     /// Sees to the peer, to pings and to the process's condition until `until` is done.

@@ -2,6 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
+use fillstream_domain::{
+    book::{BookInput, Symbol},
+    subject::book_definition,
+};
+use fillstream_event_log::{Consistency, EventLog, LogError};
 use tokio::time::sleep;
 use tracing::debug;
 
@@ -28,12 +33,22 @@ impl Markets {
         if let Some(seat) = self.watch(hub, channel) {
             return Some(seat);
         }
-        // It may have been added a moment ago.
-        while let Err(error) = hub.current().await {
+        let symbol = channel.symbol()?;
+        while let Err(error) = self.look_for(hub, symbol).await {
             debug!(%error, "whether there is such a market cannot be found out yet");
             sleep(LOG_PAUSE).await;
         }
         self.watch(hub, channel)
+    }
+
+    /// Begins a market that was added a moment ago. Its book is empty until a matcher commits to it.
+    async fn look_for(&self, hub: &Hub, symbol: &Symbol) -> Result<(), LogError> {
+        // From here on a market with commits is known.
+        hub.current().await?;
+        if is_defined(&*hub.log, symbol).await? {
+            self.begin(symbol);
+        }
+        Ok(())
     }
 
     /// Where the channel stood when it was begun. Whoever comes meanwhile waits for the same read.
@@ -88,6 +103,21 @@ impl Markets {
         }
         &*self.history
     }
+}
+
+/// Whether somebody has defined the market, so that a matcher can take it.
+async fn is_defined(log: &dyn EventLog, symbol: &Symbol) -> Result<bool, LogError> {
+    let asked = log.read(&book_definition(symbol), 1, Consistency::Leader).await?;
+    Ok(asked.records.iter().any(|record| match BookInput::decode(&record.payload) {
+        Ok(BookInput::Definition(definition)) => definition.symbol == *symbol && definition.check().is_ok(),
+        Ok(
+            BookInput::Placed(_)
+            | BookInput::AmendRequested(_)
+            | BookInput::CancelRequested(_)
+            | BookInput::Clock(_),
+        )
+        | Err(_) => false,
+    }))
 }
 
 /// What is asked of the store, as soon as it answers.

@@ -66,17 +66,23 @@ impl Future for Bell {
 }
 
 impl Subscription {
-    /// A look at the channel, `max` frames at most.
-    pub(crate) fn next(&mut self, max: usize) -> Next {
+    /// A look at the channel, `max` frames at most. The socket was last free for it when the channels had been told
+    /// everything up to `free_at`.
+    pub(crate) fn next(&mut self, max: usize, free_at: u64) -> Next {
         let incarnation = self.seat.hub.log.incarnation();
         let mut ring = self.seat.feed.ring.lock();
-        let seen = *self.seen.get_or_insert(ring.events());
+        let seen = *self.seen.get_or_insert_with(|| ring.events_up_to(free_at));
         Next {
             behind: ring.events_behind(self.gate, seen),
             forgotten: ring.forgotten(self.gate),
             head: ring.end().unwrap_or(self.gate),
             frames: ring.frames_behind(&self.seat.feed.channel, incarnation, self.gate, max),
         }
+    }
+
+    /// What has come so far is not held against the client.
+    pub(crate) fn forgive(&mut self) {
+        self.seen = Some(self.seat.feed.ring.lock().events());
     }
 
     /// There is something behind the gate.

@@ -1,6 +1,6 @@
 //! The market's part of the one tail: commits are held back until they are whole.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use fillstream_domain::{
     book::{Commit, Parts, PartsStep, Symbol, Torn},
@@ -15,7 +15,7 @@ use crate::{market::registry::Markets, socket::LOG_PAUSE};
 /// See the module's first line.
 #[derive(Default)]
 pub(crate) struct MarketTail {
-    parts: HashMap<Symbol, Parts>,
+    parts: HashMap<Symbol, Parts<Arc<Commit>>>,
     /// The last part that is held back, and its market. Parts of a commit follow each other in the stream: once
     /// anything else has come, its end never will.
     held: Option<(u64, Symbol)>,
@@ -54,7 +54,7 @@ impl MarketTail {
     }
 
     /// Hands out what is whole now; the sequence to read again from when this is not the commit's beginning.
-    fn push(&mut self, markets: &Markets, seq: u64, part: Commit) -> Option<u64> {
+    fn push(&mut self, markets: &Markets, seq: u64, part: Arc<Commit>) -> Option<u64> {
         let symbol = part.symbol.clone();
         let parts = self.parts.entry(symbol.clone()).or_default();
         let (step, torn) = parts.push(seq, part);
@@ -73,9 +73,9 @@ impl MarketTail {
     }
 }
 
-fn decode(symbol: &Symbol, record: &Record) -> Option<Commit> {
-    match Commit::decode(&record.payload) {
-        Ok(part) if part.symbol == *symbol => Some(part),
+fn decode(symbol: &Symbol, record: &Record) -> Option<Arc<Commit>> {
+    match &*record.reading(Commit::decode_shared) {
+        Ok(part) if part.symbol == *symbol => Some(Arc::clone(part)),
         Ok(part) => {
             error!(seq = record.seq, symbol = %part.symbol, "a commit on another market's subject: told to nobody");
             None
@@ -86,3 +86,7 @@ fn decode(symbol: &Symbol, record: &Record) -> Option<Commit> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "tail_tests.rs"]
+mod tests;

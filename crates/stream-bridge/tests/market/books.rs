@@ -154,3 +154,22 @@ async fn a_book_with_after_is_told_as_it_stands() {
     rig.commit(BTC, vec![outcome(Vec::new(), levels(&[(99, 6)], &[]))]);
     assert_eq!(client.text().await["bid_quantity"], "6");
 }
+
+#[tokio::test]
+async fn a_snapshot_names_where_its_own_channel_stands_whatever_its_client_has_seen() {
+    let rig = Rig::start(settings()).await;
+    let top = rig.commit(BTC, vec![outcome(Vec::new(), levels(&[(99, 5)], &[]))]);
+    let behind_the_best = rig.commit(BTC, vec![outcome(Vec::new(), levels(&[(98, 1)], &[]))]);
+    rig.caught_up().await;
+    let mut client = Client::connect(&rig.url("/ws")).await;
+    for (stream, seq) in [("orderbook", top), ("depth", behind_the_best)] {
+        let request = json!({"action": "subscribe", "stream": stream, "symbol": BTC, "after": top - 1});
+        let answer = client.ask(request).await;
+        let told = client.text().await;
+        assert_eq!((&answer["seq"], &told["seq"]), (&json!(seq), &json!(seq)), "{stream}");
+        assert_eq!(told["snapshot"], true, "{stream}");
+    }
+    // Nothing of what is in the snapshots comes again; the client holds each against its snapshot's position.
+    let seq = rig.commit(BTC, vec![outcome(Vec::new(), levels(&[(99, 6)], &[]))]);
+    assert!(client.take(2).await.iter().all(|told| told["seq"] == seq && told["prev_seq"].is_u64()));
+}

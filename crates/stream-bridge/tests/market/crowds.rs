@@ -27,6 +27,7 @@ async fn a_hundred_clients_get_a_thousand_trades_each_and_the_same_bytes() {
         seen.insert(texts);
     }
     assert_eq!(seen.len(), 1);
+    assert_eq!(rig.hub.counters().messages_sent.get(), 100_000);
     drop(clients);
     until("all are gone", || rig.hub.counters().connections.get() == 0).await;
     assert_eq!(rig.hub.counters().subscriptions.get(), 0);

@@ -9,6 +9,7 @@
 mod books;
 mod client;
 mod crowds;
+mod defined;
 mod flow;
 mod orders;
 mod outages;

@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     sync::{
         Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -22,6 +22,8 @@ pub(crate) struct Stored {
     held_at: Arc<AtomicU64>,
     /// Negative control: claims to hold everything.
     claims_all: bool,
+    /// Negative control: messages of orders and trades are gone.
+    lost: Arc<AtomicBool>,
     /// Pages that were read.
     pub(crate) pages: Arc<AtomicUsize>,
     read: Arc<Mutex<Read>>,
@@ -38,12 +40,18 @@ struct Read {
 impl Stored {
     pub(crate) fn new(log: MemoryLog) -> Self {
         let held_at = Arc::new(AtomicU64::new(u64::MAX));
-        Self { log, held_at, claims_all: false, pages: Arc::default(), read: Arc::default() }
+        let (pages, lost) = (Arc::default(), Arc::default());
+        Self { log, held_at, claims_all: false, lost, pages, read: Arc::default() }
     }
 
     #[allow(dead_code, reason = "one of the two suites that have this file uses it")]
     pub(crate) fn claiming_all(self) -> Self {
         Self { claims_all: true, ..self }
+    }
+
+    #[allow(dead_code, reason = "one of the two suites that have this file uses it")]
+    pub(crate) fn lose(&self) {
+        self.lost.store(true, Ordering::Relaxed);
     }
 
     /// Nothing behind this sequence is stored from now on.
@@ -137,6 +145,9 @@ impl MarketHistory for Stored {
         limit: usize,
     ) -> Result<Vec<Told>, HistoryError> {
         self.pages.fetch_add(1, Ordering::Relaxed);
+        if self.lost.load(Ordering::Relaxed) {
+            return Ok(Vec::new());
+        }
         let told = self.channel(channel).await.into_iter();
         Ok(told.filter(|told| told.at > after && told.at <= up_to).take(limit).collect())
     }

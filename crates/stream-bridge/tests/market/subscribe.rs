@@ -2,6 +2,7 @@
 
 use fillstream_domain::book::Side::{Buy, Sell};
 use serde_json::json;
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::{
     client::{Client, Heard},
@@ -154,4 +155,56 @@ async fn coming_and_going_leaves_nothing() {
     client.subscribe("orders", None).await;
     rig.commit(BTC, one_trade(1));
     assert_eq!(client.take(2).await[1]["action"], "filled");
+}
+
+#[tokio::test]
+async fn a_process_that_has_just_started_names_where_channels_stand() {
+    let rig = Rig::start(settings()).await;
+    let btc = rig.commit(BTC, one_trade(1));
+    let eth = rig.commit(ETH, one_trade(2));
+    rig.caught_up().await;
+    let twin = rig.twin().await;
+    for (stream, symbol, seq, index) in [
+        ("orders", None, eth, 1),
+        ("orders", Some(BTC), btc, 1),
+        ("trades", None, eth, 0),
+        ("trades", Some(BTC), btc, 0),
+    ] {
+        let mut client = Client::connect(&twin.url(&format!("/ws?user_id={}", user(2)))).await;
+        let answer = client.subscribe(stream, symbol).await;
+        assert_eq!((&answer["seq"], &answer["index"]), (&json!(seq), &json!(index)), "{stream} {symbol:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_socket_has_so_many_subscriptions_and_no_more() {
+    const MOST: usize = 256;
+    let rig = Rig::start(settings()).await;
+    let markets: Vec<_> = (0..=MOST / 3).map(|n| format!("M{n}/USDT")).collect();
+    for market in &markets {
+        rig.commit(market, Vec::new());
+    }
+    let mut client = Client::connect(&rig.url("/ws")).await;
+    let wanted =
+        markets.iter().flat_map(|market| ["trades", "orderbook", "depth"].map(|stream| (stream, market)));
+    let mut asked = 0;
+    for (stream, market) in wanted {
+        let request = json!({"action": "subscribe", "stream": stream, "symbol": market});
+        client.send(Message::text(request.to_string())).await;
+        asked += 1;
+    }
+    for n in 0..asked {
+        let answer = loop {
+            let answer = client.text().await;
+            if answer.get("snapshot").is_none() {
+                break answer;
+            }
+        };
+        let expected = if n < MOST { "subscribed" } else { "error" };
+        assert_eq!(answer["type"], expected, "{n}: {answer}");
+        assert!(n < MOST || answer["code"] == "too_many_subscriptions", "{answer}");
+    }
+    // With one given up there is room for another one.
+    client.ask(json!({"action": "unsubscribe", "stream": "depth", "symbol": markets[0]})).await;
+    client.subscribe("trades", None).await;
 }

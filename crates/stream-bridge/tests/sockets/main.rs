@@ -14,6 +14,7 @@ mod event_client;
 mod events;
 mod join;
 mod life;
+mod live_log;
 mod long_orders;
 mod outages;
 mod real_server;

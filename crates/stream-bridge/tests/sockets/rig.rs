@@ -157,7 +157,7 @@ pub(crate) async fn run(hub: Arc<Hub>) {
     drop(hub.run(CancellationToken::new()).await);
 }
 
-fn listen(send_buffer: Option<u32>) -> TcpListener {
+pub(crate) fn listen(send_buffer: Option<u32>) -> TcpListener {
     static TRIED: AtomicU16 = AtomicU16::new(0);
     loop {
         let socket = TcpSocket::new_v4().unwrap();
@@ -209,11 +209,11 @@ async fn event_stream(
     events(&hub, &Askers::open(now), &origins(), &asked).await
 }
 
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     Timestamp::from_unix_ms(1_768_000_000_000)
 }
 
-fn origins() -> Origins {
+pub(crate) fn origins() -> Origins {
     Origins::Listed(vec!["https://desk.example".to_owned()])
 }
 

@@ -11,8 +11,8 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use fillstream_event_log::{
-    AppendError, Consistency, EventLog, Follow, Link, LogError, MemoryLog, NewRecord, Page, Record,
-    StreamInfo,
+    AppendError, Browse, Consistency, EventLog, Follow, Link, LogError, MemoryLog, Messages, NewRecord, Page,
+    Record, StreamInfo,
 };
 use tokio::sync::watch;
 
@@ -150,6 +150,17 @@ impl EventLog for RoughLog {
 
     fn link(&self) -> watch::Receiver<Link> {
         self.link.subscribe()
+    }
+}
+
+#[async_trait]
+impl Browse for RoughLog {
+    async fn browse(&self, pattern: &str, from: u64, max: usize) -> Result<Messages, LogError> {
+        self.reachable().await?;
+        self.pages_read.fetch_add(1, Ordering::Relaxed);
+        let page = self.calm.browse(pattern, from, max).await;
+        open(&self.reads).await;
+        page
     }
 }
 

@@ -26,35 +26,41 @@ export class Unreachable extends Error {
   }
 }
 
-/** Sends a request; the answer is `{ status, body }`. */
-export async function call(method, path, { body, headers = {}, signal } = {}) {
+/** The body as JSON; nothing when it is none. */
+const read = (response) =>
+  response.json().catch((error) => {
+    if (error.name === 'AbortError') throw error;
+    return undefined;
+  });
+
+/** Sends a request; the response, unless it is a refusal. */
+async function send(method, path, { body, headers = {}, signal } = {}) {
   const all = { ...headers };
   if (body !== undefined) all['Content-Type'] = 'application/json';
   if (token()) all.Authorization = `Bearer ${token()}`;
-  let response;
-  let answer;
-  try {
-    response = await fetch(path, {
-      method,
-      headers: all,
-      body: body && JSON.stringify(body),
-      signal,
-      cache: 'no-store',
-    });
-    answer = await response.json().catch((error) => {
-      if (error.name === 'AbortError') throw error;
-      return {};
-    });
-  } catch (error) {
-    if (error.name === 'AbortError') throw error;
-    throw new Unreachable();
-  }
+  const options = { method, headers: all, body: body && JSON.stringify(body), signal, cache: 'no-store' };
+  const response = await fetch(path, options).catch((error) => {
+    throw error.name === 'AbortError' ? error : new Unreachable();
+  });
+  if (response.ok) return response;
+  const problem = (await read(response)) ?? {};
   // A proxy in front answers for a server that is not there.
-  if (BY_PROXY.has(response.status) || (response.status === 503 && !answer.type && !answer.status))
+  if (BY_PROXY.has(response.status) || (response.status === 503 && !problem.type && !problem.status))
     throw new Unreachable();
-  if (!response.ok) throw new Refused(response.status, answer);
-  return { status: response.status, body: answer };
+  throw new Refused(response.status, problem);
 }
+
+/** Sends a request; the answer is `{ status, body }`. */
+export async function call(method, path, options) {
+  const response = await send(method, path, options);
+  const body = await read(response);
+  // The connection broke within the answer.
+  if (body === undefined) throw new Unreachable();
+  return { status: response.status, body };
+}
+
+/** GET of what has no end: the response. */
+export const openStream = (path, options) => send('GET', path, options);
 
 export const get = async (path, options) => (await call('GET', path, options)).body;
 

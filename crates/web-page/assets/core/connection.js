@@ -2,15 +2,12 @@
 //
 //   connecting ──▶ live ──▶ lost ──(pause)──▶ connecting …        ended: nothing more is to come
 
-/** Pauses between attempts: quick at first, for a server that only restarts; bounded, for one that is gone. */
-const FIRST_PAUSE_MS = 250;
-const LONGEST_PAUSE_MS = 5000;
+import { Backoff } from './backoff.js';
 
 export class Connection {
   #socket;
   #timer;
-  #pause = FIRST_PAUSE_MS;
-  #openedAt = Infinity;
+  #backoff = new Backoff();
   #closed = false;
   #hooks;
 
@@ -61,7 +58,7 @@ export class Connection {
     const socket = new WebSocket(address);
     this.#socket = socket;
     socket.onopen = () => {
-      this.#openedAt = performance.now();
+      this.#backoff.opened();
       this.reconnections += 1;
       this.#hooks.state('live');
       this.#hooks.opened?.();
@@ -78,11 +75,6 @@ export class Connection {
   #lost(reason) {
     if (this.#closed) return;
     this.#hooks.state('lost', reason);
-    // Only a connection that lasted makes the next pause short again: one may open and break at once, for ever.
-    if (performance.now() - this.#openedAt > LONGEST_PAUSE_MS) this.#pause = FIRST_PAUSE_MS;
-    this.#openedAt = Infinity;
-    const pause = this.#pause * (0.75 + Math.random() / 2);
-    this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE_MS);
-    this.#timer = setTimeout(() => this.#connect(), pause);
+    this.#timer = setTimeout(() => this.#connect(), this.#backoff.next());
   }
 }

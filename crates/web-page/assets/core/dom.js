@@ -1,24 +1,16 @@
 // Elements without a framework. Text is always text: nothing here ever parses markup.
 
-const SVG = 'http://www.w3.org/2000/svg';
-
-function fill(node, attributes, children) {
-  for (const [name, value] of Object.entries(attributes)) {
+/** An HTML element: el('button', { class: 'quiet', onclick: act }, 'Text', child). */
+export function el(name, attributes = {}, ...children) {
+  const node = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
     if (value === undefined || value === null || value === false) continue;
-    if (name.startsWith('on')) node.addEventListener(name.slice(2), value);
-    else node.setAttribute(name, value === true ? '' : value);
+    if (key.startsWith('on')) node.addEventListener(key.slice(2), value);
+    else node.setAttribute(key, value === true ? '' : value);
   }
   node.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
   return node;
 }
-
-/** An HTML element: el('button', { class: 'quiet', onclick: act }, 'Text', child). */
-export const el = (name, attributes = {}, ...children) =>
-  fill(document.createElement(name), attributes, children);
-
-/** An SVG element, likewise. */
-export const svg = (name, attributes = {}, ...children) =>
-  fill(document.createElementNS(SVG, name), attributes, children);
 
 /** A row of column heads; those of numbers are given as { number: 'Price' }. */
 export const heads = (names) =>

@@ -1,11 +1,10 @@
-// The depth of both sides around the middle, as steps. Plain SVG; floats are pixels here, never money.
+// The depth of both sides around the middle, as steps.
 
-import { el, svg, write } from '../core/dom.js';
+import { axis, chart, stepped } from '../core/chart.js';
+import { el, write } from '../core/dom.js';
 import { price as shownPrice } from '../core/format.js';
 
-const WIDTH = 600;
-const HEIGHT = 190;
-const FLOOR = HEIGHT - 1;
+const HEIGHT = 200;
 /** Levels of each side in the picture. */
 const LEVELS = 60;
 /** Share of the price that is shown around a single level, which has no distance to anything. */
@@ -19,29 +18,24 @@ function steps(levels) {
   });
 }
 
-/** The outline of one side, from the best price outwards to the edge. */
-function outline(side, x, y, edge) {
-  if (side.length === 0) return '';
-  let path = `M${x(side[0].price)},${FLOOR}`;
-  side.forEach(({ price, sum }) => {
-    path += `H${x(price)}V${y(sum)}`;
-  });
-  return `${path}H${edge}V${FLOOR}Z`;
-}
-
-function scales(bids, asks) {
-  const all = [...bids, ...asks].map(({ price }) => price);
+/** What is shown of the prices: as far down as up. */
+function reach(bids, asks) {
   const middle =
     bids.length && asks.length ? (bids[0].price + asks[0].price) / 2 : (bids[0] ?? asks[0]).price;
-  const reach = (Math.max(...all.map((price) => Math.abs(price - middle))) || middle * AROUND) * 1.06;
-  const most = Math.max(bids.at(-1)?.sum ?? 0, asks.at(-1)?.sum ?? 0);
-  return {
-    low: middle - reach,
-    middle,
-    high: middle + reach,
-    x: (price) => (((price - middle) / reach + 1) * WIDTH) / 2,
-    y: (sum) => FLOOR - (sum / most) * (FLOOR - 12),
-  };
+  const distances = [...bids, ...asks].map(({ price }) => Math.abs(price - middle));
+  const far = (Math.max(...distances) || middle * AROUND) * 1.06;
+  return { low: middle - far, middle, high: middle + far };
+}
+
+/** Prices from the lowest to the highest, and both sums at each: a side has none where the other is. */
+function columns(bids, asks, { low, high }) {
+  const down = bids.toReversed();
+  const nothing = (side) => side.map(() => null);
+  return [
+    [low, ...down.map(({ price }) => price), ...asks.map(({ price }) => price), high],
+    [bids.at(-1)?.sum ?? null, ...down.map(({ sum }) => sum), ...nothing(asks), null],
+    [null, ...nothing(bids), ...asks.map(({ sum }) => sum), asks.at(-1)?.sum ?? null],
+  ];
 }
 
 function describe(bids, asks) {
@@ -54,51 +48,54 @@ function describe(bids, asks) {
 
 /** `draw(bids, asks, decimals)` repaints. */
 export function depthChart() {
-  const [bidArea, askArea] = [svg('path', { class: 'area bid' }), svg('path', { class: 'area ask' })];
-  const middle = svg('line', { class: 'middle', y1: 6, y2: FLOOR });
-  const cursor = svg('line', { class: 'cursor', y1: 6, y2: FLOOR, visibility: 'hidden' });
-  const labels = ['lowest', 'middle', 'highest'].map(() => el('span'));
-  const picture = svg(
-    'svg',
-    { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: 'img', class: 'depth', preserveAspectRatio: 'none' },
-    bidArea,
-    askArea,
-    middle,
-    cursor,
-  );
   const reading = el('p', { class: 'faint reading' }, 'Point at the chart to read it.');
-  const node = el('div', {}, picture, el('div', { class: 'axis', 'aria-hidden': 'true' }, labels), reading);
-  let shown;
+  let shown = { low: 0, high: 1, decimals: 2 };
 
-  picture.addEventListener('pointermove', (event) => {
-    if (!shown) return;
-    const { left, width } = picture.getBoundingClientRect();
-    const share = (event.clientX - left) / width;
-    const at = shown.low + share * (shown.high - shown.low);
-    const levels = at < shown.middle ? shown.bids : shown.asks;
-    const within = levels.filter(({ price }) => (at < shown.middle ? price >= at : price <= at)).at(-1);
-    cursor.setAttribute('visibility', 'visible');
-    ['x1', 'x2'].forEach((name) => cursor.setAttribute(name, share * WIDTH));
+  const read = ({ cursor, posToVal }) => {
+    if (cursor.left === undefined || cursor.left < 0) return;
+    const at = posToVal(cursor.left, 'x');
+    const bidding = at < shown.middle;
+    const levels = bidding ? shown.bids : shown.asks;
+    const within = levels.filter(({ price }) => (bidding ? price >= at : price <= at)).at(-1);
     const words = within
-      ? `${within.sum.toPrecision(8).replace(/\.?0+$/, '')} ${at < shown.middle ? 'bid' : 'asked'} up to ${shownPrice(within.text)}`
+      ? `${within.sum.toPrecision(8).replace(/\.?0+$/, '')} ${bidding ? 'bid' : 'asked'} up to ${shownPrice(within.text)}`
       : 'nothing between here and the middle';
     write(reading, words);
+  };
+  const side = (ink, tone, align) => ({
+    stroke: () => ink(tone),
+    fill: () => ink(`${tone}-wash`),
+    width: 1.5,
+    paths: stepped({ align }),
+    points: { show: false },
   });
-  picture.addEventListener('pointerleave', () => cursor.setAttribute('visibility', 'hidden'));
+  const picture = chart(HEIGHT, (ink) => ({
+    cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
+    scales: {
+      x: { time: false, range: () => [shown.low, shown.high] },
+      y: { range: (_, __, most) => [0, (most || 1) * 1.08] },
+    },
+    axes: [
+      axis(ink, {
+        grid: { show: false },
+        size: 26,
+        space: 90,
+        values: (_, prices) => prices.map((price) => shownPrice(price.toFixed(shown.decimals))),
+      }),
+      axis(ink, { size: 48, space: 40 }),
+    ],
+    // What is bid holds downwards from each price, what is asked upwards.
+    series: [{}, side(ink, 'good', -1), side(ink, 'bad', 1)],
+    hooks: { setCursor: [read] },
+  }));
+  const node = el('div', {}, picture.node, reading);
 
   const draw = (bidLevels, askLevels, decimals = 2) => {
     const [bids, asks] = [steps(bidLevels), steps(askLevels)];
     node.hidden = bids.length + asks.length === 0;
     if (node.hidden) return;
-    const scale = scales(bids, asks);
-    shown = { ...scale, bids, asks };
-    bidArea.setAttribute('d', outline(bids, scale.x, scale.y, 0));
-    askArea.setAttribute('d', outline(asks, scale.x, scale.y, WIDTH));
-    ['x1', 'x2'].forEach((name) => middle.setAttribute(name, WIDTH / 2));
-    [scale.low, scale.middle, scale.high].forEach((price, at) =>
-      write(labels[at], shownPrice(Math.max(price, 0).toFixed(decimals))),
-    );
-    picture.setAttribute('aria-label', describe(bids, asks));
+    shown = { ...reach(bids, asks), bids, asks, decimals };
+    picture.draw(columns(bids, asks, shown), describe(bids, asks));
   };
-  return { node, draw };
+  return { node, draw, stop: picture.stop };
 }

@@ -8,6 +8,7 @@ import { subtract } from '../core/decimal.js';
 import { el, perFrame, shell, write } from '../core/dom.js';
 import { count, decimalsOf, price, sentence } from '../core/format.js';
 import { token, user } from '../core/identity.js';
+import { logAddress } from './log.js';
 import { depthChart } from '../market/depth-chart.js';
 import { ladder } from '../market/ladder.js';
 import { LevelBook } from '../market/level-book.js';
@@ -98,6 +99,11 @@ class Desk {
           'The same in a terminal',
           shell(`fillstream book ${symbol}`),
           shell(`nats stream view ORDERS --subject 'markets.${inAddress(symbol)}'`),
+          el(
+            'p',
+            { class: 'faint' },
+            el('a', { href: logAddress(`markets.${inAddress(symbol)}`) }, 'Its messages in the log'),
+          ),
         ),
       ),
     );
@@ -221,6 +227,7 @@ export function mount(root, named) {
     gone = true;
     stream?.close();
     desk?.draw.stop();
+    desk?.chart.stop();
   };
   return { leave };
 }

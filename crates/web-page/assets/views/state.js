@@ -1,6 +1,7 @@
 // How the process is: its parts, what an acknowledgement is worth, connections, rates.
 
-import { el, heads, shell, svg, write } from '../core/dom.js';
+import { axis, chart, linear } from '../core/chart.js';
+import { el, heads, shell, write } from '../core/dom.js';
 import { count, span } from '../core/format.js';
 import { onServer } from '../core/server.js';
 
@@ -18,8 +19,9 @@ const ROLES = {
   bridge: 'feeds the sockets',
   matcher: 'matches orders in price-time priority',
 };
-/** Looks that the rate's picture holds: two minutes. */
-const LOOKS = 60;
+/** What the pictures of the rates show, at most and when there is little to show. */
+const SHOWN_SECONDS = 120;
+const LEAST_SECONDS = 20;
 
 const fact = (name, value, remark) =>
   el(
@@ -29,6 +31,8 @@ const fact = (name, value, remark) =>
     el('dd', {}, value),
     remark && el('dd', { class: 'remark' }, remark),
   );
+
+const links = (paths) => paths.map((path) => [el('a', { href: path }, path), ' ']).flat();
 
 const mark = (good, yes, no) => el('span', { class: `chip ${good ? 'good' : 'bad'}` }, good ? yes : no);
 
@@ -64,48 +68,77 @@ const partRow = (name, does, position, behind, state) =>
     el('td', {}, state),
   );
 
-/** Differences per second between two looks. */
-function rate(looks, read) {
-  const rates = [];
-  for (let at = 1; at < looks.length; at += 1) {
-    const seconds = (looks[at].at - looks[at - 1].at) / 1000;
+/** Differences per second between two looks; none at the first. */
+const perSecond = (looks, read) =>
+  looks.map((look, at) => {
+    if (at === 0) return null;
+    const seconds = (look.at - looks[at - 1].at) / 1000;
     // A process that was started again counts from 0.
-    rates.push(Math.max(0, read(looks[at]) - read(looks[at - 1])) / seconds);
-  }
-  return rates;
-}
+    return Math.max(0, read(look) - read(looks[at - 1])) / seconds;
+  });
 
-function line(rates) {
-  const most = Math.max(1, ...rates);
-  const points = rates
-    .map((value, at) => `${240 - ((rates.length - 1 - at) * 240) / (LOOKS - 2)},${38 - (value / most) * 34}`)
-    .join(' ');
-  return svg(
-    'svg',
-    { viewBox: '0 0 240 40', preserveAspectRatio: 'none', class: 'spark', 'aria-hidden': 'true' },
-    svg('polyline', { points }),
-  );
+/** A rate over the last two minutes; `draw(looks)` repaints. */
+function rate(name, read) {
+  const picture = chart(120, (ink) => ({
+    cursor: { show: false },
+    scales: {
+      x: { time: false, range: (_, oldest) => [Math.min(oldest, -LEAST_SECONDS), 0] },
+      y: { range: (_, __, most) => [0, (most || 1) * 1.1] },
+    },
+    axes: [
+      axis(ink, { grid: { show: false }, size: 26, values: (_, at) => at.map((seconds) => `${seconds} s`) }),
+      axis(ink, { size: 44, space: 30 }),
+    ],
+    series: [
+      {},
+      {
+        stroke: () => ink('accent'),
+        width: 1.5,
+        paths: linear(),
+        points: { show: false },
+      },
+    ],
+  }));
+  const now = el('dd');
+  const node = el('div', { class: 'fact' }, el('dt', {}, name), now, el('dd', {}, picture.node));
+  const draw = (looks) => {
+    const rates = perSecond(looks, read);
+    const latest = (rates.at(-1) ?? 0).toFixed(1);
+    now.replaceChildren(latest, el('span', { class: 'remark' }, ' per second'));
+    const last = looks.at(-1).at;
+    const most = Math.max(0, ...rates).toFixed(1);
+    picture.draw(
+      [looks.map(({ at }) => (at - last) / 1000), rates],
+      `${name}: ${latest} per second now, at most ${most} in the last two minutes`,
+    );
+  };
+  return { node, draw, stop: picture.stop };
 }
-
-const rateFact = (name, rates) =>
-  el(
-    'div',
-    { class: 'fact' },
-    el('dt', {}, name),
-    el('dd', {}, (rates.at(-1) ?? 0).toFixed(1), el('span', { class: 'remark' }, ' per second'), line(rates)),
-  );
 
 export function mount(root) {
   const looks = [];
   const status = el('p', { class: 'callout', role: 'status' });
-  const [parts, facts, rates] = [el('tbody'), el('dl', { class: 'facts' }), el('dl', { class: 'facts' })];
+  const [parts, facts] = [el('tbody'), el('dl', { class: 'facts' })];
+  const rates = [
+    rate('Messages into the stream', ({ ready }) => ready.last_seq),
+    rate('Messages out to sockets', ({ health }) => health.websocket.messages_sent),
+  ];
   root.append(
     el(
       'div',
       { class: 'state' },
       status,
       el('section', { class: 'panel' }, el('h2', {}, 'Process'), facts),
-      el('section', { class: 'panel' }, el('h2', {}, 'Rates'), rates),
+      el(
+        'section',
+        { class: 'panel' },
+        el('h2', {}, 'Rates'),
+        el(
+          'dl',
+          { class: 'facts' },
+          rates.map(({ node }) => node),
+        ),
+      ),
       el(
         'section',
         { class: 'panel' },
@@ -125,22 +158,15 @@ export function mount(root) {
         'section',
         { class: 'panel' },
         el('h2', {}, 'Elsewhere'),
-        el(
-          'p',
-          {},
-          el('a', { href: '/ready' }, '/ready'),
-          ' ',
-          el('a', { href: '/health' }, '/health'),
-          ' ',
-          el('a', { href: '/metrics' }, '/metrics'),
-          ' (Prometheus)',
-        ),
+        el('p', {}, 'For programs: ', links(['/docs', '/openapi.json', '/asyncapi.json', '/schemas'])),
+        el('p', {}, 'For monitoring: ', links(['/ready', '/health', '/metrics'])),
+        shell('fillstream doctor'),
         shell('fillstream verify'),
         shell('nats stream info ORDERS'),
       ),
     ),
   );
-  const leave = onServer((server) => {
+  const forget = onServer((server) => {
     const { reachable, ready, health } = server;
     status.className = `callout ${reachable && ready.status === 'ready' ? 'good' : 'bad'}`;
     const caughtUp =
@@ -153,7 +179,7 @@ export function mount(root) {
     );
     if (!reachable || !ready?.parts || !health?.websocket) return;
     looks.push(server);
-    if (looks.length > LOOKS) looks.shift();
+    while (server.at - looks[0].at > SHOWN_SECONDS * 1000) looks.shift();
     parts.replaceChildren(...partRows(ready.parts));
     facts.replaceChildren(
       fact('Durability', health.durability, DURABILITY[health.durability]),
@@ -166,16 +192,11 @@ export function mount(root) {
       fact('Up for', span(health.uptime_seconds * 1000), `version ${health.version}`),
       fact('Roles', String(health.roles.length), health.roles.join(', ')),
     );
-    rates.replaceChildren(
-      rateFact(
-        'Messages into the stream',
-        rate(looks, ({ ready: { last_seq: last } }) => last),
-      ),
-      rateFact(
-        'Messages out to sockets',
-        rate(looks, ({ health: { websocket } }) => websocket.messages_sent),
-      ),
-    );
+    rates.forEach(({ draw }) => draw(looks));
   });
+  const leave = () => {
+    forget();
+    rates.forEach(({ stop }) => stop());
+  };
   return { leave };
 }

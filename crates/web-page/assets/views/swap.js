@@ -5,6 +5,7 @@ import { connectionChip } from '../core/chip.js';
 import { copyButton, el, shell } from '../core/dom.js';
 import { price, sentence } from '../core/format.js';
 import { swapForm } from '../swap/form.js';
+import { logAddress } from './log.js';
 import { life } from '../swap/life.js';
 import { OrderStream } from '../swap/order-stream.js';
 import { quotes } from '../swap/quotes.js';
@@ -47,6 +48,11 @@ function watch(order, page) {
     el('h3', {}, 'The same in a terminal'),
     shell(`fillstream watch ${orderId}`),
     shell(`nats stream view ORDERS --subject 'orders.swap.${orderId}.*'`),
+    el(
+      'p',
+      { class: 'faint' },
+      el('a', { href: logAddress(`orders.swap.${orderId}.*`) }, 'Its messages in the log'),
+    ),
   );
   return stream;
 }

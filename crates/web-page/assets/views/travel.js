@@ -140,6 +140,7 @@ class Journey {
   stop() {
     this.#asked?.abort();
     clearInterval(this.#playing);
+    this.chart.stop();
   }
 
   #toggle() {

@@ -16,6 +16,7 @@ mod answers;
 mod inputs;
 
 use std::{
+    fmt,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -28,21 +29,28 @@ use fillstream_domain::{
 };
 use fillstream_event_log::EventLog;
 use fillstream_executor::now;
-use fillstream_lobster::{Answer, Cause, Plan, Reason, Report, RowError, Wider, books, messages, replay};
+use fillstream_lobster::{
+    Answer, Cause, Difference, Plan, Reason, Report, RowError, Wider, books, messages, replay,
+};
 use fillstream_matching::{define, definitions};
-use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Value, json};
 
 use self::{
     answers::{Answers, collect},
     inputs::Import,
 };
-use super::terminal::{StreamArgs, block_on};
+use super::{
+    output::Output,
+    terminal::{StreamArgs, block_on},
+};
 use crate::Failure;
 
 #[derive(Debug, Args)]
 pub(crate) struct ImportCommand {
     #[command(subcommand)]
     format: Format,
+    #[command(flatten)]
+    output: Output,
     #[command(flatten)]
     stream: StreamArgs,
 }
@@ -70,7 +78,7 @@ struct Lobster {
 
 /// Exit code 1 when something is not explained.
 pub(crate) fn run(command: &ImportCommand) -> Result<ExitCode, Failure> {
-    let Format::Lobster(lobster) = &command.format;
+    let (Format::Lobster(lobster), output) = (&command.format, command.output);
     let rows = read(&lobster.file, messages)?;
     let published = lobster.books.as_deref().map(|path| read(path, books)).transpose()?;
     let wider = lobster.wider.as_deref().map(|path| read(path, messages)).transpose()?;
@@ -85,18 +93,39 @@ pub(crate) fn run(command: &ImportCommand) -> Result<ExitCode, Failure> {
         let import = Import::new(&plan, definition.clone())?;
         if known.is_none() {
             define(&log, definition).await?;
-            eprintln!("{} is defined: prices in cents, whole shares", plan.symbol);
+            output.note(format_args!("{} is defined: prices in cents, whole shares", plan.symbol));
         }
-        carry_out(&log, &plan, import).await
+        carry_out(&log, &plan, import, output).await
     })?;
     let report = replay(&plan, &mut Answers::new(answers))?;
-    print!("{report}");
-    Ok(if is_explained(&report, wider.as_ref()) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let proof = wider.as_ref().map(|wider| Proof::of(&report, wider));
+    let proved = proof.as_ref().map_or_else(String::new, |proof| format!("\n{proof}"));
+    let shown = format!("{}{proved}", report.to_string().trim_end());
+    let explained = is_explained(&report, proof.as_ref());
+    output.print(&told(&report, proof.as_ref(), explained), shown)?;
+    Ok(if explained { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The report as scripts get it.
+fn told(report: &Report, proof: Option<&Proof>, explained: bool) -> Value {
+    let reason = |(why, count): (&Reason, &u64)| json!({ "reason": why.to_string(), "count": count });
+    let reasons: Vec<_> = report.reasons.iter().map(reason).collect();
+    let levels = report.comparison.as_ref().map(|levels| {
+        let differences = levels.differences.len();
+        json!({ "compared": levels.compared, "equal": levels.equal, "adopted": levels.adopted,
+                "differences": differences })
+    });
+    let Report { rows, executions, same, crossed, refusals, .. } = report;
+    json!({
+        "rows": rows, "executions": executions, "same": same, "reasons": reasons, "crossed": crossed,
+        "refused": refusals.len(), "levels": levels, "proved": proof.map(|proof| proof.proved),
+        "explained": explained,
+    })
 }
 
 /// A file, read by its format; what is wrong is told with the file's name.
 fn read<T>(path: &Path, parse: fn(&str) -> Result<T, RowError>) -> Result<T, Failure> {
-    let wrong = |error: &dyn std::fmt::Display| Failure::from(format!("{}: {error}", path.display()));
+    let wrong = |error: &dyn fmt::Display| Failure::from(format!("{}: {error}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|error| wrong(&error))?;
     parse(&text).map_err(|error| wrong(&error))
 }
@@ -109,14 +138,17 @@ fn shares_at_cents(symbol: &Symbol) -> Result<Definition, Failure> {
 }
 
 /// Stores what is not stored yet, and waits for the matcher's answers to all of it.
-async fn carry_out(log: &dyn EventLog, plan: &Plan, mut import: Import) -> Result<Vec<Answer>, Failure> {
+async fn carry_out(
+    log: &dyn EventLog,
+    plan: &Plan,
+    mut import: Import,
+    output: Output,
+) -> Result<Vec<Answer>, Failure> {
     let already = import.find_stored(log).await?;
     if already > 0 {
-        eprintln!("{already} of {} inputs are in the stream already", import.len());
+        output.note(format_args!("{already} of {} inputs are in the stream already", import.len()));
     }
-    let bar = ProgressBar::new(import.len() as u64);
-    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} answered  {msg}  {eta} left");
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let bar = output.bar(import.len() as u64, "{bar:40} {pos}/{len} answered  {msg}  {eta} left");
     let begun = std::time::Instant::now();
     let from = import.stored().first().copied().unwrap_or(log.info().await?.last_seq + 1);
     let (all, symbol, ids) = (import.len(), plan.symbol.clone(), import.order_ids());
@@ -126,7 +158,8 @@ async fn carry_out(log: &dyn EventLog, plan: &Plan, mut import: Import) -> Resul
         import.store(log, stored),
     )?;
     bar.finish_and_clear();
-    eprintln!("{} inputs stored, all {all} answered, in {:.1?}", all - already, begun.elapsed());
+    let (new, took) = (all - already, begun.elapsed());
+    output.note(format_args!("{new} inputs stored, all {all} answered, in {took:.1?}"));
     // Whose answer is whose goes by the order of the inputs.
     if answers.iter().map(|(seq, _)| seq).ne(import.stored()) {
         return Err(format!(
@@ -137,22 +170,40 @@ async fn carry_out(log: &dyn EventLog, plan: &Plan, mut import: Import) -> Resul
     Ok(answers.into_iter().map(|(_, answer)| answer).collect())
 }
 
-/// Whether every execution and every level has its reason; says what the wider file proves.
-fn is_explained(report: &Report, wider: Option<&Wider>) -> bool {
+/// What the wider file proves of what happened behind the last level.
+struct Proof {
+    proved: usize,
+    unseen: usize,
+}
+
+impl Proof {
+    fn of(report: &Report, wider: &Wider) -> Self {
+        let unseen: Vec<_> =
+            differences(report).iter().filter(|found| matches!(found.cause, Cause::Unseen { .. })).collect();
+        let proved = unseen.iter().filter(|found| wider.proves(found)).count();
+        Self { proved, unseen: unseen.len() }
+    }
+}
+
+impl fmt::Display for Proof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { proved, unseen } = self;
+        write!(
+            f,
+            "the wider file proves {proved} of {unseen} differences behind the last level, to the share"
+        )
+    }
+}
+
+fn differences(report: &Report) -> &[Difference] {
+    report.comparison.as_ref().map_or(&[], |comparison| &comparison.differences)
+}
+
+/// Whether every execution and every level has its reason.
+fn is_explained(report: &Report, proof: Option<&Proof>) -> bool {
     let lacking =
         [Reason::Unexplained, Reason::Stranger].iter().any(|reason| report.reasons.contains_key(reason));
     let refused = report.refusals.iter().all(|refusal| refusal.follows);
-    let differences = report.comparison.as_ref().map_or(&[][..], |comparison| &comparison.differences);
-    let told = differences.iter().all(|found| found.cause != Cause::Unexplained);
-    let unseen: Vec<_> =
-        differences.iter().filter(|found| matches!(found.cause, Cause::Unseen { .. })).collect();
-    let proved =
-        wider.map_or(unseen.len(), |wider| unseen.iter().filter(|found| wider.proves(found)).count());
-    if wider.is_some() {
-        println!(
-            "the wider file proves {proved} of {} differences behind the last level, to the share",
-            unseen.len()
-        );
-    }
-    !lacking && refused && told && proved == unseen.len()
+    let told = differences(report).iter().all(|found| found.cause != Cause::Unexplained);
+    !lacking && refused && told && proof.is_none_or(|proof| proof.proved == proof.unseen)
 }

@@ -1,0 +1,114 @@
+//! What is on this machine: the data directory's disk, the process that serves HTTP.
+
+use std::{net::TcpStream, path::Path, time::Duration};
+
+use fillstream_event_log::Durability;
+use serde_json::Value;
+
+use super::finding::{Finding, Verdict};
+
+/// Longest wait for the process.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Less than this and a busy day fills it.
+const LITTLE_SPACE: u64 = 2 << 30;
+/// Less than this and the server soon refuses every order.
+const NO_SPACE: u64 = 256 << 20;
+
+/// The file system of a directory that is there.
+pub(super) fn disk(directory: &Path) -> Option<Finding> {
+    let found = rustix::fs::statvfs(directory).ok()?;
+    let free = found.f_bavail.saturating_mul(found.f_frsize);
+    let shown = format!("{} MiB free at {}", free >> 20, directory.display());
+    let verdict = match free {
+        ..NO_SPACE => Verdict::Wrong,
+        NO_SPACE..LITTLE_SPACE => Verdict::Warning,
+        LITTLE_SPACE.. => return Some(Finding::ok("disk", shown)),
+    };
+    let right = format!("at least {} MiB: a full disk refuses every order", LITTLE_SPACE >> 20);
+    Some(Finding::not(verdict, "disk", shown, right, "make room, or move the data directory: --data DIR"))
+}
+
+/// What the process at --server says of itself.
+pub(super) struct Process {
+    server: String,
+    health: Option<Value>,
+    ready: Option<Value>,
+}
+
+impl Process {
+    pub(super) fn ask(server: &str) -> Self {
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .timeout_global(Some(PATIENCE))
+            .build()
+            .into();
+        let get = |path: &str| -> Option<Value> {
+            let mut answer = agent.get(format!("{server}{path}")).call().ok()?;
+            serde_json::from_str(&answer.body_mut().read_to_string().ok()?).ok()
+        };
+        let health = get("/health").filter(|health| health["durability"].is_string());
+        let ready = health.as_ref().and_then(|_| get("/ready"));
+        Self { server: server.to_owned(), health, ready }
+    }
+
+    /// What it was told that an acknowledgement is worth.
+    pub(super) fn durability(&self) -> Option<Durability> {
+        let named = self.health.as_ref()?["durability"].as_str()?;
+        [Durability::Fsync, Durability::OsBuffer, Durability::Memory]
+            .into_iter()
+            .find(|durability| durability.name() == named)
+    }
+
+    pub(super) fn look(&self) -> Vec<Finding> {
+        let server = &self.server;
+        let Some(health) = &self.health else { return vec![self.nobody()] };
+        let found =
+            format!("{server}: version {}, roles {}", text(&health["version"]), names(&health["roles"]));
+        vec![Finding::ok("http", found), self.readiness()]
+    }
+
+    fn nobody(&self) -> Finding {
+        let (server, host) = (&self.server, self.server.trim_start_matches("http://"));
+        if TcpStream::connect(host).is_ok() {
+            let found = format!("somebody else answers at {server}");
+            let remedy = "--server names another address, `fillstream up --listen` opens another one";
+            return Finding::wrong("http", found, "fillstream, or nobody", remedy);
+        }
+        let remedy = "start `fillstream up`, or name the process with --server";
+        Finding::warning("http", format!("nobody answers at {server}"), "a process that serves HTTP", remedy)
+    }
+
+    /// Which of its parts are behind.
+    fn readiness(&self) -> Finding {
+        let remedy = "wait while it falls; else the log of the process says why: docs/troubleshooting.md";
+        let Some(ready) = &self.ready else {
+            return Finding::wrong("parts", "/ready is not answered", "an answer", remedy);
+        };
+        let parts = ready["parts"].as_object();
+        let parts = || parts.into_iter().flatten();
+        let late: Vec<_> = parts()
+            .filter(|(_, part)| part["caught_up"] != true)
+            .map(|(name, part)| {
+                format!("{name} {}", part["behind"].as_u64().map_or_else(String::new, |n| format!("by {n}")))
+            })
+            .collect();
+        if ready["stream"] != "reachable" {
+            let remedy = "see nats_server above";
+            return Finding::wrong("parts", "the process does not reach the stream", "reachable", remedy);
+        }
+        if late.is_empty() {
+            let all: Vec<_> = parts().map(|(name, _)| name.as_str()).collect();
+            return Finding::ok("parts", format!("all have caught up: {}", all.join(", ")));
+        }
+        Finding::warning("parts", format!("behind the stream: {}", late.join(", ")), "caught up", remedy)
+    }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or("?")
+}
+
+fn names(list: &Value) -> String {
+    list.as_array().into_iter().flatten().map(text).collect::<Vec<_>>().join(", ")
+}

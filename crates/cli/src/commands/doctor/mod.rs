@@ -1,0 +1,217 @@
+//! `fillstream doctor`: everything looked at, each thing with what is right and how to mend it.
+//!
+//! ```text
+//!  data directory ─ disk, server.conf        --server ─ /health, /ready
+//!  nats-server ─ greeting ─ rights ─ account ─ stream ─ consumer ─ markets, parked
+//!                                                 └──── read model
+//! ```
+//! Nothing is appended, made or changed. What rests on something that is wrong is left out.
+
+mod broker;
+mod finding;
+mod lag;
+mod machine;
+mod rights;
+mod settings;
+
+use std::{path::Path, process::ExitCode};
+
+use clap::Args;
+use fillstream_domain::Timestamp;
+use fillstream_event_log::{Durability, EventLog, Inspector, LogOptions};
+use fillstream_executor::now;
+use fillstream_read_store::Checkpoint;
+use serde_json::{Value, json};
+
+use self::{
+    broker::Known,
+    finding::{Finding, Round, Verdict},
+    machine::Process,
+};
+use super::{
+    output::Output,
+    server::ServerArgs,
+    terminal::{StreamArgs, block_on},
+};
+use crate::{
+    Failure,
+    node::{EXECUTOR, STREAM, open_log},
+    settings::{DurabilityArg, StoreSettings, without_passwords},
+};
+
+#[derive(Debug, Args)]
+#[command(after_help = "Exit code 0: all is well, 1: warnings, 2: something is wrong.")]
+pub(crate) struct Doctor {
+    #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
+    stream: StreamArgs,
+    /// What an acknowledgement of the server at --nats-url is worth; the server does not tell
+    /// [default: what the process at --server was told]
+    #[arg(long, env = "FILLSTREAM_DURABILITY", value_enum)]
+    durability: Option<DurabilityArg>,
+    #[command(flatten)]
+    store: StoreSettings,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+pub(crate) fn run(doctor: &Doctor) -> Result<ExitCode, Failure> {
+    block_on(async {
+        let mut round = Round::begin(doctor.output);
+        let data = doctor.stream.data_dir()?;
+        let process = Process::ask(&doctor.server.server);
+        let end = match stream(doctor, &data, &process, &mut round).await? {
+            Stream::Reached(end) => Some(end),
+            Stream::Not => None,
+        };
+        let database = database(doctor, &data);
+        let rows = doctor.output.waiting("asking the read model", lag::rows(&database, end)).await;
+        round.tell([rows])?;
+        round.tell(machine::disk(&data))?;
+        round.tell(process.look())?;
+        Ok(round.exit_code())
+    })
+}
+
+/// Whether there is a stream whose lag can be measured.
+enum Stream {
+    Reached(Checkpoint),
+    Not,
+}
+
+/// The address of the rows; unlike where they are written, nothing is made for it.
+fn database(doctor: &Doctor, data: &Path) -> String {
+    let file = || format!("sqlite://{}", data.join("read-model.db").display());
+    doctor.store.database_url.clone().unwrap_or_else(file)
+}
+
+/// The server, and all that rests on it.
+async fn stream(
+    doctor: &Doctor,
+    data: &Path,
+    process: &Process,
+    round: &mut Round,
+) -> Result<Stream, Failure> {
+    let connected = connect(doctor).await;
+    let (url, inspector) = match connected {
+        Ok(connected) => connected,
+        Err(finding) => {
+            round.tell([finding])?;
+            return Ok(Stream::Not);
+        }
+    };
+    let greeting = inspector.greeting();
+    round.tell(broker::greeting(&greeting, &without_passwords(&url)))?;
+    let stated = doctor.durability.map(Durability::from).or(process.durability());
+    let configured = data.join("nats");
+    round.tell([broker::durability(&match doctor.stream.nats_url {
+        None => Known::Configuration(&configured),
+        Some(_) => Known::Stated(stated.unwrap_or(Durability::OsBuffer)),
+    })])?;
+    if !greeting.jetstream {
+        return Ok(Stream::Not);
+    }
+    let rights = doctor.output.waiting("trying the user's rights", rights::look(&inspector)).await;
+    let may = rights.iter().all(|finding| finding.verdict != Verdict::Wrong);
+    round.tell(rights)?;
+    round.tell(inspector.ask("INFO", None).await.ok().map(|account| broker::store(&account)))?;
+    let wanted: Value = serde_json::from_str(STREAM)?;
+    round.tell(rivals(&inspector, &wanted).await)?;
+    let asked = now();
+    let info = match inspector.ask("STREAM.INFO.ORDERS", None).await {
+        Ok(info) => info,
+        Err(error) => {
+            round.tell([no_stream(&error)])?;
+            return Ok(Stream::Not);
+        }
+    };
+    let told = info["ts"].as_str().and_then(|text| text.parse::<Timestamp>().ok());
+    round.tell(told.map(|told| broker::clock(told, asked, now())))?;
+    let findings = settings::stream(&info, &wanted);
+    // What no process would start on cannot be opened.
+    let opens = findings.iter().all(|finding| finding.verdict != Verdict::Wrong);
+    round.tell(findings)?;
+    round.tell(consumer(&inspector).await?)?;
+    if !(may && opens) {
+        return Ok(Stream::Not);
+    }
+    let log = open_log(&url, "fillstream doctor", Durability::OsBuffer, 1).await?;
+    let positions = async {
+        let mut findings = lag::markets(&inspector, &log).await?;
+        findings.push(lag::parked(&log).await?);
+        Ok::<_, Failure>((findings, log.info().await?))
+    };
+    let (findings, info) = doctor.output.waiting("reading the markets' commits", positions).await?;
+    round.tell(findings)?;
+    Ok(Stream::Reached(Checkpoint { incarnation: info.incarnation, seq: info.last_seq }))
+}
+
+async fn connect(doctor: &Doctor) -> Result<(String, Inspector), Finding> {
+    let url = doctor.stream.url().map_err(|error| {
+        let remedy = "start `fillstream up`, give its --data, or name a server with --nats-url";
+        Finding::wrong("nats_server", error.to_string(), "one that runs", remedy)
+    })?;
+    let options = LogOptions {
+        url: url.clone(),
+        name: "fillstream doctor".to_owned(),
+        durability: Durability::OsBuffer,
+    };
+    let connected = doctor.output.waiting("connecting to NATS", Inspector::connect(&options)).await;
+    let inspector = connected.map_err(|error| {
+        let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+        let found = format!("{} cannot be connected to: {cause}", without_passwords(&url));
+        let remedy =
+            "start it (nats-server -c nats/server.conf), look at address, user and password in --nats-url";
+        Finding::wrong("nats_server", found, "one that lets us in", remedy)
+    })?;
+    Ok((url, inspector))
+}
+
+fn no_stream(error: &fillstream_event_log::LogError) -> Finding {
+    let told = error.to_string();
+    if told.contains("not found") {
+        let remedy = "start `fillstream up` or any role: the first one makes it";
+        return Finding::warning("stream", "there is no stream ORDERS yet", "one", remedy);
+    }
+    let remedy = "see permissions above; else the log of nats-server says why";
+    Finding::wrong("stream", told, "an answer to STREAM.INFO", remedy)
+}
+
+/// Other streams that take our subjects: ours could not be made, or is not the only one to acknowledge.
+async fn rivals(inspector: &Inspector, wanted: &Value) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for subject in wanted["subjects"].as_array().into_iter().flatten() {
+        let Ok(answer) = inspector.ask("STREAM.NAMES", Some(&json!({ "subject": subject }))).await else {
+            continue;
+        };
+        let names = answer["streams"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        for name in names.filter(|name| *name != "ORDERS") {
+            let found = format!("stream {name} takes {subject} as well");
+            let remedy =
+                format!("nats stream edit {name} --subjects … without them, or a NATS account of its own");
+            findings.push(Finding::wrong("stream", found, "ORDERS alone", remedy));
+        }
+    }
+    findings
+}
+
+async fn consumer(inspector: &Inspector) -> Result<Vec<Finding>, Failure> {
+    let wanted: Value = serde_json::from_str(EXECUTOR)?;
+    Ok(match inspector.ask("CONSUMER.INFO.ORDERS.executor", None).await {
+        Ok(info) => {
+            let mut findings = settings::consumer(&info, &wanted);
+            findings.push(lag::executor(&info));
+            findings
+        }
+        Err(error) => {
+            let remedy = "fillstream serve --role executor, or fillstream up: the first one makes it";
+            vec![Finding::warning(
+                "consumer",
+                format!("executor: {error}"),
+                "the executors' consumer",
+                remedy,
+            )]
+        }
+    })
+}

@@ -1,0 +1,114 @@
+//! What is told about the routes of operators and of the page, and which channels this process serves.
+
+use axum::Router;
+use fillstream_http_edge::described::{Channel, Operation, Routes, Shape};
+use serde_json::{Value, json};
+
+use super::{Role, Start};
+
+const TAG: &str = "operations";
+
+pub(super) fn health() -> Operation {
+    let number = json!({ "type": "integer", "minimum": 0 });
+    let websocket = object(
+        &["connections", "subscriptions", "messages_sent"],
+        json!({ "connections": number, "subscriptions": number, "messages_sent": number }),
+    );
+    let schema = object(
+        &["status", "version", "uptime_seconds", "durability", "roles", "stream", "websocket"],
+        json!({
+            "status": { "const": "ok" },
+            "version": { "type": "string" },
+            "uptime_seconds": number,
+            "durability": { "type": "string", "description": "What an acknowledgement means." },
+            "roles": { "type": "array", "items": { "type": "string" } },
+            "stream": { "enum": ["reachable", "unreachable"] },
+            "websocket": websocket,
+        }),
+    );
+    Operation::new("getHealth", TAG, "The process is alive").answers_as(
+        200,
+        "application/json",
+        Shape::Is(schema),
+        "It is, and this is what it does.",
+    )
+}
+
+pub(super) fn ready() -> Operation {
+    let schema = object(
+        &["status", "stream", "parts"],
+        json!({
+            "status": { "enum": ["ready", "not ready"] },
+            "stream": { "enum": ["reachable", "unreachable"] },
+            "last_seq": { "type": "integer", "minimum": 0 },
+            "parts": { "type": "object", "additionalProperties": part() },
+        }),
+    );
+    let schema = Shape::Is(schema);
+    Operation::new("getReady", TAG, "The stream is reachable and every part has caught up")
+        .answers_as(200, "application/json", schema.clone(), "Requests may be sent here.")
+        .answers_as(503, "application/json", schema, "Not yet, and which part has not.")
+}
+
+/// How far a part is.
+fn part() -> Value {
+    let number = json!({ "type": "integer", "minimum": 0 });
+    let market = object(
+        &["loaded", "position", "pending", "leading"],
+        json!({
+            "loaded": { "type": "boolean" },
+            "position": number,
+            "pending": number,
+            "leading": { "type": "boolean" },
+        }),
+    );
+    object(
+        &["caught_up"],
+        json!({
+            "caught_up": { "type": "boolean" },
+            "position": number,
+            "behind": number,
+            "markets": { "type": "object", "additionalProperties": market },
+        }),
+    )
+}
+
+pub(super) fn metrics() -> Operation {
+    let about = "Prometheus text format, version 0.0.4.";
+    Operation::new("getMetrics", TAG, "Figures for Prometheus").answers_text(200, "text/plain", about)
+}
+
+fn object(required: &[&str], properties: Value) -> Value {
+    json!({ "type": "object", "required": required, "properties": properties })
+}
+
+/// The page and its files.
+pub(super) fn page(routes: Routes, files: Router) -> Routes {
+    let page = Operation::new("getPage", "page", "The page").answers_text(200, "text/html", "The page.");
+    let file = Operation::new("getAsset", "page", "A file of the page")
+        .path("path", "As the page names it.", json!({ "type": "string", "examples": ["app.js"] }))
+        .answers_text(200, "text/javascript", "A script.")
+        .answers_text(200, "text/css", "A style.")
+        .answers_text(200, "image/svg+xml", "An image.")
+        .answers_empty(304, "The version that the client has.")
+        .problems(404, &["not_found"]);
+    routes.files(files, "/", page).also("/assets/{path}", file)
+}
+
+/// The subjects of the stream, the sockets where this process has them, and its requests over NATS.
+pub(super) fn channels(start: &Start, sockets: bool, routes: &Routes) -> Vec<Channel> {
+    let sockets = if sockets { fillstream_stream_bridge::channels() } else { Vec::new() };
+    let requests = match start.has(Role::Api) && start.http.nats_requests {
+        true => fillstream_nats_api::channels(routes.described()),
+        false => Vec::new(),
+    };
+    sockets.into_iter().chain(fillstream_descriptions::subjects()).chain(requests).collect()
+}
+
+/// Host and port of the first address of the broker.
+pub(super) fn broker(url: &str) -> String {
+    let first = url.split(',').next().unwrap_or(url);
+    let rest = first.split_once("://").map_or(first, |(_, rest)| rest);
+    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    host.split('/').next().unwrap_or(host).to_owned()
+}

@@ -1,0 +1,43 @@
+//! Looking into the stream: messages of many subjects, as they are stored.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::LogError;
+
+/// A message as the stream holds it, whoever wrote it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Its place in the stream, from 1.
+    pub seq: u64,
+    /// Its subject.
+    pub subject: String,
+    /// When the stream took it, by the server's clock: milliseconds since the Unix epoch, truncated.
+    pub stored_at: i64,
+    /// Its headers by name; the values of one that is repeated are joined by commas.
+    pub headers: Vec<(String, String)>,
+    /// Its payload, which need not be JSON.
+    pub payload: Bytes,
+}
+
+/// Messages that match a pattern, in order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Messages {
+    /// Those that were asked for, as far as a page holds them.
+    pub messages: Vec<Message>,
+    /// How many more match behind the last one.
+    pub left: u64,
+}
+
+/// The stream as somebody looks into it: by pages, without a consumer. [`EventLog`](crate::EventLog) is for those who
+/// follow it.
+#[async_trait]
+pub trait Browse: Send + Sync + 'static {
+    /// The messages under a pattern from sequence `from` on: `max` of them (at least 1) or a megabyte, whichever is less.
+    /// None means that there is none, by the word of the stream's leader; where there are some, a replica that is behind
+    /// may know of fewer than there are.
+    ///
+    /// # Errors
+    /// When the log cannot be asked.
+    async fn browse(&self, pattern: &str, from: u64, max: usize) -> Result<Messages, LogError>;
+}

@@ -1,0 +1,42 @@
+//! Who we are to the server, as the address says it. The client does not look there by itself.
+
+use async_nats::{ConnectOptions, ServerAddr};
+use percent_encoding::percent_decode_str;
+
+/// Takes user and password, or a token alone, out of the first address that has them.
+pub(super) fn with_credentials(options: ConnectOptions, urls: &str) -> ConnectOptions {
+    let addresses = urls.split(',').filter_map(|url| url.trim().parse::<ServerAddr>().ok());
+    let Some(address) = addresses.into_iter().find(ServerAddr::has_user_pass) else { return options };
+    let plain = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    match (address.username(), address.password()) {
+        (Some(user), Some(password)) => options.user_and_password(plain(user), plain(password)),
+        (Some(token), None) => options.token(plain(token)),
+        (None, _) => options,
+    }
+}
+
+/// NATS addresses as they may be printed: whoever reads a log needs no password.
+#[must_use]
+pub fn without_passwords(urls: &str) -> String {
+    let bare = |url: &str| {
+        let (scheme, rest) = url.split_once("://")?;
+        let (_, host) = rest.rsplit_once('@')?;
+        Some(format!("{scheme}://{host}"))
+    };
+    urls.split(',').map(|url| bare(url).unwrap_or_else(|| url.to_owned())).collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_not_shown() {
+        for (urls, shown) in [
+            ("nats://127.0.0.1:4222", "nats://127.0.0.1:4222"),
+            ("nats://me:p@ss@a:1,b:2,tls://token@c", "nats://a:1,b:2,tls://c"),
+        ] {
+            assert_eq!(without_passwords(urls), shown);
+        }
+    }
+}
