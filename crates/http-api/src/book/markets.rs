@@ -18,7 +18,7 @@ use fillstream_domain::{
 use fillstream_event_log::{Consistency, EventLog, Link, LogError};
 use fillstream_http_edge::Problem;
 use parking_lot::RwLock;
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::sleep};
 use tracing::warn;
 
 use super::unreachable;
@@ -45,10 +45,14 @@ struct Known {
 }
 
 impl Known {
-    fn is_fresh(&self, wanted: Option<&Symbol>) -> bool {
-        let missing = wanted.is_some_and(|symbol| !self.definitions.contains_key(symbol));
-        let age = if missing { UNKNOWN_PAUSE } else { MAX_AGE };
-        self.at.is_some_and(|at| at.elapsed() < age)
+    /// Good enough for who asked at this moment. That a symbol is unknown must have been read since: it may have been
+    /// added a moment before.
+    fn is_fresh(&self, wanted: Option<&Symbol>, asked: Instant) -> bool {
+        self.at.is_some_and(|at| if self.lacks(wanted) { at >= asked } else { at.elapsed() < MAX_AGE })
+    }
+
+    fn lacks(&self, wanted: Option<&Symbol>) -> bool {
+        wanted.is_some_and(|symbol| !self.definitions.contains_key(symbol))
     }
 }
 
@@ -64,19 +68,23 @@ impl Markets {
     /// # Errors
     /// 503 when the stream cannot be reached and never could.
     pub async fn definitions(&self, wanted: Option<&Symbol>) -> Result<Arc<Definitions>, Problem> {
-        let known = self.known();
-        if known.is_fresh(wanted) {
+        let (known, asked) = (self.known(), Instant::now());
+        if known.is_fresh(wanted, asked) {
             return Ok(Arc::clone(&known.definitions));
         }
         let mut failed = self.reading.lock().await;
         let known = self.known();
         let down = *self.log.link().borrow() == Link::Down;
         let just_failed = failed.is_some_and(|at| at.elapsed() < MAX_AGE);
-        if known.is_fresh(wanted) || known.at.is_some() && (down || just_failed) {
+        if known.is_fresh(wanted, asked) || known.at.is_some() && (down || just_failed) {
             return Ok(Arc::clone(&known.definitions));
         }
         if just_failed {
             return Err(unreachable());
+        }
+        if let Some(at) = known.at.filter(|_| known.lacks(wanted)) {
+            // Whoever else asks meanwhile waits as well, and takes what is found then.
+            sleep(UNKNOWN_PAUSE.saturating_sub(at.elapsed())).await;
         }
         match self.read(&known).await {
             Ok(read) => {
@@ -98,6 +106,7 @@ impl Markets {
     }
 
     async fn read(&self, known: &Known) -> Result<Known, LogError> {
+        let at = Some(Instant::now());
         let mut definitions = Definitions::clone(&known.definitions);
         let mut read = known.read.clone();
         for last in self.log.last_of_each(ALL_DEFINITIONS).await? {
@@ -114,7 +123,7 @@ impl Markets {
                 }
             }
         }
-        Ok(Known { definitions: Arc::new(definitions), read, at: Some(Instant::now()) })
+        Ok(Known { definitions: Arc::new(definitions), read, at })
     }
 }
 
