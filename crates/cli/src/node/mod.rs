@@ -11,6 +11,7 @@ mod described;
 mod ops;
 mod parts;
 mod requests;
+mod sockets;
 mod stored;
 mod web;
 

@@ -4,13 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    extract::{
-        FromRequestParts, Request, State,
-        ws::{WebSocketUpgrade, rejection::WebSocketUpgradeRejection},
-    },
-    http::{HeaderName, HeaderValue, Method, StatusCode, header, request::Parts as RequestParts},
-    middleware::{Next, from_fn_with_state},
-    response::{IntoResponse, Response},
+    http::{HeaderName, HeaderValue, Method, header},
+    middleware::from_fn_with_state,
     serve::ListenerExt,
 };
 use fillstream_descriptions::Hosts;
@@ -20,12 +15,9 @@ use fillstream_http_api::{
     Api, BookApi, Markets, OUTCOME_PATIENCE, PastBooks, TailOutcomes, book_router, method_not_allowed,
     not_found, read_router, router,
 };
-use fillstream_http_edge::{Askers, Origins, Problem, parameter, ticket_router};
+use fillstream_http_edge::{Askers, Origins, described::Routes, ticket_router};
 use fillstream_read_store::ReadStore;
-use fillstream_stream_bridge::{
-    Asked, AskedMarket, Family, Hub, events, is_market_path, log_router, market_sockets, upgrade,
-    upgrade_market, wants_events,
-};
+use fillstream_stream_bridge::{log_router, market_sockets};
 use tokio::{
     net::{TcpListener, TcpSocket},
     task::JoinHandle,
@@ -40,6 +32,7 @@ use super::{
     book_reads::{BookRows, LogBooks},
     described, ops,
     parts::Parts,
+    sockets::{Sockets, divert},
     stored::Rows,
 };
 use crate::Failure;
@@ -111,41 +104,15 @@ pub(crate) async fn serve(
     reads: Reads,
     parts: &Parts,
 ) -> Result<Web, Failure> {
-    let Reads { log, messages, store, snapshots, durability } = reads;
     let stop = CancellationToken::new();
     let Some(Door { listener, askers }) = door else {
         println!("{} at work, no port opened", names(start));
         return Ok(Web { serving: None, stop, answers: None });
     };
-    let state = ops::Watch::new(start, Arc::clone(&log), parts, durability);
-    let mut app = ops::routes(state);
-    if let (Some(store), true) = (store, start.has(Role::Api) || start.has(Role::Bridge)) {
-        app = described::page(app, fillstream_web_page::router());
-        let (public_url, listen) = (start.http.public_url.clone(), listener.local_addr()?.to_string());
-        if start.has(Role::Api) {
-            app = app.merge(book_router(book_api(&log, &store, snapshots, &askers).await?));
-        }
-        let (stored, askers) = (Arc::new(Rows(store)), Arc::clone(&askers));
-        let api = Api { log, stored, askers, public_url, listen, clock: now };
-        app = app.merge(if start.has(Role::Api) { router(api) } else { read_router(api) });
-    }
-    if let Some(hub) = &parts.hub {
-        app = market_sockets(app.merge(ticket_router(Arc::clone(&askers))));
-        app = app.merge(log_router(Arc::clone(hub), messages, Arc::clone(&askers), start.http.origins()));
-    }
-    let hosts =
-        Hosts { listen: listener.local_addr()?.to_string(), broker: described::broker(&start.nats_url) };
-    let channels = described::channels(start, parts.hub.is_some(), &app);
-    let app = fillstream_descriptions::described(app, &hosts, &channels);
-    let mut app = app.fallback(not_found).method_not_allowed_fallback(method_not_allowed);
-    if let Some(hub) = &parts.hub {
-        let sockets = Sockets { hub: Arc::clone(hub), askers, origins: start.http.origins() };
-        app = app.layer(from_fn_with_state(sockets, divert));
-    }
-    // Outside of what is diverted: event streams are for pages of other origins, too.
-    app = app.layer(cors(&start.http.origins()));
-    println!("http://{} serves {}", listener.local_addr()?, names(start));
-    let address = start.http.public_url.clone().unwrap_or(format!("http://{}", listener.local_addr()?));
+    let listen = listener.local_addr()?.to_string();
+    let app = answers(start, reads, parts, &listen, askers).await?;
+    println!("http://{listen} serves {}", names(start));
+    let address = start.http.public_url.clone().unwrap_or(format!("http://{listen}"));
     let listener = listener.tap_io(|stream| {
         if let Err(error) = stream.set_nodelay(true) {
             warn!(%error, "a connection stays without TCP_NODELAY");
@@ -159,6 +126,55 @@ pub(crate) async fn serve(
         }
     });
     Ok(Web { serving: Some(serving), stop, answers })
+}
+
+/// All that this process answers, at the address `listen`.
+async fn answers(
+    start: &Start,
+    reads: Reads,
+    parts: &Parts,
+    listen: &str,
+    askers: Arc<Askers>,
+) -> Result<Router, Failure> {
+    let messages = Arc::clone(&reads.messages);
+    let state = ops::Watch::new(start, Arc::clone(&reads.log), parts, reads.durability);
+    let mut app = orders(start, reads, listen, &askers, ops::routes(state)).await?;
+    if let Some(hub) = &parts.hub {
+        app = market_sockets(app.merge(ticket_router(Arc::clone(&askers))));
+        app = app.merge(log_router(Arc::clone(hub), messages, Arc::clone(&askers), start.http.origins()));
+    }
+    let hosts = Hosts { listen: listen.to_owned(), broker: described::broker(&start.nats_url) };
+    let channels = described::channels(start, parts.hub.is_some(), &app);
+    let app = fillstream_descriptions::described(app, &hosts, &channels);
+    let mut app = app.fallback(not_found).method_not_allowed_fallback(method_not_allowed);
+    if let Some(hub) = &parts.hub {
+        let sockets = Sockets { hub: Arc::clone(hub), askers, origins: start.http.origins() };
+        app = app.layer(from_fn_with_state(sockets, divert));
+    }
+    // Outside of what is diverted: event streams are for pages of other origins, too.
+    Ok(app.layer(cors(&start.http.origins())))
+}
+
+/// With the page, and what may be read or placed: where a role has the rows.
+async fn orders(
+    start: &Start,
+    reads: Reads,
+    listen: &str,
+    askers: &Arc<Askers>,
+    mut app: Routes,
+) -> Result<Routes, Failure> {
+    let Reads { log, store, snapshots, .. } = reads;
+    let Some(store) = store.filter(|_| start.has(Role::Api) || start.has(Role::Bridge)) else {
+        return Ok(app);
+    };
+    app = described::page(app, fillstream_web_page::router());
+    if start.has(Role::Api) {
+        app = app.merge(book_router(book_api(&log, &store, snapshots, askers).await?));
+    }
+    let (public_url, listen) = (start.http.public_url.clone(), listen.to_owned());
+    let (stored, askers) = (Arc::new(Rows(store)), Arc::clone(askers));
+    let api = Api { log, stored, askers, public_url, listen, clock: now };
+    Ok(app.merge(if start.has(Role::Api) { router(api) } else { read_router(api) }))
 }
 
 async fn book_api(
@@ -203,95 +219,4 @@ fn cors(origins: &Origins) -> CorsLayer {
             HeaderName::from_static("idempotent-replayed"),
             header::RETRY_AFTER,
         ])
-}
-
-#[derive(Clone)]
-struct Sockets {
-    hub: Arc<Hub>,
-    askers: Arc<Askers>,
-    origins: Origins,
-}
-
-/// Sends requests for an upgrade or for an event stream to the bridge; everything else goes on to HTTP.
-async fn divert(State(sockets): State<Sockets>, request: Request, next: Next) -> Response {
-    let wants_socket = request
-        .headers()
-        .get(header::UPGRADE)
-        .is_some_and(|value| value.to_str().is_ok_and(|text| text.eq_ignore_ascii_case("websocket")));
-    let path = request.uri().path();
-    if is_market_path(path) {
-        return open_market_socket(&sockets, wants_socket, request).await;
-    }
-    if request.method() == Method::GET
-        && wants_events(request.headers())
-        && let Some(order) = events_of(path)
-    {
-        let (order, headers) = (Some(order), request.headers());
-        let asked = Asked { order, query: request.uri().query(), headers };
-        return events(&sockets.hub, &sockets.askers, &sockets.origins, &asked).await;
-    }
-    let family = match path {
-        "/api/orders/execute" => Some((Family::Status, None)),
-        _ => path.strip_prefix("/api/orders/status/").map(|order| (Family::Progress, Some(order.to_owned()))),
-    };
-    match family {
-        Some((family, order)) if wants_socket && request.method() == Method::GET => {
-            let (parts, _) = request.into_parts();
-            let order = order.or_else(|| parameter(parts.uri.query(), "orderId"));
-            open_socket(&sockets, family, order, parts).await
-        }
-        Some(_) | None => next.run(request).await,
-    }
-}
-
-/// The order whose events are at this path, as it stands there.
-fn events_of(path: &str) -> Option<&str> {
-    let order = path.strip_prefix("/api/orders/")?.strip_suffix("/events")?;
-    (!order.contains('/')).then_some(order)
-}
-
-async fn open_market_socket(sockets: &Sockets, wants_socket: bool, request: Request) -> Response {
-    let (mut parts, _) = request.into_parts();
-    if parts.method != Method::GET {
-        let problem = method_not_allowed(parts.method, parts.uri).await;
-        return problem.header(header::ALLOW, HeaderValue::from_static("GET")).into_response();
-    }
-    if !wants_socket {
-        let detail = "This address is a WebSocket: connect to it with an upgrade.";
-        return Problem::new(StatusCode::UPGRADE_REQUIRED, "upgrade_required", detail)
-            .header(header::UPGRADE, HeaderValue::from_static("websocket"))
-            .header(header::CONNECTION, HeaderValue::from_static("upgrade"))
-            .into_response();
-    }
-    let handshake = match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
-        Ok(handshake) => handshake,
-        Err(rejection) => return no_handshake(&rejection).into_response(),
-    };
-    let asked = AskedMarket { path: parts.uri.path(), query: parts.uri.query(), headers: &parts.headers };
-    upgrade_market(&sockets.hub, &sockets.askers, &sockets.origins, &asked, handshake).await
-}
-
-async fn open_socket(
-    sockets: &Sockets,
-    family: Family,
-    order: Option<String>,
-    mut parts: RequestParts,
-) -> Response {
-    let handshake = match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
-        Ok(handshake) => handshake,
-        Err(rejection) => return no_handshake(&rejection).into_response(),
-    };
-    let asked = Asked { order: order.as_deref(), query: parts.uri.query(), headers: &parts.headers };
-    upgrade(&sockets.hub, &sockets.askers, &sockets.origins, family, &asked, handshake).await
-}
-
-/// An upgrade that is none; the version that we speak is named as RFC 6455 section 4.4 asks for.
-fn no_handshake(rejection: &WebSocketUpgradeRejection) -> Problem {
-    let text = rejection.to_string();
-    if !matches!(rejection, WebSocketUpgradeRejection::InvalidWebSocketVersionHeader(_)) {
-        return Problem::new(StatusCode::BAD_REQUEST, "bad_handshake", text);
-    }
-    Problem::new(StatusCode::UPGRADE_REQUIRED, "bad_handshake", text)
-        .header(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"))
-        .header(header::UPGRADE, HeaderValue::from_static("websocket"))
 }
