@@ -23,6 +23,11 @@ const pause = () => new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
 
 class Untold extends Error {}
 
+if (typeof WebSocket !== "function") {
+  console.error("Node.js 22 or later is needed: this one has no WebSocket. Nothing was placed.");
+  process.exit(UNTOLD);
+}
+
 /** Calls `attempt` until it gives something, for as long as the patience lasts. */
 async function persist(attempt) {
   let deadline = Date.now() + PATIENCE_MS;

@@ -112,6 +112,15 @@ impl Client {
         Some(reply_to)
     }
 
+    /// Sends a request whose reply is to go anywhere.
+    ///
+    /// # Panics
+    /// When the connection breaks.
+    pub async fn send_to(&mut self, subject: &str, reply_to: &str, payload: &str) {
+        let message = format!("PUB {subject} {reply_to} {}\r\n{payload}\r\n", payload.len());
+        self.stream.write_all(message.as_bytes()).await.expect("it reads");
+    }
+
     /// The next message, with its subject. Nothing when the connection breaks.
     pub async fn receive(&mut self) -> Option<(String, Reply)> {
         loop {

@@ -35,8 +35,9 @@ use crate::{
 const BATCH: usize = 500;
 /// Bytes of payload after which a batch is closed.
 const BATCH_BYTES: usize = 128 << 10;
-/// Batches that a follower may be behind before it goes on with a tail of its own: 64 MiB, or 256 MiB when each holds
-/// one of the largest commits. They are kept for as long as somebody is behind.
+/// Batches that a follower may be behind before it goes on with a tail of its own: 64 MiB of payload, or 256 MiB when each
+/// holds one of the largest commits, and as much again of what was read of it. They are kept for as long as somebody is
+/// behind.
 const BATCHES: usize = 512;
 /// Pause before a follower that goes on alone tries to reach the stream again.
 const PAUSE: Duration = Duration::from_millis(100);

@@ -34,8 +34,9 @@ struct Told {
 pub(crate) async fn of(response: Response<Body>, max: usize) -> ServiceReply {
     let (parts, body) = response.into_parts();
     let Ok(payload) = to_bytes(body, max).await else {
-        let detail =
-            format!("The answer has more than the {max} bytes that a message takes; ask for less at once.");
+        let detail = format!(
+            "The answer has more than the {max} bytes that a message takes. What was asked for is done: look before you repeat it, and ask for less at once."
+        );
         let problem = Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "answer_too_large", detail);
         // A problem is small: this comes to an end.
         return Box::pin(refused(problem)).await;

@@ -170,7 +170,7 @@ authorization {
     { user: all, password: "s@cret" }
     { user: few, password: "s@cret", permissions: {
         publish: { allow: ["$JS.API.INFO", "$JS.API.STREAM.INFO.ORDERS", "$JS.API.STREAM.NAMES", "markets.>"] }
-        subscribe: { allow: ["_INBOX.>"] } } }
+        subscribe: { allow: ["_INBOX_fillstream.>"] } } }
     { user: deaf, password: "s@cret", permissions: { publish: ">", subscribe: { deny: [">"] } } }
   ]
 }
@@ -203,7 +203,7 @@ async fn what_a_user_may_not_do_is_told_by_subject() {
     assert!(tells(&few, "stream", "ok", "as nats/streams/orders.json"), "{few:#?}");
 
     let deaf = examined("deaf");
-    assert!(tells(&deaf, "permissions", "wrong", "_INBOX.>"), "{deaf:#?}");
+    assert!(tells(&deaf, "permissions", "wrong", "_INBOX_fillstream.>"), "{deaf:#?}");
     let stranger = examined("nobody");
     assert!(tells(&stranger, "nats_server", "wrong", "user and password"), "{stranger:#?}");
 

@@ -87,6 +87,12 @@ fn wrong_settings_stop_the_start_and_say_why() {
     check(&["up"], &[("FILLSTREAM_ACK_WAIT", "never")], &["--ack-wait", "must be a time such as"]);
     check(&["serve", "--role", "api"], &[], &["--nats-url", "FILLSTREAM_NATS_URL"]);
     check(&["serve", "--nats-url", "nats://127.0.0.1:4222"], &[], &["--role"]);
+    // A server that others reach is a door like a port that others reach.
+    check(
+        &["serve", "--role", "api", "--nats-url", "nats://me:secret@10.0.0.5:4222"],
+        &[],
+        &["--nats-url nats://10.0.0.5:4222", "--jwt-secret", "--nats-requests off"],
+    );
     check(&["serve", "--role", "cook"], &[], &["api, executor, matcher, projector, bridge"]);
     check(&["frobnicate"], &[], &["unrecognized subcommand 'frobnicate'"]);
 }

@@ -60,5 +60,18 @@ async fn processes_may_do_their_work_and_clients_may_ask() {
     for subject in ["orders.swap.mine.placed", "markets.BTC-USDT", "$JS.API.STREAM.DELETE.ORDERS"] {
         assert_eq!(ask(&mut desk, subject, &[], "{}").await.status, Some(403), "{subject}");
     }
+    // Nor by having a process answer there.
+    let last = log_end(&site).await;
+    for reply in ["orders.swap.mine.placed", "markets.BTC-USDT", "_INBOX_fillstream.x.1"] {
+        desk.send_to("fillstream.markets.list", reply, "{}").await;
+        desk.send_to("$SRV.PING", reply, "").await;
+    }
+    assert_eq!(status(&ask(&mut desk, "fillstream.markets.list", &[], "{}").await), 200);
+    assert_eq!(log_end(&site).await, last, "a client had something written into the stream");
     assert!(!site.said().contains("Permissions Violation"), "{}", site.said());
+}
+
+/// The last sequence of the stream.
+async fn log_end(site: &Process) -> u64 {
+    get(&site.address, "/ready").await.json()["last_seq"].as_u64().expect("it is told")
 }

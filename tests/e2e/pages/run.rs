@@ -31,7 +31,7 @@ const NOT_RUN: [(&str, &str); 8] = [
     ("FILLSTREAM_SCREENSHOTS=", "runs the tests"),
     ("fillstream up --listen 0.0.0.0:3000 --jwks", "fetches the keys of an issuer"),
     ("FILLSTREAM_PASSWORD=", "opens a server to others"),
-    ("fillstream serve --role api --nats-url nats://fillstream:", "is for that server"),
+    ("FILLSTREAM_JWT_SECRET=… fillstream serve", "is for that server"),
     ("nats --user", "is for that server"),
     ("nats-server ", "takes the NATS port of this machine"),
     ("cp -a ", "goes to another disk"),

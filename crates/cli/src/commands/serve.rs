@@ -46,6 +46,9 @@ pub(crate) fn run(serve: Serve) -> Result<ExitCode, Failure> {
     let data = serve.nats.data_dir()?;
     let nats_url =
         serve.nats.nats_url.ok_or("--nats-url or FILLSTREAM_NATS_URL must say where the NATS server is")?;
+    if serve.role.contains(&Role::Api) {
+        serve.http.check_requests(&nats_url)?;
+    }
     Node::run(Start {
         roles: serve.role,
         nats_url,

@@ -29,6 +29,19 @@ pub(crate) fn origin(text: &str) -> Result<String, String> {
     })
 }
 
+/// Whether a NATS address is one that this machine alone reaches.
+pub(crate) fn is_loopback(nats_url: &str) -> bool {
+    let rest = nats_url.split_once("://").map_or(nats_url, |(_, rest)| rest);
+    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    let host = match host.strip_prefix('[') {
+        Some(ipv6) => ipv6.split(']').next(),
+        None => host.split([':', '/']).next(),
+    };
+    host.is_some_and(|host| {
+        host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -52,6 +65,22 @@ mod tests {
         ] {
             assert_eq!(origin(text).is_ok(), is_origin, "{text:?} as an origin");
             assert_eq!(public_url(text).is_ok(), is_url, "{text:?} as a public address");
+        }
+    }
+
+    #[test]
+    fn what_others_reach_is_told_apart() {
+        for (url, alone) in [
+            ("nats://127.0.0.1:4222", true),
+            ("127.0.0.9", true),
+            ("nats://me:secret@localhost:4222", true),
+            ("nats://[::1]:4222", true),
+            ("nats://10.0.0.5:4222", false),
+            ("nats://127.0.0.1@nats.example:4222", false),
+            ("localhost.example:4222", false),
+            ("", false),
+        ] {
+            assert_eq!(is_loopback(url), alone, "{url:?}");
         }
     }
 }

@@ -165,6 +165,20 @@ impl HttpSettings {
         Ok(())
     }
 
+    /// Refuses requests over a NATS server that others reach, as a port that others reach is refused.
+    pub(crate) fn check_requests(&self, nats_urls: &str) -> Result<(), Failure> {
+        let others_reach = nats_urls.split(',').find(|url| !address::is_loopback(url.trim()));
+        match others_reach {
+            Some(url) if self.nats_requests && !self.auth.is_on() => Err(format!(
+                "--nats-url {}: others reach this server, and without authentication would be believed about who they are; \
+                 give --jwt-secret or --jwks, or --nats-requests off",
+                without_passwords(url)
+            )
+            .into()),
+            Some(_) | None => Ok(()),
+        }
+    }
+
     pub(crate) fn origins(&self) -> Origins {
         let anybody = self.allow_origin.is_empty() && !self.auth.is_on();
         if anybody { Origins::Any } else { Origins::Listed(self.allow_origin.clone()) }

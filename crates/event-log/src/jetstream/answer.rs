@@ -25,6 +25,8 @@ pub(super) mod code {
 /// The server's answer to a publish.
 #[derive(Debug, Deserialize)]
 pub(super) struct Answer {
+    /// Which stream has it; an answer of anything else has none.
+    stream: Option<String>,
     #[serde(default)]
     pub(super) seq: u64,
     pub(super) error: Option<ServerError>,
@@ -61,7 +63,7 @@ impl Answer {
         }
         let Ok(answer) = serde_json::from_slice::<Self>(&message.payload) else { return Outcome::Unclear };
         match answer.error {
-            None if answer.seq > 0 => Outcome::Stored(answer.seq),
+            None if answer.seq > 0 && answer.stream.is_some() => Outcome::Stored(answer.seq),
             None => Outcome::Unclear,
             Some(error) => match error.err_code {
                 code::WRONG_LAST_SEQUENCE | code::WRONG_LAST_SEQUENCE_CONSTANT | code::BATCH_DUPLICATE => {
@@ -103,7 +105,7 @@ mod tests {
         };
         check(r#"{"stream":"ORDERS","seq":7}"#, Outcome::Stored(7));
         check(r#"{"stream":"ORDERS","seq":9,"batch":"b","count":3}"#, Outcome::Stored(9));
-        for unclear in ["", "{", "{}", "[]", r#"{"stream":"ORDERS","seq":0}"#] {
+        for unclear in ["", "{", "{}", "[]", r#"{"stream":"ORDERS","seq":0}"#, r#"{"seq":7}"#] {
             check(unclear, Outcome::Unclear);
         }
         let error = |number, expected: Outcome| {

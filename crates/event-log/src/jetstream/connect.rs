@@ -104,6 +104,10 @@ impl JetStreamLog {
     }
 }
 
+/// Begins the subjects on which our processes hear their answers. Not the common `_INBOX`: clients who may hear that
+/// must not hear what the log tells us, nor have us answer there what we wait for.
+pub(crate) const OWN_INBOX: &str = "_INBOX_fillstream";
+
 /// Connects; `refused` hears what the server says no to.
 pub(super) async fn connect(
     options: &LogOptions,
@@ -115,6 +119,7 @@ pub(super) async fn connect(
     let addresses: Vec<_> = options.url.split(',').map(str::trim).collect();
     let client = with_credentials(ConnectOptions::new(), &options.url)
         .name(&options.name)
+        .custom_inbox_prefix(OWN_INBOX)
         .subscription_capacity(SUBSCRIPTION_CAPACITY)
         .ping_interval(Duration::from_secs(5))
         .reconnect_delay_callback(|tries| {

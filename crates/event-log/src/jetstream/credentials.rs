@@ -19,11 +19,11 @@ pub(super) fn with_credentials(options: ConnectOptions, urls: &str) -> ConnectOp
 #[must_use]
 pub fn without_passwords(urls: &str) -> String {
     let bare = |url: &str| {
-        let (scheme, rest) = url.split_once("://")?;
-        let (_, host) = rest.rsplit_once('@')?;
-        Some(format!("{scheme}://{host}"))
+        let scheme = url.find("://").map_or(0, |at| at + 3);
+        let host = url.rfind('@').map_or(scheme, |at| at + 1);
+        format!("{}{}", &url[..scheme.min(host)], &url[host..])
     };
-    urls.split(',').map(|url| bare(url).unwrap_or_else(|| url.to_owned())).collect::<Vec<_>>().join(",")
+    urls.split(',').map(bare).collect::<Vec<_>>().join(",")
 }
 
 #[cfg(test)]
@@ -35,6 +35,7 @@ mod tests {
         for (urls, shown) in [
             ("nats://127.0.0.1:4222", "nats://127.0.0.1:4222"),
             ("nats://me:p@ss@a:1,b:2,tls://token@c", "nats://a:1,b:2,tls://c"),
+            ("me:secret@a:1", "a:1"),
         ] {
             assert_eq!(without_passwords(urls), shown);
         }

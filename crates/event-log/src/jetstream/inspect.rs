@@ -19,7 +19,7 @@ use tokio::{sync::watch, time::timeout};
 use super::{
     LogOptions,
     answer::ServerError,
-    connect::{ConnectError, connect},
+    connect::{ConnectError, OWN_INBOX, connect},
     leader::leader,
     requests::Requests,
 };
@@ -170,7 +170,7 @@ impl Inspector {
     ) -> Result<T, LogError> {
         let mut refused = self.refused.clone();
         let told = |refused: &BTreeSet<String>| {
-            refused.iter().any(|found| found == subject || found.starts_with("_INBOX."))
+            refused.iter().any(|found| found == subject || found.starts_with(OWN_INBOX))
         };
         tokio::select! {
             answer = asked => answer,

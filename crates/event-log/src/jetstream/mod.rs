@@ -32,6 +32,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::watch;
 
+pub(crate) use connect::OWN_INBOX;
 pub use connect::{ConnectError, Definitions, LogOptions};
 pub use credentials::without_passwords;
 pub use inspect::{Greeting, Inspector, Probe, Right};

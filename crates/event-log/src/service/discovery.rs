@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tracing::debug;
 
-use super::{Pairs, QUEUE_GROUP, ServiceDefinition, endpoint::Endpoint};
+use super::{Pairs, QUEUE_GROUP, ServiceDefinition, endpoint::Endpoint, may_be_answered};
 
 /// What can be asked.
 #[derive(Debug, Clone, Copy)]
@@ -51,7 +51,9 @@ impl Identity {
         while let Some(Message { subject, reply, .. }) = asked.next().await {
             let asks = |verb: &str| subject.split('.').nth(1) == Some(verb);
             let verb = VERBS.iter().find(|(verb, _)| asks(verb));
-            let (Some(reply), Some((_, verb))) = (reply, verb) else { continue };
+            let (Some(reply), Some((_, verb))) = (reply.filter(|reply| may_be_answered(reply)), verb) else {
+                continue;
+            };
             let answer = self.told(*verb).to_string();
             if let Err(error) = client.publish(reply, answer.into()).await {
                 debug!(%error, "somebody looked for the service, and hears nothing");

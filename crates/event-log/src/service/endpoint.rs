@@ -13,7 +13,9 @@ use tokio::time::timeout;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, warn};
 
-use super::{Answers, EndpointDefinition, Pairs, ServiceReply, ServiceRequest, stats::Stats};
+use super::{
+    Answers, EndpointDefinition, Pairs, ServiceReply, ServiceRequest, may_be_answered, stats::Stats,
+};
 
 /// Where the convention has an error.
 const ERROR: &str = "Nats-Service-Error";
@@ -99,6 +101,10 @@ impl AtWork {
                 "a request without a reply subject: nobody would hear the answer, nothing is done"
             );
         };
+        if !may_be_answered(&reply) {
+            let subject = self.endpoint.definition.subject;
+            return warn!(subject, %reply, "a request whose answer is to go where none may: nothing is done");
+        }
         let began = Instant::now();
         let request = ServiceRequest { headers: pairs(message.headers.as_ref()), payload: message.payload };
         let answer = AssertUnwindSafe(self.answers.answer(self.number, request)).catch_unwind().await;

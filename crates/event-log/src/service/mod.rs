@@ -23,7 +23,7 @@ use tracing::warn;
 use uuid::Uuid;
 
 use self::{discovery::Identity, endpoint::Endpoint};
-use crate::LogError;
+use crate::{LogError, jetstream::OWN_INBOX};
 
 /// The queue group of the convention: of all processes with the service, one gets a request.
 const QUEUE_GROUP: &str = "q";
@@ -85,6 +85,12 @@ impl ServiceReply {
     }
 }
 
+/// Whether an answer may go there. The server lets a client name any subject for its answer, and we may publish where
+/// the client may not: into the stream.
+fn may_be_answered(reply: &str) -> bool {
+    reply.starts_with("_INBOX") && !reply.starts_with(OWN_INBOX)
+}
+
 /// Answers requests. Called for many of them at once.
 #[async_trait]
 pub trait Answers: Send + Sync + 'static {
@@ -112,6 +118,8 @@ impl Service {
             LogError::Unreachable(format!("a subscription failed: {error}"))
         };
         let (draining, end, tasks) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
+        // From the first subscription on: one that fails ends those before it.
+        let ends = end.clone().drop_guard();
         let endpoints: Vec<_> =
             definition.endpoints.iter().cloned().map(|of| Arc::new(Endpoint::new(of))).collect();
         for (number, endpoint) in endpoints.iter().enumerate() {
@@ -138,7 +146,7 @@ impl Service {
         // Not waited for at the end: whoever looks may find the service until it is gone.
         tokio::spawn(end.clone().run_until_cancelled_owned(identity.answer(client.clone(), asked)));
         client.flush().await.map_err(|error| LogError::Unreachable(error.to_string()))?;
-        Ok(Self { client, draining, tasks, _end: end.drop_guard() })
+        Ok(Self { client, draining, tasks, _end: ends })
     }
 
     /// Takes no more requests, answers those that it has, and returns when the answers are on their way; after `patience`

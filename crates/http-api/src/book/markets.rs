@@ -86,7 +86,7 @@ impl Markets {
             // Whoever else asks meanwhile waits as well, and takes what is found then.
             sleep(UNKNOWN_PAUSE.saturating_sub(at.elapsed())).await;
         }
-        match self.read(&known).await {
+        match self.read(&known, wanted).await {
             Ok(read) => {
                 let definitions = Arc::clone(&read.definitions);
                 *self.known.write() = Arc::new(read);
@@ -105,7 +105,7 @@ impl Markets {
         Arc::clone(&self.known.read())
     }
 
-    async fn read(&self, known: &Known) -> Result<Known, LogError> {
+    async fn read(&self, known: &Known, wanted: Option<&Symbol>) -> Result<Known, LogError> {
         let at = Some(Instant::now());
         let mut definitions = Definitions::clone(&known.definitions);
         let mut read = known.read.clone();
@@ -122,6 +122,11 @@ impl Markets {
                     break;
                 }
             }
+        }
+        if let Some(symbol) = wanted.filter(|symbol| !definitions.contains_key(symbol)) {
+            // A replica may not have it yet; who leads the stream has.
+            let page = self.log.read(&book_definition(symbol), 1, Consistency::Leader).await?;
+            page.records.iter().for_each(|record| follow(&mut definitions, symbol, &record.payload));
         }
         Ok(Known { definitions: Arc::new(definitions), read, at })
     }

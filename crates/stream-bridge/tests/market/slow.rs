@@ -160,6 +160,7 @@ async fn a_write_that_stalls_ends_with_a_token_that_repeats_nothing() {
     let settings = Settings { write_timeout: Duration::from_millis(200), ..settings() };
     let rig = Rig::start_with(settings, NARROW).await;
     let mut slow = Client::connect_narrow(&rig.url("/ws/trades")).await;
+    until("it follows", || rig.hub.counters().subscriptions.get() == 1).await;
     much(&rig, 400).await;
     until("the socket is given up", || rig.hub.counters().subscriptions.get() == 0).await;
     let (code, token) = slow.until_close().await;

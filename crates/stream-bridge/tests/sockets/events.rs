@@ -236,6 +236,7 @@ async fn who_does_not_read_is_given_up_and_resumes() {
     let rig = Rig::start_with(settings, NARROW).await;
     rig.append(order(1), &GOOD[..3]).await;
     let mut events = narrow(&rig).await;
+    until("it follows", || rig.hub.counters().subscriptions.get() == 1).await;
     say_much(&rig);
     until("it is given up", || rig.hub.counters().subscriptions.get() == 0).await;
     assert_eq!(rig.hub.counters().connections.get(), 1, "counted for as long as it is held");

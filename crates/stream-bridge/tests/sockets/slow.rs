@@ -68,6 +68,8 @@ async fn a_write_that_stalls_ends_with_a_token_that_repeats_nothing() {
         rig.append(order(1), &GOOD[..3]).await;
         let mut client = Client::connect_narrow(&rig.url(every_step, order(1))).await;
         client.until_type("backfill").await;
+        // It is counted once the backfill is out: zero would be seen before that, too.
+        until("the socket follows", || rig.hub.counters().subscriptions.get() == 1).await;
         if every_step {
             say_much(&rig, 300)
         } else {

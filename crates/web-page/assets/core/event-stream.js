@@ -9,7 +9,7 @@ import { Backoff } from './backoff.js';
 function parse(block) {
   const event = { event: 'message', data: [] };
   for (const line of block.split('\n')) {
-    const [, field, value] = /^([^:]*):? ?(.*)$/.exec(line);
+    const [, field, value] = /^([^:]*):? ?(.*)$/s.exec(line);
     if (field === 'data') event.data.push(value);
     else event[field] = value;
   }

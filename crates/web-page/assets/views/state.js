@@ -148,7 +148,7 @@ export function mount(root) {
           { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Parts' },
           el(
             'table',
-            {},
+            { class: 'parts' },
             heads(['Part', 'What it does', { number: 'Position' }, { number: 'Behind' }, 'State']),
             parts,
           ),

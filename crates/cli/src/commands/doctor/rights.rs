@@ -20,7 +20,7 @@ const fn request(pattern: &'static str, subject: &'static str, who: &'static str
     Need { pattern, subject, is_append: false, who }
 }
 
-/// To be published to; answers come to `_INBOX.>`. Some name what does not exist: no order and no consumer is touched.
+/// To be published to; answers come to `_INBOX_fillstream.>`. Some name what does not exist: no order and no consumer is touched.
 const NEEDS: &[Need] = &[
     append("orders.>", "orders.swap.doctor.placed", "api, executor, matcher"),
     append("markets.>", "markets.doctor", "matcher"),
@@ -63,7 +63,7 @@ pub(super) async fn look(inspector: &Inspector) -> Vec<Finding> {
             Finding::wrong(
                 "permissions",
                 format!("this user may not publish to {}", need.subject),
-                format!("publish to {} and hear _INBOX.> (needed by: {})", need.pattern, need.who),
+                format!("publish to {} and hear _INBOX_fillstream.> (needed by: {})", need.pattern, need.who),
                 "allow both in the permissions of the user, in the server's configuration or account",
             )
         })
