@@ -136,6 +136,19 @@ async function state(page) {
   await looks(page, 'state');
 }
 
+/** An address that names nothing shows nothing else instead. */
+async function strangers(page) {
+  for (const [address, words] of [
+    ['#/market/NOPE-USDT', 'There is no market NOPE-USDT here.'],
+    ['#/travel/NOPE-USDT', 'There is no market NOPE-USDT here.'],
+    ['#/swap/xyz', 'must be a hyphenated UUID'],
+  ]) {
+    await page.goto(page.url().replace(/#.*/, address));
+    await says(page.locator('.callout.bad:visible').last(), words);
+  }
+  await examine(page, 'an order that cannot be');
+}
+
 /** Something for the pictures of the rates. */
 async function flow() {
   for (let order = 0; order < 80; order += 1) {
@@ -144,7 +157,7 @@ async function flow() {
   }
 }
 
-await browse(undefined, async (open) => {
+await browse(/status of 400/, async (open) => {
   const page = await open('#/swap', { viewport: WIDE });
   await keyboard(page);
   await market(page);
@@ -152,6 +165,7 @@ await browse(undefined, async (open) => {
   await swap(page);
   await log(page);
   await state(page);
+  await strangers(page);
   await page.getByRole('button', { name: /^You are user/ }).click();
   await examine(page, 'who you are');
 });

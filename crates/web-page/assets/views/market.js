@@ -15,7 +15,7 @@ import { LevelBook } from '../market/level-book.js';
 import { MarketStream } from '../market/market-stream.js';
 import { orderEntry } from '../market/order-entry.js';
 import { OwnOrders, ownOrdersPanel } from '../market/own-orders.js';
-import { chosen, inAddress, marketPicker } from '../market/picker.js';
+import { chosen, inAddress, marketPicker, noMarket } from '../market/picker.js';
 import { placeSample } from '../market/sample.js';
 import { tradeTape } from '../market/trade-tape.js';
 
@@ -215,8 +215,7 @@ export function mount(root, named) {
     const answer = await getPatiently('/api/v1/markets', () => gone);
     if (!answer || gone) return;
     const market = chosen(answer.markets, named);
-    if (!market)
-      return void root.append(el('p', { class: 'panel' }, 'No market is defined: fillstream market add …'));
+    if (!market) return void root.append(noMarket(answer.markets, named, 'market'));
     desk = new Desk(market, answer.markets);
     root.append(desk.node);
     desk.draw();

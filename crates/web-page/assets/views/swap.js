@@ -21,7 +21,7 @@ function learn(order, message) {
   if (message.type === 'routing' && message.progress < 30) {
     Object.assign(order, { raydiumQuote: null, meteoraQuote: null, selectedDex: null, answered: false });
   }
-  if (message.progress >= 30) order.answered = true;
+  if (message.progress >= 30 || message.type === 'retrying' || message.type === 'failed') order.answered = true;
   if (message.status !== 'failed') order.reached = message.status;
   if (message.type !== 'retrying' && message.type !== 'failed') order.furthest = message.progress;
   Object.assign(order, message);
@@ -81,7 +81,13 @@ export function mount(root, first) {
     } catch (error) {
       // Orders that this browser remembers may be another server's.
       if (!orderId) return;
-      const words = error.status === 404 ? 'There is no such order on this server.' : sentence(error);
+      const named = error.fields?.[0]?.detail;
+      const words =
+        error.status === 404
+          ? 'There is no such order on this server.'
+          : named
+            ? `The order's id ${named}.`
+            : sentence(error);
       page.quotes.replaceChildren(quotes({}));
       page.life.replaceChildren(
         el('h2', {}, 'This order cannot be shown'),

@@ -9,7 +9,7 @@ import { checksum } from '../market/checksum.js';
 import { depthChart } from '../market/depth-chart.js';
 import { ladder } from '../market/ladder.js';
 import { PastTrades } from '../market/past-trades.js';
-import { chosen, inAddress, marketPicker } from '../market/picker.js';
+import { chosen, inAddress, marketPicker, noMarket } from '../market/picker.js';
 import { tradeTape } from '../market/trade-tape.js';
 
 export const title = 'Time travel';
@@ -215,7 +215,9 @@ export function mount(root, named) {
       getPatiently('/ready', () => gone),
     ]);
     if (!answer || !ready || gone) return;
-    journey = new Journey(chosen(answer.markets, named), answer.markets, ready.last_seq);
+    const market = chosen(answer.markets, named);
+    if (!market) return void root.append(noMarket(answer.markets, named, 'travel'));
+    journey = new Journey(market, answer.markets, ready.last_seq);
     root.append(journey.node);
     stop = onServer(({ ready: now }) => now?.last_seq && journey.reach(now.last_seq));
   };
