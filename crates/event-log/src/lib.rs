@@ -28,7 +28,7 @@ mod subject;
 pub use browse::{Browse, Message, Messages};
 pub use jetstream::{
     ConnectError, Definitions, Greeting, Inspector, JetStreamLog, JetStreamSnapshots, LogOptions, Probe,
-    Right, Work, WorkQueue, without_passwords,
+    Right, Work, WorkQueue, host_and_port, without_passwords,
 };
 pub use log::{AppendError, Consistency, Durability, EventLog, Follow, Link, LogError, Page, StreamInfo};
 pub use memory::MemoryLog;

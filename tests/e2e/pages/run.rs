@@ -145,7 +145,7 @@ fn script(block: &str, site: &Site, order: &str) -> String {
     script
 }
 
-/// A comment begins behind two blanks and a number sign.
+/// A comment begins with a blank and a number sign.
 fn without_comment(line: &str) -> &str {
     line.split(" #").next().unwrap_or_default()
 }
@@ -163,7 +163,9 @@ fn is_run(line: &str) -> bool {
 /// The line with the addresses, folders and the order of this test.
 fn here(line: &str, site: &Site, order: &str) -> String {
     let scratch = site.scratch.path().display();
-    let mut line = line.replace('…', "0123456789abcdef0123456789abcdef");
+    let mut line = ORDERS.iter().fold(line.to_owned(), |line, shown| line.replace(shown, order));
+    // What is left of dots stands for a secret.
+    line = line.replace('…', "0123456789abcdef0123456789abcdef");
     if LASTS[..SYSTEMS].iter().any(|beginning| line.starts_with(beginning)) {
         // A system of its own beside the one that runs.
         let port = free_port();
@@ -175,9 +177,6 @@ fn here(line: &str, site: &Site, order: &str) -> String {
             free_port()
         );
         line = format!("{own} {line}");
-    }
-    for shown in ORDERS.map(|shown| shown.replace('…', "0123456789abcdef0123456789abcdef")) {
-        line = line.replace(&shown, order);
     }
     let nats = site.process.nats_url().expect("the address is printed");
     line.replace("nats://127.0.0.1:4222", &nats)

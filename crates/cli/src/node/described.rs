@@ -1,6 +1,7 @@
 //! What is told about the routes of operators and of the page, and which channels this process serves.
 
 use axum::Router;
+use fillstream_event_log::host_and_port;
 use fillstream_http_edge::described::{Channel, Operation, Routes, Shape};
 use serde_json::{Value, json};
 
@@ -106,9 +107,6 @@ pub(super) fn channels(start: &Start, sockets: bool, routes: &Routes) -> Vec<Cha
 }
 
 /// Host and port of the first address of the broker.
-pub(super) fn broker(url: &str) -> String {
-    let first = url.split(',').next().unwrap_or(url);
-    let rest = first.split_once("://").map_or(first, |(_, rest)| rest);
-    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
-    host.split('/').next().unwrap_or(host).to_owned()
+pub(super) fn broker(urls: &str) -> String {
+    host_and_port(urls.split(',').next().unwrap_or(urls)).to_owned()
 }

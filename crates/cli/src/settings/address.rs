@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use axum::http::Uri;
+use fillstream_event_log::host_and_port;
 
 /// Reads an address to listen on.
 pub(crate) fn listen_address(text: &str) -> Result<SocketAddr, String> {
@@ -31,11 +32,10 @@ pub(crate) fn origin(text: &str) -> Result<String, String> {
 
 /// Whether a NATS address is one that this machine alone reaches.
 pub(crate) fn is_loopback(nats_url: &str) -> bool {
-    let rest = nats_url.split_once("://").map_or(nats_url, |(_, rest)| rest);
-    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    let host = host_and_port(nats_url);
     let host = match host.strip_prefix('[') {
         Some(ipv6) => ipv6.split(']').next(),
-        None => host.split([':', '/']).next(),
+        None => host.split(':').next(),
     };
     host.is_some_and(|host| {
         host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())

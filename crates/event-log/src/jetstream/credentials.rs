@@ -15,13 +15,20 @@ pub(super) fn with_credentials(options: ConnectOptions, urls: &str) -> ConnectOp
     }
 }
 
+/// Host and port of one NATS address, whoever comes there.
+#[must_use]
+pub fn host_and_port(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    host.split('/').next().unwrap_or(host)
+}
+
 /// NATS addresses as they may be printed: whoever reads a log needs no password.
 #[must_use]
 pub fn without_passwords(urls: &str) -> String {
     let bare = |url: &str| {
-        let scheme = url.find("://").map_or(0, |at| at + 3);
-        let host = url.rfind('@').map_or(scheme, |at| at + 1);
-        format!("{}{}", &url[..scheme.min(host)], &url[host..])
+        let scheme = url.split_once("://").map_or(String::new(), |(scheme, _)| format!("{scheme}://"));
+        scheme + host_and_port(url)
     };
     urls.split(',').map(bare).collect::<Vec<_>>().join(",")
 }

@@ -34,7 +34,7 @@ use tokio::sync::watch;
 
 pub(crate) use connect::OWN_INBOX;
 pub use connect::{ConnectError, Definitions, LogOptions};
-pub use credentials::without_passwords;
+pub use credentials::{host_and_port, without_passwords};
 pub use inspect::{Greeting, Inspector, Probe, Right};
 pub use snapshots::JetStreamSnapshots;
 pub use work::{Work, WorkQueue};

@@ -9,7 +9,7 @@ use futures_util::{
 };
 use serde_json::{Map, Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::{Pairs, QUEUE_GROUP, ServiceDefinition, endpoint::Endpoint, may_be_answered};
 
@@ -51,9 +51,11 @@ impl Identity {
         while let Some(Message { subject, reply, .. }) = asked.next().await {
             let asks = |verb: &str| subject.split('.').nth(1) == Some(verb);
             let verb = VERBS.iter().find(|(verb, _)| asks(verb));
-            let (Some(reply), Some((_, verb))) = (reply.filter(|reply| may_be_answered(reply)), verb) else {
+            let (Some(reply), Some((_, verb))) = (reply, verb) else { continue };
+            if !may_be_answered(&reply) {
+                warn!(%subject, %reply, "somebody looks for the service, and wants the answer where none may go");
                 continue;
-            };
+            }
             let answer = self.told(*verb).to_string();
             if let Err(error) = client.publish(reply, answer.into()).await {
                 debug!(%error, "somebody looked for the service, and hears nothing");
