@@ -13,6 +13,7 @@ pub mod book;
 mod decimal;
 mod id;
 pub mod parked;
+mod position;
 #[cfg(feature = "schema")]
 pub mod schema;
 mod slippage;
@@ -27,6 +28,7 @@ mod venue;
 pub use amount::{Amount, Atoms, Price};
 pub use decimal::{DecimalError, parse_exact};
 pub use id::{ClientKey, ClientKeyError, IdError, OrderId, TradeId, UserId};
+pub use position::{Incarnation, Position, RecordId, RecordIdError, RecordRef, Seq};
 pub use slippage::{Slippage, SlippageError};
 pub use timestamp::{Timestamp, TimestampError};
 pub use token::{Pair, Token};
