@@ -15,6 +15,7 @@ use serde_json::Value;
 /// in this table. What is not here does not exist.
 const MAY_KNOW: &[(&str, &[&str])] = &[
     ("domain", &[]),
+    ("clock", &["domain"]),
     ("crash-point", &[]),
     ("retry", &[]),
     ("event-log", &["domain", "retry"]),
@@ -25,12 +26,15 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("matcher", &["domain", "order-book"]),
     ("lobster", &["domain"]),
     ("projections", &["domain"]),
-    ("venues", &["domain"]),
+    ("venues", &["clock", "domain"]),
     ("read-store", &["domain", "projections", "retry"]),
     ("parked", &["domain", "event-log", "retry"]),
     ("projector", &["domain", "event-log", "parked", "projections", "read-store", "retry"]),
     ("matching", &["crash-point", "domain", "event-log", "matcher", "parked", "retry"]),
-    ("executor", &["crash-point", "domain", "event-log", "parked", "retry", "swap-machine", "venues"]),
+    (
+        "executor",
+        &["clock", "crash-point", "domain", "event-log", "parked", "retry", "swap-machine", "venues"],
+    ),
     ("http-edge", &["domain", "retry"]),
     ("nats-api", &["event-log", "http-edge", "retry"]),
     ("descriptions", &["domain", "http-edge"]),
@@ -167,7 +171,7 @@ fn the_rules_refuse_what_they_are_there_for() {
     };
     check("domain", "event-log", false, false);
     check("projections", "read-store", false, false);
-    check("event-log", "domain", false, false);
+    check("event-log", "parked", false, false);
     check("http-api", "read-store", false, false);
     check("event-log", "nats-server", false, false);
     check("event-log", "nats-server", true, true);

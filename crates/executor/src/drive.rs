@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fillstream_clock::now;
 use fillstream_crash_point::{Boundary, reach};
 use fillstream_domain::{
     parked::Cause,
@@ -16,7 +17,7 @@ use tokio::time::sleep;
 use tracing::{debug, info, warn};
 use uuid::Uuid;
 
-use crate::{SwapHistory, effects::Effects, history::HistoryError, now, run::PART};
+use crate::{SwapHistory, effects::Effects, history::HistoryError, run::PART};
 
 /// Pause before the stream is asked again that could not be reached.
 const PAUSE: Duration = Duration::from_millis(100);

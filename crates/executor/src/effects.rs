@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
+use fillstream_clock::now;
 use fillstream_crash_point::{Boundary, reach};
 use fillstream_domain::{
     Atoms, Pair, VenueId,
@@ -14,7 +15,7 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::debug;
 
-use crate::{Settings, now};
+use crate::Settings;
 
 /// Longest wait for a venue to build, send or show something before it counts as unavailable.
 const VENUE_PATIENCE: Duration = Duration::from_secs(10);

@@ -10,14 +10,12 @@
 //! Any number of executors, in any number of processes, may work on one stream: when two take up one order, the
 //! fence lets one of them append each event and the other follows.
 
-mod clock;
 mod drive;
 mod effects;
 mod history;
 mod resolve;
 mod run;
 
-pub use clock::now;
 pub use history::{HistoryError, SwapHistory, read_history};
 pub use resolve::{ResolveError, resolve};
 pub use run::{Executor, Settings};

@@ -1,5 +1,6 @@
 //! An operator's decision on an order that nobody else can decide.
 
+use fillstream_clock::now;
 use fillstream_crash_point::{Boundary, reach};
 use fillstream_domain::{
     Amount, OrderId,
@@ -9,7 +10,7 @@ use fillstream_domain::{
 use fillstream_event_log::{AppendError, EventLog};
 use fillstream_parked::ParkedError;
 
-use crate::{SwapHistory, drive::event_record, history::HistoryError, now, read_history, run::PART};
+use crate::{SwapHistory, drive::event_record, history::HistoryError, read_history, run::PART};
 
 /// Why a decision was not taken.
 #[derive(Debug, thiserror::Error)]

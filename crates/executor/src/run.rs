@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use fillstream_clock::now;
 use fillstream_crash_point::{Boundary, reach};
 use fillstream_domain::{
     parked::Cause,
@@ -19,7 +20,6 @@ use crate::{
     drive::{Drive, Driven},
     effects::Effects,
     history::HistoryError,
-    now,
 };
 
 /// How this part names itself in parked entries.

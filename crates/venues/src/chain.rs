@@ -46,10 +46,19 @@ impl Chain {
         height.saturating_add(1).saturating_mul(self.genesis.block_interval_ms).saturating_sub(1)
     }
 
-    /// Lets time pass up to what the clock shows, and everything land that is due by then.
-    pub(crate) fn advance(&mut self, clock: Timestamp) -> Result<(), Contradiction> {
-        let elapsed = clock.unix_ms().saturating_sub(self.genesis.began.unix_ms());
-        self.history.advance(u64::try_from(elapsed).unwrap_or(0));
+    /// How old the chain is by a wall clock, in milliseconds.
+    pub(crate) fn age_at(&self, wall: Timestamp) -> u64 {
+        u64::try_from(wall.unix_ms().saturating_sub(self.genesis.began.unix_ms())).unwrap_or(0)
+    }
+
+    /// The latest time that the chain has seen, in milliseconds since it began.
+    pub(crate) const fn now(&self) -> u64 {
+        self.history.now()
+    }
+
+    /// Lets time pass up to `now`, and everything land that is due by then.
+    pub(crate) fn advance(&mut self, now: u64) -> Result<(), Contradiction> {
+        self.history.advance(now);
         self.land_due()
     }
 

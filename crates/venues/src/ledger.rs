@@ -3,6 +3,10 @@
 //! ```text
 //!  touch:  lock ─▶ read what others appended ─▶ let time pass ─▶ act ─▶ append own lines ─▶ unlock
 //! ```
+//! The wall clock says how old the chain is when a process opens it; from there its time runs as the process does, and is
+//! never behind what the lines tell. So a clock that is set forward or back, by whatever span, neither stops the blocks nor
+//! makes them jump.
+//!
 //! Only complete lines count. Bytes behind the last newline were left by a process that died while it wrote, before
 //! it answered anybody; whoever holds the lock next cuts them off.
 
@@ -12,10 +16,11 @@ use std::{
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
-use fillstream_domain::{Timestamp, VenueId};
+use fillstream_clock::Clock;
+use fillstream_domain::VenueId;
 use parking_lot::Mutex;
 
 use crate::{
@@ -23,20 +28,9 @@ use crate::{
     chain::Chain,
     history::Contradiction,
     line::{Genesis, LINES_VERSION, Line},
+    settings::whole_ms,
     transaction::TxId,
 };
-
-/// Where a ledger takes the time from.
-pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
-
-/// The system's wall clock. A step back only makes the chain stand still until the clock has caught up.
-#[must_use]
-pub fn system_clock() -> Clock {
-    Arc::new(|| {
-        let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Timestamp::from_unix_ms(i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX))
-    })
-}
 
 /// Why a ledger cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -98,10 +92,35 @@ pub(crate) struct Ledger {
     venue: VenueId,
     seed: u64,
     block_interval_ms: u64,
-    clock: Clock,
+    clock: Arc<dyn Clock>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
     /// What was read so far. Nothing after an error: then the next touch reads the whole file again, because the
     /// memory may be ahead of it.
-    memory: Mutex<Option<Memory>>,
+    memory: Option<Memory>,
+    /// Outlives the memory: after an error the time goes on as it ran.
+    time: Option<ChainTime>,
+}
+
+/// The chain's time, which runs with the process: at `running` it was `chain_ms`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct ChainTime {
+    running: Duration,
+    chain_ms: u64,
+}
+
+impl ChainTime {
+    fn at(self, running: Duration) -> u64 {
+        self.chain_ms.saturating_add(whole_ms(running.saturating_sub(self.running)))
+    }
+
+    /// The time at `running`, at least `seen`: another process may be ahead, and is followed from there.
+    const fn not_before(self, running: Duration, now: u64, seen: u64) -> Self {
+        if seen > now { Self { running, chain_ms: seen } } else { self }
+    }
 }
 
 struct Memory {
@@ -117,7 +136,7 @@ impl Ledger {
         dir: &Path,
         venue: VenueId,
         settings: &SimulatedSettings,
-        clock: Clock,
+        clock: Arc<dyn Clock>,
     ) -> Result<Self, LedgerError> {
         settings.check()?;
         let io = |path: &Path| {
@@ -128,8 +147,8 @@ impl Ledger {
         let path = path_of(dir, venue);
         let file = OpenOptions::new().read(true).append(true).create(true).open(&path).map_err(io(&path))?;
         let block_interval_ms = settings.block_interval_ms()?;
-        let memory = Mutex::new(None);
-        let ledger = Self { path, file, venue, seed: settings.seed, block_interval_ms, clock, memory };
+        let state = Mutex::default();
+        let ledger = Self { path, file, venue, seed: settings.seed, block_interval_ms, clock, state };
         ledger.touch(|_| Ok(()))?;
         Ok(ledger)
     }
@@ -139,19 +158,32 @@ impl Ledger {
         &self,
         act: impl FnOnce(&mut Chain) -> Result<T, Contradiction>,
     ) -> Result<T, LedgerError> {
-        let mut memory = self.memory.lock();
+        let mut state = self.state.lock();
         let _held = Held::take(&self.file).map_err(|source| self.io(source))?;
-        let mut known = self.catch_up(memory.take())?;
-        let acted = known.chain.advance((self.clock)()).and_then(|()| act(&mut known.chain));
+        let mut known = self.catch_up(state.memory.take())?;
+        let now = self.time_of(&known.chain, &mut state.time);
+        let acted = known.chain.advance(now).and_then(|()| act(&mut known.chain));
         let answer = acted.map_err(|contradiction| self.corrupt(known.lines, contradiction.to_string()))?;
         self.write(&mut known)?;
-        *memory = Some(known);
+        state.memory = Some(known);
         Ok(answer)
+    }
+
+    /// The chain's time now.
+    fn time_of(&self, chain: &Chain, time: &mut Option<ChainTime>) -> u64 {
+        let (running, seen) = (self.clock.running(), chain.now());
+        let known = time.unwrap_or_else(|| {
+            let age = chain.age_at(self.clock.wall());
+            ChainTime { running, chain_ms: age.max(seen) }
+        });
+        let known = known.not_before(running, known.at(running), seen);
+        *time = Some(known);
+        known.at(running)
     }
 
     /// The final outcome of a transaction, if this process has already read it: no lock, no system call.
     pub(crate) fn outcome(&self, tx: TxId) -> Option<Observation> {
-        self.memory.lock().as_ref()?.chain.outcome(tx)
+        self.state.lock().memory.as_ref()?.chain.outcome(tx)
     }
 
     /// Takes in what was appended since, and cuts off what a dying process has left half written.
@@ -204,7 +236,7 @@ impl Ledger {
             version: LINES_VERSION,
             venue: self.venue,
             seed: self.seed,
-            began: (self.clock)(),
+            began: self.clock.wall(),
             block_interval_ms: self.block_interval_ms,
         };
         self.cut_at(0)?;

@@ -35,6 +35,6 @@ pub use contract::{
     VenueQuote,
 };
 pub use faults::{Fault, Faults, FaultsError};
-pub use ledger::{Clock, LedgerError, system_clock};
+pub use ledger::LedgerError;
 pub use settings::{SettingsError, SimulatedSettings};
 pub use simulated::{SimulatedVenue, open_simulated};

@@ -3,13 +3,14 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use fillstream_clock::{Clock, SystemClock};
 use fillstream_domain::{Atoms, VenueId};
 
 use crate::{
     Fault, LedgerError, Observation, PrepareError, PreparedTx, QuoteError, SimulatedSettings, SubmitOutcome,
     SwapTerms, Unavailable, Venue, VenueQuote,
     faults::Dice,
-    ledger::{Clock, Ledger, system_clock},
+    ledger::Ledger,
     market::SwapError,
     pool::PoolError,
     settings::whole_ms,
@@ -32,12 +33,12 @@ pub struct SimulatedVenue {
 /// # Errors
 /// When the settings cannot work, contradict those that a ledger was begun with, or a file cannot be used.
 pub fn open_simulated(dir: &Path, settings: &SimulatedSettings) -> Result<Vec<Arc<dyn Venue>>, LedgerError> {
-    let open = |venue| SimulatedVenue::open(dir, venue, settings, system_clock());
+    let open = |venue| SimulatedVenue::open(dir, venue, settings, Arc::new(SystemClock::start()));
     VenueId::ALL.into_iter().map(|venue| open(venue).map(|venue| Arc::new(venue) as Arc<dyn Venue>)).collect()
 }
 
 impl SimulatedVenue {
-    /// Opens one venue over its ledger in `dir`, with a clock of the caller's.
+    /// Opens one venue over its ledger in `dir`, with clocks of the caller's.
     ///
     /// # Errors
     /// As [`open_simulated`].
@@ -45,7 +46,7 @@ impl SimulatedVenue {
         dir: &Path,
         venue: VenueId,
         settings: &SimulatedSettings,
-        clock: Clock,
+        clock: Arc<dyn Clock>,
     ) -> Result<Self, LedgerError> {
         let ledger = Ledger::open(dir, venue, settings, clock)?;
         let dice = Dice { seed: settings.seed, venue, faults: settings.faults };

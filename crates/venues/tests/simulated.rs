@@ -165,10 +165,56 @@ fn heights_survive_restarts_and_never_run_back() {
     let venue = bench.venue("");
     let tx = run(venue.prepare(&sol(2, 1), Atoms::new(1))).unwrap();
     run(venue.submit(&tx));
-    bench.turn_back(Duration::from_secs(30));
+    bench.set_wall(-30_000);
     assert_eq!(height(), 100);
     bench.pass(Duration::from_secs(31));
     assert_eq!(height(), 102);
+}
+
+/// Blocks are made at their interval whatever somebody does to the wall clock: to a process that is running, to one
+/// that starts afterwards, and to both beside each other.
+#[test]
+fn a_wall_clock_that_jumps_neither_stops_the_blocks_nor_makes_them_jump() {
+    const HOUR: i64 = 3_600_000;
+    const DAY: i64 = 24 * HOUR;
+    const YEAR: i64 = 365 * DAY;
+    let height = |venue: &dyn Venue| run(venue.prepare(&sol(1, 1), Atoms::new(1))).unwrap().built_at_height;
+    for jumps in [
+        &[HOUR][..],
+        &[-HOUR],
+        &[DAY, -DAY],
+        &[-DAY, DAY],
+        &[YEAR, -YEAR],
+        &[YEAR, -2 * YEAR, YEAR],
+        &[-YEAR, 2 * YEAR, -YEAR, -DAY],
+    ] {
+        let bench = Bench::new();
+        let slow = SimulatedSettings { landing_delay: Duration::from_secs(10), ..bench.settings("") };
+        let venue = bench.venue_with(&slow);
+        let mut expected = height(&venue);
+        for jump in jumps {
+            bench.set_wall(*jump);
+            assert_eq!(height(&venue), expected, "no jump at {jump} of {jumps:?}");
+            bench.pass(Duration::from_secs(4));
+            expected += 10;
+            assert_eq!(height(&venue), expected, "no standstill after {jump} of {jumps:?}");
+        }
+        // A process that starts now begins where the lines end, or by its clock beyond that; then both go on together.
+        let order = 2 + jumps.len() as u128;
+        let tx = run(venue.prepare(&sol(order, 1), Atoms::new(1))).unwrap();
+        assert_eq!(run(venue.submit(&tx)), SubmitOutcome::Accepted);
+        let restarted = bench.venue_with(&slow);
+        let begin = [height(&venue), height(&restarted)];
+        assert!(begin.iter().all(|height| *height >= expected), "{begin:?} after {expected}: {jumps:?}");
+        bench.set_wall(-YEAR);
+        bench.pass(Duration::from_secs(4));
+        assert_eq!([height(&venue), height(&restarted)], begin.map(|height| height + 10), "{jumps:?}");
+        bench.pass(Duration::from_secs(6));
+        for venue in [&restarted, &venue] {
+            assert!(landed(&run(venue.observe(&tx)).unwrap()), "{jumps:?}");
+        }
+        assert_eq!(bench.audit(order), Executions { sent: 1, landed: 1, ..Executions::default() });
+    }
 }
 
 #[test]

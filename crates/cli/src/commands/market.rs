@@ -3,12 +3,12 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use fillstream_clock::now;
 use fillstream_domain::{
     Amount,
     book::{Definition, Symbol, Ticks},
     parse_exact,
 };
-use fillstream_executor::now;
 use fillstream_matching::{define, definitions};
 use serde_json::{Value, json};
 

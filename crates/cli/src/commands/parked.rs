@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use fillstream_clock::now;
 use fillstream_domain::parked::{Cause, Parked};
 use fillstream_event_log::EventLog;
-use fillstream_executor::now;
 use serde_json::json;
 
 use super::{

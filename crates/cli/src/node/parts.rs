@@ -2,9 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
+use fillstream_clock::now;
 use fillstream_domain::book::Symbol;
 use fillstream_event_log::{EventLog, JetStreamLog, LogError, SnapshotStore};
-use fillstream_executor::{Executor, now};
+use fillstream_executor::Executor;
 use fillstream_matching::{Matcher, definitions};
 use fillstream_projector::Projector;
 use fillstream_read_store::ReadStore;

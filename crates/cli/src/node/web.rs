@@ -8,9 +8,9 @@ use axum::{
     middleware::from_fn_with_state,
     serve::ListenerExt,
 };
+use fillstream_clock::now;
 use fillstream_descriptions::Hosts;
 use fillstream_event_log::{Browse, Durability, EventLog, SnapshotStore};
-use fillstream_executor::now;
 use fillstream_http_api::{
     Api, BookApi, Markets, OUTCOME_PATIENCE, PastBooks, TailOutcomes, book_router, method_not_allowed,
     not_found, read_router, router,

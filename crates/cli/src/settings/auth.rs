@@ -1,7 +1,7 @@
 //! Who may ask.
 
 use clap::Args;
-use fillstream_executor::now;
+use fillstream_clock::now;
 use fillstream_http_edge::{Askers, MIN_SECRET_BYTES, Tokens};
 use tracing::warn;
 

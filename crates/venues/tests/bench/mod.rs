@@ -1,15 +1,16 @@
-//! A private directory of ledgers and a clock that only the test moves.
+//! A private directory of ledgers and clocks that only the test moves.
 
 use std::{
     fs,
     path::{Path, PathBuf},
     sync::{
         Arc,
-        atomic::{AtomicI64, AtomicU32, Ordering},
+        atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
+use fillstream_clock::Clock;
 use fillstream_domain::{Atoms, OrderId, Pair, Timestamp, Token, VenueId};
 use fillstream_venues::{Audit, Executions, LedgerError, SimulatedSettings, SimulatedVenue, SwapTerms};
 use uuid::Uuid;
@@ -19,14 +20,31 @@ static BENCHES: AtomicU32 = AtomicU32::new(0);
 /// What the tests of one ledger directory share; the directory goes with it.
 pub(crate) struct Bench {
     dir: PathBuf,
-    unix_ms: Arc<AtomicI64>,
+    clocks: Arc<Clocks>,
+}
+
+/// The machine's clocks: the wall clock can be set, the other one only runs.
+struct Clocks {
+    unix_ms: AtomicI64,
+    running_ms: AtomicU64,
+}
+
+impl Clock for Clocks {
+    fn wall(&self) -> Timestamp {
+        Timestamp::from_unix_ms(self.unix_ms.load(Ordering::Relaxed))
+    }
+
+    fn running(&self) -> Duration {
+        Duration::from_millis(self.running_ms.load(Ordering::Relaxed))
+    }
 }
 
 impl Bench {
     pub(crate) fn new() -> Self {
         let number = BENCHES.fetch_add(1, Ordering::Relaxed);
         let dir = std::env::temp_dir().join(format!("fillstream-venues-{}-{number}", std::process::id()));
-        Self { dir, unix_ms: Arc::new(AtomicI64::new(1_768_030_215_123)) }
+        let clocks = Clocks { unix_ms: AtomicI64::new(1_768_030_215_123), running_ms: AtomicU64::new(0) };
+        Self { dir, clocks: Arc::new(clocks) }
     }
 
     pub(crate) fn dir(&self) -> &Path {
@@ -53,17 +71,19 @@ impl Bench {
     }
 
     fn open(&self, venue: VenueId, settings: &SimulatedSettings) -> Result<SimulatedVenue, LedgerError> {
-        let unix_ms = Arc::clone(&self.unix_ms);
-        let clock = Arc::new(move || Timestamp::from_unix_ms(unix_ms.load(Ordering::Relaxed)));
-        SimulatedVenue::open(&self.dir, venue, settings, clock)
+        SimulatedVenue::open(&self.dir, venue, settings, Arc::<Clocks>::clone(&self.clocks))
     }
 
+    /// Time goes on, on both clocks.
     pub(crate) fn pass(&self, span: Duration) {
-        self.unix_ms.fetch_add(i64::try_from(span.as_millis()).unwrap(), Ordering::Relaxed);
+        let ms = u64::try_from(span.as_millis()).unwrap();
+        self.clocks.running_ms.fetch_add(ms, Ordering::Relaxed);
+        self.set_wall(i64::try_from(ms).unwrap());
     }
 
-    pub(crate) fn turn_back(&self, span: Duration) {
-        self.unix_ms.fetch_sub(i64::try_from(span.as_millis()).unwrap(), Ordering::Relaxed);
+    /// Somebody sets the wall clock, forward by so many milliseconds, or back.
+    pub(crate) fn set_wall(&self, by_ms: i64) {
+        self.clocks.unix_ms.fetch_add(by_ms, Ordering::Relaxed);
     }
 
     /// What the venues did for an order.

@@ -2,12 +2,12 @@
 
 use std::{path::Path, time::Duration};
 
+use fillstream_clock::now;
 use fillstream_domain::{
     book::{Commit, Symbol},
     subject::{book_inputs, market_commits},
 };
 use fillstream_event_log::{Consistency, EventLog, Inspector, JetStreamLog};
-use fillstream_executor::now;
 use fillstream_matching::definitions;
 use fillstream_read_store::{Checkpoint, ReadStore};
 use serde_json::Value;

@@ -17,9 +17,9 @@ mod settings;
 use std::{path::Path, process::ExitCode};
 
 use clap::Args;
+use fillstream_clock::now;
 use fillstream_domain::Timestamp;
 use fillstream_event_log::{Durability, EventLog, Inspector, LogOptions};
-use fillstream_executor::now;
 use fillstream_read_store::Checkpoint;
 use serde_json::{Value, json};
 

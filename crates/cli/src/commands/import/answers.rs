@@ -2,6 +2,7 @@
 
 use std::{collections::VecDeque, time::Duration};
 
+use fillstream_clock::now;
 use fillstream_domain::{
     Amount, OrderId,
     book::{Change, Commit, Definition, InputResult, Outcome, Parts, PartsStep, Side, Symbol},
@@ -9,7 +10,6 @@ use fillstream_domain::{
     subject::market_commits,
 };
 use fillstream_event_log::{EventLog, Follow};
-use fillstream_executor::now;
 use fillstream_lobster::{Action, Answer, Execution, Venue};
 use tokio::time::timeout;
 

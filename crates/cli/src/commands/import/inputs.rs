@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use fillstream_clock::now;
 use fillstream_domain::{
     Amount, OrderId, UserId,
     book::{
@@ -12,7 +13,6 @@ use fillstream_domain::{
     swap::Field,
 };
 use fillstream_event_log::{AppendError, EventLog, NewRecord};
-use fillstream_executor::now;
 use fillstream_lobster::{Action, Plan};
 use uuid::Uuid;
 

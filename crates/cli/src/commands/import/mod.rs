@@ -22,13 +22,13 @@ use std::{
 };
 
 use clap::{Args, Subcommand};
+use fillstream_clock::now;
 use fillstream_domain::{
     Amount,
     book::{Definition, Symbol},
     parse_exact,
 };
 use fillstream_event_log::EventLog;
-use fillstream_executor::now;
 use fillstream_lobster::{
     Answer, Cause, Difference, Plan, Reason, Report, RowError, Wider, books, messages, replay,
 };
