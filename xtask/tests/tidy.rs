@@ -18,6 +18,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("clock", &["domain"]),
     ("crash-point", &[]),
     ("retry", &[]),
+    ("metrics", &[]),
     ("event-log", &["domain", "retry"]),
     ("nats-server", &["retry"]),
     ("web-page", &[]),
@@ -60,6 +61,7 @@ const IMPURE: &[&str] = &["async-nats", "axum", "rand", "rand_chacha", "sqlx", "
 /// Libraries that are the business of these parts alone, their tests included.
 const ONLY_IN: &[(&str, &[&str])] = &[
     ("async-nats", &["event-log"]),
+    ("prometheus-client", &["metrics"]),
     ("sqlx", &["read-store"]),
     ("axum", &["descriptions", "http-edge", "http-api", "nats-api", "stream-bridge", "web-page", "cli"]),
 ];

@@ -23,6 +23,7 @@ pub mod swap;
 mod text;
 mod timestamp;
 mod token;
+mod trace;
 mod venue;
 
 pub use amount::{Amount, Atoms, Price};
@@ -32,4 +33,5 @@ pub use position::{Incarnation, Position, RecordId, RecordIdError, RecordRef, Se
 pub use slippage::{Slippage, SlippageError};
 pub use timestamp::{Timestamp, TimestampError};
 pub use token::{Pair, Token};
+pub use trace::{TraceParent, TraceParentError};
 pub use venue::VenueId;

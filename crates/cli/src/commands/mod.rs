@@ -24,6 +24,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::telemetry::LogFormat;
+
 /// NATS-backed, event-sourced order execution
 #[derive(Debug, Parser)]
 #[command(name = "fillstream", version, after_help = AFTER_HELP)]
@@ -76,4 +78,7 @@ pub(crate) struct Common {
     /// What is logged: error, warn, info, debug, or a filter such as fillstream_executor=debug
     #[arg(long, env = "FILLSTREAM_LOG", default_value = "info,async_nats=warn", value_name = "FILTER")]
     pub(crate) log: String,
+    /// How log lines are written, on standard error
+    #[arg(long, env = "FILLSTREAM_LOG_FORMAT", value_enum, default_value = "text", value_name = "FORMAT")]
+    pub(crate) log_format: LogFormat,
 }
