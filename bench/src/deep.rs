@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fillstream_domain::{OrderId, book::Commit, subject::market_commits};
+use fillstream_domain::{OrderId, Seq, book::Commit, subject::market_commits};
 use fillstream_event_log::{Consistency, EventLog, JetStreamLog, SnapshotStore};
 use fillstream_nats_server::SyncMode;
 use fillstream_order_book::flow::{Ask, Flow};
@@ -108,7 +108,7 @@ async fn covered(log: &JetStreamLog, input: u64) {
     loop {
         let last = log.last(&subject, Consistency::Leader).await.expect("the stream answers");
         let commit = last.map(|record| Commit::decode(&record.payload).expect("a commit can be read"));
-        if commit.is_some_and(|commit| commit.last_input >= input) {
+        if commit.is_some_and(|commit| commit.last_input >= Seq::new(input)) {
             return;
         }
         tokio::time::sleep(POLL * 10).await;

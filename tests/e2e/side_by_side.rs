@@ -181,8 +181,11 @@ async fn rows_equal_a_rebuild(log: &JetStreamLog, nats: &str, database: &str) {
     let store = ReadStore::open(database).await.expect("the read model opens");
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
-        let reached =
-            store.checkpoint().await.expect("the read model answers").map_or(0, |checkpoint| checkpoint.seq);
+        let reached = store
+            .checkpoint()
+            .await
+            .expect("the read model answers")
+            .map_or(0, |checkpoint| checkpoint.seq.get());
         if reached == last {
             break;
         }

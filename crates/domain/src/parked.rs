@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{OrderId, Timestamp};
+use crate::{OrderId, Seq, Timestamp};
 
 /// Why an operator is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,7 +25,7 @@ pub struct Parked {
     /// Who put it aside: `executor`, `projector`, …
     pub part: String,
     /// The message's sequence in the stream.
-    pub seq: u64,
+    pub seq: Seq,
     /// The message's subject.
     pub subject: String,
     /// What an operator can do about it.
@@ -60,13 +60,13 @@ pub struct Closed {
     /// Of which part's entry.
     pub part: String,
     /// The message's sequence in the stream.
-    pub seq: u64,
+    pub seq: Seq,
     /// What was done.
     pub closing: Closing,
     /// The sequence at which the message was appended anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "u64"))]
-    pub retried_as: Option<u64>,
+    pub retried_as: Option<Seq>,
     /// When.
     pub at: Timestamp,
 }

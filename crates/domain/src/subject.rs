@@ -10,7 +10,7 @@
 //!  parked.<part>.<sequence>           a message that a consumer could not handle
 //! ```
 
-use crate::{OrderId, book::Symbol};
+use crate::{OrderId, Seq, book::Symbol};
 
 /// All placed events of swap orders: what the executor's consumer filters.
 pub const ALL_SWAPS_PLACED: &str = "orders.swap.*.placed";
@@ -112,10 +112,10 @@ impl BookSubject {
     }
 }
 
-/// The subject of the entry for a message at `sequence` that `part` could not handle.
+/// The subject of the entry for a message at `seq` that `part` could not handle.
 #[must_use]
-pub fn parked(part: &str, sequence: u64) -> String {
-    format!("parked.{part}.{sequence}")
+pub fn parked(part: &str, seq: Seq) -> String {
+    format!("parked.{part}.{seq}")
 }
 
 /// A subject of a swap order, taken apart.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use fillstream_clock::now;
 use fillstream_crash_point::{Boundary, reach};
 use fillstream_domain::{
+    Seq,
     parked::Cause,
     subject::swap_progress,
     swap::{Routed, SwapEvent},
@@ -60,7 +61,7 @@ impl Drive<'_> {
                 Ok(true) => return Ok(Driven::Done),
                 Ok(false) => {}
                 Err(AppendError::Fenced { last }) => {
-                    debug!(order = %history.order.placed().order_id, last, "another executor was first");
+                    debug!(order_id = %history.order.placed().order_id, last, "another executor was first");
                     ahead = Ahead::default();
                     self.catch_up(&mut history).await?;
                 }
@@ -69,7 +70,7 @@ impl Drive<'_> {
                     self.catch_up(&mut history).await?;
                 }
                 Err(error @ (AppendError::Refused(_) | AppendError::Closed)) => {
-                    warn!(%error, order = %history.order.placed().order_id, "the order is left for later");
+                    warn!(%error, order_id = %history.order.placed().order_id, "the order is left for later");
                     return Ok(Driven::NotNow);
                 }
             }
@@ -174,7 +175,7 @@ impl Drive<'_> {
         self.append(history, event).await?;
         reach(after);
         let order = &history.order;
-        info!(order = %order.placed().order_id, attempt = order.attempt(), status = %order.status(), "attempt over");
+        info!(order_id = %order.placed().order_id, attempt = order.attempt(), status = %order.status(), "attempt over");
         Ok(())
     }
 
@@ -182,8 +183,7 @@ impl Drive<'_> {
     async fn append(&self, history: &mut SwapHistory, event: SwapEvent) -> Result<(), AppendError> {
         let record =
             event_record(&event, swap_progress(event.order_id()), history.progress_seq, self.traceparent);
-        let seq = self.log.append(record).await?;
-        history.progress_seq = seq;
+        history.progress_seq = Seq::new(self.log.append(record).await?);
         // The machine gives legal events only; a fold that refused one would be a defect of ours.
         history.order.apply(event).map_err(|error| AppendError::Refused(error.to_string()))
     }
@@ -193,12 +193,12 @@ impl Drive<'_> {
 pub(crate) fn event_record(
     event: &SwapEvent,
     subject: String,
-    after: u64,
+    after: Seq,
     traceparent: Option<&str>,
 ) -> NewRecord {
     NewRecord {
         subject,
-        after,
+        after: after.get(),
         event_id: Uuid::now_v7(),
         event_type: event.event_type().cloud_event_type(),
         time: event.at().to_string(),

@@ -1,7 +1,7 @@
 //! A swap order as the stream tells it.
 
 use fillstream_domain::{
-    OrderId,
+    OrderId, Seq,
     subject::{swap_placed, swap_progress},
     swap::{DecodeError, IllegalEvent, SwapEvent, SwapOrder},
 };
@@ -16,9 +16,9 @@ pub struct SwapHistory {
     /// The order, folded.
     pub order: SwapOrder,
     /// The sequence of its placed event.
-    pub placed_seq: u64,
-    /// The last sequence of its progress subject; 0 when there is none.
-    pub progress_seq: u64,
+    pub placed_seq: Seq,
+    /// The last sequence of its progress subject; [`Seq::ZERO`] when there is none.
+    pub progress_seq: Seq,
 }
 
 /// Why an order cannot be folded from its history.
@@ -34,18 +34,18 @@ pub enum HistoryError {
     #[error("the record at sequence {seq} cannot be read: {source}")]
     Unreadable {
         /// Its sequence.
-        seq: u64,
+        seq: Seq,
         /// Why.
         source: DecodeError,
     },
     /// A record is an event of another order, or no placed event where one must be.
     #[error("the record at sequence {0} does not belong there")]
-    Misplaced(u64),
+    Misplaced(Seq),
     /// An event that cannot follow.
     #[error("the event at sequence {seq} breaks the life cycle: {source}")]
     Illegal {
         /// Its sequence.
-        seq: u64,
+        seq: Seq,
         /// Why.
         source: IllegalEvent,
     },
@@ -54,7 +54,7 @@ pub enum HistoryError {
 impl HistoryError {
     /// The sequence of the record that is in the way, if it is one.
     #[must_use]
-    pub const fn seq(&self) -> Option<u64> {
+    pub const fn seq(&self) -> Option<Seq> {
         match self {
             Self::Log(_) | Self::Unknown(_) => None,
             Self::Unreadable { seq, .. } | Self::Misplaced(seq) | Self::Illegal { seq, .. } => Some(*seq),
@@ -69,9 +69,11 @@ impl SwapHistory {
     /// When the record is not the placed event of its subject's order.
     pub fn from_placed(order: OrderId, record: &Record) -> Result<Self, HistoryError> {
         match decode(record)? {
-            SwapEvent::Placed(placed) if placed.order_id == order => {
-                Ok(Self { order: SwapOrder::new(placed), placed_seq: record.seq, progress_seq: 0 })
-            }
+            SwapEvent::Placed(placed) if placed.order_id == order => Ok(Self {
+                order: SwapOrder::new(placed),
+                placed_seq: Seq::new(record.seq),
+                progress_seq: Seq::ZERO,
+            }),
             SwapEvent::Placed(_)
             | SwapEvent::RoutingStarted(_)
             | SwapEvent::Routed(_)
@@ -79,7 +81,7 @@ impl SwapHistory {
             | SwapEvent::RetryScheduled(_)
             | SwapEvent::ReviewNeeded(_)
             | SwapEvent::Confirmed(_)
-            | SwapEvent::Failed(_) => Err(HistoryError::Misplaced(record.seq)),
+            | SwapEvent::Failed(_) => Err(HistoryError::Misplaced(Seq::new(record.seq))),
         }
     }
 
@@ -90,10 +92,12 @@ impl SwapHistory {
     pub fn apply(&mut self, record: &Record) -> Result<(), HistoryError> {
         let event = decode(record)?;
         if event.order_id() != self.order.placed().order_id {
-            return Err(HistoryError::Misplaced(record.seq));
+            return Err(HistoryError::Misplaced(Seq::new(record.seq)));
         }
-        self.order.apply(event).map_err(|source| HistoryError::Illegal { seq: record.seq, source })?;
-        self.progress_seq = record.seq;
+        self.order
+            .apply(event)
+            .map_err(|source| HistoryError::Illegal { seq: Seq::new(record.seq), source })?;
+        self.progress_seq = Seq::new(record.seq);
         Ok(())
     }
 
@@ -105,13 +109,13 @@ impl SwapHistory {
     pub async fn catch_up(&mut self, log: &dyn EventLog) -> Result<(), HistoryError> {
         let progress = swap_progress(self.order.placed().order_id);
         loop {
-            let page = log.read(&progress, self.progress_seq + 1, Consistency::Leader).await?;
+            let page = log.read(&progress, self.progress_seq.next().get(), Consistency::Leader).await?;
             for record in &page.records {
                 if let Err(problem) = self.apply(record) {
-                    if !is_left_out(log, PART, record.seq).await? {
+                    if !is_left_out(log, PART, Seq::new(record.seq)).await? {
                         return Err(problem);
                     }
-                    self.progress_seq = record.seq;
+                    self.progress_seq = Seq::new(record.seq);
                 }
             }
             if !page.more {
@@ -122,7 +126,8 @@ impl SwapHistory {
 }
 
 fn decode(record: &Record) -> Result<SwapEvent, HistoryError> {
-    SwapEvent::decode(&record.payload).map_err(|source| HistoryError::Unreadable { seq: record.seq, source })
+    SwapEvent::decode(&record.payload)
+        .map_err(|source| HistoryError::Unreadable { seq: Seq::new(record.seq), source })
 }
 
 /// Reads an order from the stream.

@@ -22,14 +22,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use fillstream_domain::{OrderId, Timestamp};
+use fillstream_domain::{OrderId, Seq, Timestamp};
 use fillstream_event_log::EventLog;
 use fillstream_http_edge::Askers;
 
 pub use book::{
     Answer, BookApi, BookAt, Markets, OUTCOME_PATIENCE, OrdersWanted, Outcomes, PastBooks, PastError,
-    StoreUnreachable, StoredMarkets, TailOutcomes, TradePlace, Written, book_router, orders_cursor,
-    trades_cursor,
+    StoreUnreachable, StoredMarkets, TailOutcomes, Written, book_router, orders_cursor, trades_cursor,
 };
 pub use routes::{method_not_allowed, not_found, read_router, router};
 
@@ -45,7 +44,7 @@ pub trait StoredOrders: Send + Sync + 'static {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredOrder {
     /// Payloads of its events, each with its sequence in the stream.
-    pub events: Vec<(u64, Bytes)>,
+    pub events: Vec<(Seq, Bytes)>,
     /// Nothing follows any more.
     pub ended: bool,
 }

@@ -8,7 +8,7 @@ use axum::{
 };
 use bytes::Bytes;
 use fillstream_domain::{
-    OrderId, Timestamp,
+    OrderId, Seq, Timestamp,
     subject::{swap_placed, swap_progress},
     swap::{Status, SwapEvent},
 };
@@ -84,7 +84,7 @@ struct LogAnswer {
     message: String,
     #[serde(flatten)]
     details: Details,
-    seq: u64,
+    seq: Seq,
     index: u32,
 }
 
@@ -105,7 +105,8 @@ pub(crate) async fn get_logs(
 ) -> Result<Response, Problem> {
     let asker = api.askers.asker(&headers, query.as_deref()).await?;
     let order_id = order_id(path)?;
-    let before = number(query.as_deref(), "cursor", u64::MAX, "must be a cursor of an earlier answer")?;
+    let before = number(query.as_deref(), "cursor", u64::MAX, "must be a cursor of an earlier answer")
+        .map(Seq::new)?;
     let limit = number(query.as_deref(), "limit", MAX_LOGS as u64, "must be a number from 1 to 1000")?;
     if !(1..=MAX_LOGS as u64).contains(&limit) {
         return Err(Problem::malformed("query:limit", "must be a number from 1 to 1000"));
@@ -150,7 +151,7 @@ fn unknown(order: OrderId) -> Problem {
 }
 
 /// All events of an order that the asker may see; of another's there are none.
-async fn history(api: &Api, order: OrderId, asker: Asker) -> Result<Vec<(u64, SwapEvent)>, Problem> {
+async fn history(api: &Api, order: OrderId, asker: Asker) -> Result<Vec<(Seq, SwapEvent)>, Problem> {
     let events = all_events(api, order).await?;
     let owner = match events.first() {
         Some((_, SwapEvent::Placed(placed))) => placed.user_id,
@@ -161,7 +162,7 @@ async fn history(api: &Api, order: OrderId, asker: Asker) -> Result<Vec<(u64, Sw
 
 /// All events of an order. An ended order comes from the read store: nothing follows any more, so it cannot be stale.
 /// Any other comes from the log; when that is out of reach, what the store has is better than nothing.
-async fn all_events(api: &Api, order: OrderId) -> Result<Vec<(u64, SwapEvent)>, Problem> {
+async fn all_events(api: &Api, order: OrderId) -> Result<Vec<(Seq, SwapEvent)>, Problem> {
     let stored = api.stored.stored(order).await;
     let out_of_reach = *api.log.link().borrow() == Link::Down;
     if let Some(stored) = &stored
@@ -180,12 +181,12 @@ async fn all_events(api: &Api, order: OrderId) -> Result<Vec<(u64, SwapEvent)>, 
 }
 
 /// What cannot be read is no event of ours; the executor or the projector parks it.
-fn decoded(events: &[(u64, Bytes)]) -> Vec<(u64, SwapEvent)> {
-    let read = |(seq, payload): &(u64, Bytes)| Some((*seq, SwapEvent::decode(payload).ok()?));
+fn decoded(events: &[(Seq, Bytes)]) -> Vec<(Seq, SwapEvent)> {
+    let read = |(seq, payload): &(Seq, Bytes)| Some((*seq, SwapEvent::decode(payload).ok()?));
     events.iter().filter_map(read).collect()
 }
 
-async fn from_log(api: &Api, order: OrderId) -> Result<Vec<(u64, Bytes)>, LogError> {
+async fn from_log(api: &Api, order: OrderId) -> Result<Vec<(Seq, Bytes)>, LogError> {
     let subject = swap_placed(order);
     let placed = match api.log.first(&subject, Consistency::Any).await? {
         Some(placed) => Some(placed),
@@ -193,12 +194,12 @@ async fn from_log(api: &Api, order: OrderId) -> Result<Vec<(u64, Bytes)>, LogErr
         None => api.log.first(&subject, Consistency::Leader).await?,
     };
     let Some(placed) = placed else { return Ok(Vec::new()) };
-    let mut events = vec![(placed.seq, placed.payload)];
+    let mut events = vec![(Seq::new(placed.seq), placed.payload)];
     let progress = swap_progress(order);
     loop {
-        let from = events.last().map_or(1, |(seq, _)| seq + 1);
-        let page = api.log.read(&progress, from, Consistency::Any).await?;
-        events.extend(page.records.into_iter().map(|record| (record.seq, record.payload)));
+        let from = events.last().map_or(Seq::FIRST, |(seq, _)| seq.next());
+        let page = api.log.read(&progress, from.get(), Consistency::Any).await?;
+        events.extend(page.records.into_iter().map(|record| (Seq::new(record.seq), record.payload)));
         if !page.more {
             return Ok(events);
         }

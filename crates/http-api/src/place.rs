@@ -9,7 +9,7 @@ use axum::{
 };
 use fillstream_crash_point::{Boundary, reach};
 use fillstream_domain::{
-    ClientKey, OrderId, UserId,
+    ClientKey, OrderId, Seq, UserId,
     subject::swap_placed,
     swap::{FieldError, Request, Status, SwapEvent, Terms},
 };
@@ -38,7 +38,7 @@ pub(crate) struct PlacedAnswer {
     order_id: OrderId,
     status: Status,
     ws_url: String,
-    seq: u64,
+    seq: Seq,
 }
 
 /// A request that was judged good.
@@ -116,7 +116,7 @@ async fn append(
     order: OrderId,
     accepted: Accepted,
     headers: &HeaderMap,
-) -> Result<(u64, bool), Problem> {
+) -> Result<(Seq, bool), Problem> {
     let fingerprint = accepted.terms.fingerprint();
     let placed = accepted.terms.place(order, accepted.user, accepted.key, (api.clock)());
     let event = SwapEvent::Placed(placed);
@@ -135,12 +135,13 @@ async fn append(
     reach(Boundary::AfterPlaced);
     match appended {
         Ok(seq) => {
-            info!(%order, seq, "order placed");
+            let seq = Seq::new(seq);
+            info!(order_id = %order, %seq, "order placed");
             Ok((seq, false))
         }
         Err(AppendError::Fenced { .. }) => replay(api, order, &fingerprint).await,
         Err(error @ (AppendError::Unknown | AppendError::Closed | AppendError::Refused(_))) => {
-            warn!(%order, %error, "an order was not stored, or nobody knows yet");
+            warn!(order_id = %order, %error, "an order was not stored, or nobody knows yet");
             let detail = "The stream cannot be reached, so whether the order is stored is not known. Repeating the \
                           request is safe with an Idempotency-Key only.";
             let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stream_unreachable", detail);
@@ -150,7 +151,7 @@ async fn append(
 }
 
 /// The order is in the stream already: the same request gets the same answer, another one is refused.
-async fn replay(api: &Api, order: OrderId, fingerprint: &str) -> Result<(u64, bool), Problem> {
+async fn replay(api: &Api, order: OrderId, fingerprint: &str) -> Result<(Seq, bool), Problem> {
     let unreachable = || {
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stream_unreachable", "The stream cannot be reached.")
             .header(header::RETRY_AFTER, HeaderValue::from_static("2"))
@@ -158,7 +159,9 @@ async fn replay(api: &Api, order: OrderId, fingerprint: &str) -> Result<(u64, bo
     let found = api.log.first(&swap_placed(order), Consistency::Leader).await.map_err(|_| unreachable())?;
     let record = found.ok_or_else(unreachable)?;
     match SwapEvent::decode(&record.payload) {
-        Ok(SwapEvent::Placed(placed)) if placed.fingerprint == fingerprint => Ok((record.seq, true)),
+        Ok(SwapEvent::Placed(placed)) if placed.fingerprint == fingerprint => {
+            Ok((Seq::new(record.seq), true))
+        }
         Ok(_) | Err(_) => {
             let detail = format!("The key was used before, for another order: {order}. Nothing is stored.");
             Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "key_reused", detail)

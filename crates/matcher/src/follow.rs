@@ -1,5 +1,6 @@
 //! A commit of the log, done again: what a replay, a matcher that starts and one that stands by have in common.
 
+use fillstream_domain::Seq;
 use std::borrow::Cow;
 
 use fillstream_domain::book::{Commit, InputResult, Outcome};
@@ -12,7 +13,7 @@ use crate::{Machine, Recorded, step::hash_text};
 #[error("input {seq}: {what}")]
 pub struct Difference {
     /// Sequence of the input.
-    pub seq: u64,
+    pub seq: Seq,
     /// What differs, with the commit's value and ours.
     pub what: String,
 }
@@ -41,7 +42,7 @@ pub fn follow(machine: &mut Machine, parts: &[Commit], inputs: &[Recorded]) -> R
 }
 
 /// No input is skipped and none is applied twice.
-fn check_coverage(cursor: u64, commit: &Commit, inputs: &[Recorded]) -> Result<(), Difference> {
+fn check_coverage(cursor: Seq, commit: &Commit, inputs: &[Recorded]) -> Result<(), Difference> {
     if commit.first_input <= cursor {
         let what = format!("is covered a second time: an earlier commit ends at {cursor}");
         return Err(Difference { seq: commit.first_input, what });
@@ -93,7 +94,7 @@ fn follow_one(machine: &mut Machine, theirs: &Outcome, input: &Recorded) -> Resu
     same("the outcome", seq, theirs, &ours)
 }
 
-fn same<T: PartialEq + Serialize>(what: &str, seq: u64, theirs: &T, ours: &T) -> Result<(), Difference> {
+fn same<T: PartialEq + Serialize>(what: &str, seq: Seq, theirs: &T, ours: &T) -> Result<(), Difference> {
     if theirs == ours {
         return Ok(());
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fillstream_domain::{
-    Timestamp,
+    Seq, Timestamp,
     book::{BookInput, Definition, InputResult, Levels, OrderState, Outcome, Side, Symbol, Ticks},
 };
 use fillstream_order_book::{Book, Event, Resting};
@@ -18,8 +18,8 @@ use crate::{
 /// An input as the log has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recorded {
-    /// Its sequence, from 1.
-    pub seq: u64,
+    /// Its sequence.
+    pub seq: Seq,
     /// When the log stored it: the only time that counts.
     pub stored_at: Timestamp,
     /// The input, or why it cannot be read. An input that does not belong to its subject cannot be read.
@@ -40,9 +40,9 @@ pub struct Applied {
 #[error("the input at {seq} has been applied: the machine stands at {cursor}")]
 pub struct AlreadyApplied {
     /// The input's sequence.
-    pub seq: u64,
+    pub seq: Seq,
     /// The last input that was applied.
-    pub cursor: u64,
+    pub cursor: Seq,
 }
 
 /// One market: its book, the definition in force, what alive orders pay, and its time.
@@ -55,7 +55,7 @@ pub struct Machine {
     pub(crate) accounts: Accounts,
     pub(crate) last_price: Option<Ticks>,
     pub(crate) market_time: Timestamp,
-    pub(crate) cursor: u64,
+    pub(crate) cursor: Seq,
     /// Empty between inputs; kept for its memory.
     pub(crate) events: Vec<Event>,
 }
@@ -71,7 +71,7 @@ impl Machine {
             accounts: Accounts::default(),
             last_price: None,
             market_time: Timestamp::from_unix_ms(0),
-            cursor: 0,
+            cursor: Seq::ZERO,
             events: Vec::new(),
         }
     }
@@ -103,9 +103,9 @@ impl Machine {
         &self.symbol
     }
 
-    /// Sequence of the last input; 0 before the first.
+    /// Sequence of the last input; [`Seq::ZERO`] before the first.
     #[must_use]
-    pub const fn cursor(&self) -> u64 {
+    pub const fn cursor(&self) -> Seq {
         self.cursor
     }
 
@@ -150,15 +150,15 @@ impl Machine {
             self.accounts.hash(),
             self.last_price.map_or(0, |price| u64::from(price.get())),
             self.market_time.unix_ms().cast_unsigned(),
-            self.cursor,
+            self.cursor.get(),
         ])
     }
 
-    fn park(&self, seq: u64, reason: String) -> Outcome {
+    fn park(&self, seq: Seq, reason: String) -> Outcome {
         outcome(seq, self.market_time, InputResult::Parked { reason })
     }
 
-    fn take(&mut self, seq: u64, stored_at: Timestamp, input: &BookInput) -> Outcome {
+    fn take(&mut self, seq: Seq, stored_at: Timestamp, input: &BookInput) -> Outcome {
         self.market_time = self.market_time.max(stored_at);
         let mut told = Told::new(seq);
         self.expire(&mut told);
@@ -214,7 +214,7 @@ fn queues(book: &Book) -> impl Iterator<Item = Resting> {
 }
 
 /// An outcome without changes.
-fn outcome(seq: u64, at: Timestamp, result: InputResult) -> Outcome {
+fn outcome(seq: Seq, at: Timestamp, result: InputResult) -> Outcome {
     let (changes, levels) = (Vec::new(), Levels::default());
     Outcome { seq, at, result, continued: false, goes_on: false, changes, levels }
 }

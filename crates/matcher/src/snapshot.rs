@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use fillstream_domain::{
-    OrderId, Timestamp,
+    OrderId, Seq, Timestamp,
     book::{Definition, Symbol, Ticks},
 };
 use fillstream_order_book::Book;
@@ -57,7 +57,7 @@ pub enum BadSnapshot {
 #[derive(Serialize, Deserialize)]
 struct Head {
     symbol: Symbol,
-    cursor: u64,
+    cursor: Seq,
     market_time: Timestamp,
     last_price: Option<Ticks>,
     /// In force, then with the largest price and quantity ever allowed.

@@ -5,6 +5,7 @@
 //!                                  ◀── drop_covered(19) ──── it is stored, or another matcher's is: 20 is left
 //! ```
 
+use fillstream_domain::Seq;
 use std::{collections::VecDeque, fmt};
 
 use fillstream_domain::book::{Commit, Outcome, Symbol};
@@ -23,9 +24,9 @@ const ENVELOPE_BYTES: usize = 256;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Part {
     /// First input that the whole commit covers.
-    pub first_input: u64,
+    pub first_input: Seq,
     /// Last input that the whole commit covers.
-    pub last_input: u64,
+    pub last_input: Seq,
     /// The encoded [`Commit`].
     pub payload: Vec<u8>,
 }
@@ -111,7 +112,7 @@ impl Pending {
     /// A commit up to `last_input` is in the log, ours or another matcher's: drops what it covers. Returns the hash
     /// that we had after exactly that input, as a commit has it, to be compared with the commit's; nothing when no
     /// outcome of that input was pending.
-    pub fn drop_covered(&mut self, last_input: u64) -> Option<String> {
+    pub fn drop_covered(&mut self, last_input: Seq) -> Option<String> {
         let mut hash = None;
         while let Some(step) = self.steps.pop_front_if(|step| step.outcome.seq <= last_input) {
             self.bytes -= step.encoded.len();

@@ -6,7 +6,7 @@
 //! ```
 
 use fillstream_domain::{
-    OrderId, UserId,
+    OrderId, Seq, UserId,
     book::{CancelReason, Change, Lots, OrderState, OrderType, Side, Ticks, Trade, trade_id},
 };
 use fillstream_order_book::{Ended, Event, Resting};
@@ -47,7 +47,7 @@ impl From<Resting> for Order {
 /// What is told of one input.
 #[derive(Debug)]
 pub(crate) struct Told {
-    seq: u64,
+    seq: Seq,
     trades: u32,
     /// The order of this input that trades with what rests.
     pub(crate) taker: Option<Order>,
@@ -56,7 +56,7 @@ pub(crate) struct Told {
 }
 
 impl Told {
-    pub(crate) fn new(seq: u64) -> Self {
+    pub(crate) fn new(seq: Seq) -> Self {
         Self { seq, trades: 0, taker: None, changes: Vec::new(), moved: Moved::default() }
     }
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use fillstream_domain::{
-    Timestamp,
+    Seq, Timestamp,
     book::{Commit, Symbol},
     subject::market_commits,
 };
@@ -18,16 +18,16 @@ pub(crate) async fn append(
     log: &dyn EventLog,
     symbol: &Symbol,
     parts: Vec<Part>,
-    after: u64,
+    after: Seq,
     at: Timestamp,
-) -> Result<u64, AppendError> {
+) -> Result<Seq, AppendError> {
     let mut payloads = parts.into_iter().map(|part| Bytes::from(part.payload));
     let Some(payload) = payloads.next() else {
         return Err(AppendError::Refused("a commit has at least one part".to_owned()));
     };
     let first = NewRecord {
         subject: market_commits(symbol),
-        after,
+        after: after.get(),
         event_id: Uuid::now_v7(),
         event_type: Commit::EVENT_TYPE.cloud_event_type(),
         time: at.to_string(),
@@ -35,5 +35,5 @@ pub(crate) async fn append(
         retries: None,
         payload,
     };
-    log.append_parts(first, payloads.collect()).await
+    log.append_parts(first, payloads.collect()).await.map(Seq::new)
 }

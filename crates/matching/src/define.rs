@@ -1,7 +1,7 @@
 //! Markets: defined by an event on a subject of their own.
 
 use fillstream_domain::{
-    Timestamp,
+    Seq, Timestamp,
     book::{BookInput, Definition, DefinitionError, Symbol},
     subject::{ALL_DEFINITIONS, book_definition},
 };
@@ -36,7 +36,7 @@ pub enum DefineError {
 ///
 /// # Errors
 /// When the stream cannot be asked.
-pub async fn definitions(log: &dyn EventLog) -> Result<Vec<(u64, Definition)>, LogError> {
+pub async fn definitions(log: &dyn EventLog) -> Result<Vec<(Seq, Definition)>, LogError> {
     let records = log.last_of_each(ALL_DEFINITIONS).await?;
     let definition = |payload: &[u8]| match BookInput::decode(payload).ok()? {
         BookInput::Definition(definition) => Some(definition),
@@ -45,18 +45,21 @@ pub async fn definitions(log: &dyn EventLog) -> Result<Vec<(u64, Definition)>, L
         | BookInput::CancelRequested(_)
         | BookInput::Clock(_) => None,
     };
-    Ok(records.iter().filter_map(|record| Some((record.seq, definition(&record.payload)?))).collect())
+    Ok(records
+        .iter()
+        .filter_map(|record| Some((Seq::new(record.seq), definition(&record.payload)?)))
+        .collect())
 }
 
 /// Writes a market's definition; returns its sequence, or nothing when that is what the market has already.
 ///
 /// # Errors
 /// See [`DefineError`]; nothing is stored then.
-pub async fn define(log: &dyn EventLog, definition: Definition) -> Result<Option<u64>, DefineError> {
+pub async fn define(log: &dyn EventLog, definition: Definition) -> Result<Option<Seq>, DefineError> {
     definition.check()?;
     let subject = book_definition(&definition.symbol);
     let last = log.last(&subject, Consistency::Leader).await?;
-    let after = last.as_ref().map_or(0, |record| record.seq);
+    let after = last.as_ref().map_or(Seq::ZERO, |record| Seq::new(record.seq));
     if let Some(Ok(BookInput::Definition(now))) = last.map(|record| BookInput::decode(&record.payload)) {
         if !definition.has_units_of(&now) {
             return Err(DefineError::Units(definition.symbol));
@@ -68,13 +71,13 @@ pub async fn define(log: &dyn EventLog, definition: Definition) -> Result<Option
     write(log, definition, after).await.map(Some)
 }
 
-async fn write(log: &dyn EventLog, definition: Definition, after: u64) -> Result<u64, DefineError> {
+async fn write(log: &dyn EventLog, definition: Definition, after: Seq) -> Result<Seq, DefineError> {
     let subject = book_definition(&definition.symbol);
     let time = definition.at.to_string();
     let input = BookInput::Definition(definition);
     let record = NewRecord {
         subject,
-        after,
+        after: after.get(),
         event_id: Uuid::now_v7(),
         event_type: input.event_type().cloud_event_type(),
         time,
@@ -83,7 +86,7 @@ async fn write(log: &dyn EventLog, definition: Definition, after: u64) -> Result
         payload: input.encode().into(),
     };
     match log.append(record).await {
-        Ok(seq) => Ok(seq),
+        Ok(seq) => Ok(Seq::new(seq)),
         Err(AppendError::Fenced { .. }) => Err(DefineError::Overtaken),
         Err(error @ (AppendError::Refused(_) | AppendError::Unknown | AppendError::Closed)) => {
             Err(DefineError::Append(error))
@@ -99,7 +102,7 @@ pub(crate) async fn define_defaults(log: &dyn EventLog, at: Timestamp) -> Result
     for symbol in DEFAULT_MARKETS {
         let symbol: Symbol = symbol.parse().expect("written in this file");
         // Only where nothing is: the list of definitions may be a replica's that is behind.
-        match write(log, Definition::standard(symbol.clone(), at), 0).await {
+        match write(log, Definition::standard(symbol.clone(), at), Seq::ZERO).await {
             Ok(_) => info!(%symbol, "the market is defined with the defaults"),
             // By another matcher that started at the same time, or by an operator.
             Err(DefineError::Overtaken) => {}

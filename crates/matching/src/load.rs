@@ -5,6 +5,7 @@
 //! ```
 
 use fillstream_domain::{
+    Seq,
     book::{Commit, Parts, PartsStep, Symbol},
     subject::{book_inputs, market_commits},
 };
@@ -28,18 +29,18 @@ const INPUT_PATIENCE: Duration = Duration::from_secs(2);
 pub struct Loaded {
     /// Right behind the last commit.
     pub machine: Machine,
-    /// The sequence of the last commit; 0 before the first.
-    pub commit: u64,
+    /// The sequence of the last commit; [`Seq::ZERO`] before the first.
+    pub commit: Seq,
     /// The sequence of the last message among the commits, which the next one comes behind: beyond `commit` when a
     /// commit was torn by a power failure.
-    pub end: u64,
+    pub end: Seq,
     /// Inputs that were replayed: there is no newer snapshot.
     pub replayed: u64,
 }
 
 impl Loaded {
     pub(crate) fn nothing(symbol: &Symbol) -> Self {
-        Self { machine: Machine::new(symbol.clone()), commit: 0, end: 0, replayed: 0 }
+        Self { machine: Machine::new(symbol.clone()), commit: Seq::ZERO, end: Seq::ZERO, replayed: 0 }
     }
 }
 
@@ -64,16 +65,19 @@ pub async fn load(
     snapshots: Option<&dyn SnapshotStore>,
     symbol: &Symbol,
 ) -> Result<Loaded, LoadError> {
-    let last = log.last(&market_commits(symbol), Consistency::Leader).await?.map_or(0, |record| record.seq);
+    let last = log
+        .last(&market_commits(symbol), Consistency::Leader)
+        .await?
+        .map_or(Seq::ZERO, |record| Seq::new(record.seq));
     let mut up_to = last;
     while let Some(store) = snapshots
         && let Some(snapshot) = newest_snapshot(log, store, symbol, up_to).await?
     {
         let seq = snapshot.commit;
         match catch_up(log, snapshot, last).await {
-            Err(LoadError::Irreproducible(_, difference)) if seq > 0 => {
-                warn!(%symbol, seq, %difference, "the log does not go on from a snapshot, which is passed over");
-                up_to = seq - 1;
+            Err(LoadError::Irreproducible(_, difference)) if !seq.is_zero() => {
+                warn!(%symbol, %seq, %difference, "the log does not go on from a snapshot, which is passed over");
+                up_to = seq.prev();
             }
             loaded => return loaded,
         }
@@ -86,7 +90,7 @@ pub(crate) async fn newest_snapshot(
     log: &dyn EventLog,
     store: &dyn SnapshotStore,
     symbol: &Symbol,
-    up_to: u64,
+    up_to: Seq,
 ) -> Result<Option<Loaded>, LogError> {
     let home = Home::new(log, symbol);
     for (commit, name) in home.newest_first(store, Kind::Machine, up_to).await? {
@@ -107,13 +111,13 @@ pub(crate) async fn newest_snapshot(
 async fn is_behind(
     log: &dyn EventLog,
     symbol: &Symbol,
-    seq: u64,
+    seq: Seq,
     machine: &Machine,
 ) -> Result<bool, LogError> {
     let subject = market_commits(symbol);
     for consistency in [Consistency::Any, Consistency::Leader] {
-        let page = log.read(&subject, seq, consistency).await?;
-        if let Some(record) = page.records.first().filter(|record| record.seq == seq) {
+        let page = log.read(&subject, seq.get(), consistency).await?;
+        if let Some(record) = page.records.first().filter(|record| Seq::new(record.seq) == seq) {
             let hash = Commit::decode(&record.payload).ok().and_then(|commit| commit.hash);
             // The hash covers market and cursor.
             return Ok(hash == Some(hash_text(machine.hash())));
@@ -123,7 +127,7 @@ async fn is_behind(
 }
 
 /// Follows the log up to `last`, where its last message among the commits is.
-async fn catch_up(log: &dyn EventLog, loaded: Loaded, last: u64) -> Result<Loaded, LoadError> {
+async fn catch_up(log: &dyn EventLog, loaded: Loaded, last: Seq) -> Result<Loaded, LoadError> {
     if loaded.end >= last {
         return Ok(loaded);
     }
@@ -132,7 +136,7 @@ async fn catch_up(log: &dyn EventLog, loaded: Loaded, last: u64) -> Result<Loade
     let mut replay = Replay::begin(log, loaded, last).await?;
     let irreproducible = |difference| LoadError::Irreproducible(symbol.clone(), difference);
     while replay.next_commit().await?.map_err(irreproducible)?.is_some() {}
-    info!(%symbol, from = started, to = replay.loaded.machine.cursor(), "inputs replayed");
+    info!(%symbol, from = %started, to = %replay.loaded.machine.cursor(), "inputs replayed");
     Ok(replay.loaded)
 }
 
@@ -142,29 +146,30 @@ pub(crate) struct Replay {
     inputs: Box<dyn Follow>,
     commits: Box<dyn Follow>,
     parts: Parts,
-    until: u64,
+    up_to: Seq,
     /// Inputs behind the machine's cursor.
     waiting: VecDeque<Recorded>,
     /// Whole commits, each with the sequence of its last part; or why one cannot be read.
-    whole: VecDeque<Result<(u64, Vec<Commit>), Difference>>,
+    whole: VecDeque<Result<(Seq, Vec<Commit>), Difference>>,
 }
 
 impl Replay {
-    pub(crate) async fn begin(log: &dyn EventLog, loaded: Loaded, until: u64) -> Result<Self, LogError> {
+    pub(crate) async fn begin(log: &dyn EventLog, loaded: Loaded, up_to: Seq) -> Result<Self, LogError> {
         let symbol = loaded.machine.symbol();
-        let inputs = log.follow(loaded.machine.cursor() + 1, Some(&book_inputs(symbol))).await?;
-        let commits = log.follow(loaded.commit + 1, Some(&market_commits(symbol))).await?;
+        let inputs = log.follow(loaded.machine.cursor().next().get(), Some(&book_inputs(symbol))).await?;
+        let commits = log.follow(loaded.commit.next().get(), Some(&market_commits(symbol))).await?;
         let (waiting, whole) = (VecDeque::new(), VecDeque::new());
-        Ok(Self { loaded, inputs, commits, parts: Parts::new(), until, waiting, whole })
+        Ok(Self { loaded, inputs, commits, parts: Parts::new(), up_to, waiting, whole })
     }
 
     /// Takes the machine past the next commit and hands its parts out; nothing when there is none left.
     pub(crate) async fn next_commit(&mut self) -> Result<Result<Option<Vec<Commit>>, Difference>, LogError> {
-        while self.whole.is_empty() && self.loaded.end < self.until {
+        while self.whole.is_empty() && self.loaded.end < self.up_to {
             for record in self.commits.next(REPLAY_BATCH).await? {
-                if record.seq <= self.until {
-                    self.take_in(record.seq, &record.payload);
-                    self.loaded.end = record.seq;
+                let seq = Seq::new(record.seq);
+                if seq <= self.up_to {
+                    self.take_in(seq, &record.payload);
+                    self.loaded.end = seq;
                 }
             }
         }
@@ -173,7 +178,7 @@ impl Replay {
             Some(Err(difference)) => return Ok(Err(difference)),
             Some(Ok(whole)) => whole,
         };
-        let last_input = commit.first().map_or(0, |part| part.last_input);
+        let last_input = commit.first().map_or(Seq::ZERO, |part| part.last_input);
         if let Err(missing) = self.wait_for_input(last_input, seq).await? {
             return Ok(Err(missing));
         }
@@ -190,8 +195,8 @@ impl Replay {
     /// Reads inputs up to the one at `last_input`, which the commit that ends at `commit` covers.
     async fn wait_for_input(
         &mut self,
-        last_input: u64,
-        commit: u64,
+        last_input: Seq,
+        commit: Seq,
     ) -> Result<Result<(), Difference>, LogError> {
         let missing = || {
             let what = format!("is covered by the commit at {commit} and is no input of the log");
@@ -219,18 +224,18 @@ impl Replay {
         self.parts.torn()
     }
 
-    fn take_in(&mut self, seq: u64, payload: &[u8]) {
+    fn take_in(&mut self, seq: Seq, payload: &[u8]) {
         let part = match Commit::decode(payload) {
             Ok(part) => part,
             Err(error) if is_of_another_version(&error) => {
                 return self.whole.push_back(Err(Difference { seq, what: error.to_string() }));
             }
             // A foreign writer's; the projector parks it.
-            Err(error) => return warn!(seq, %error, "no part of a commit, passed over"),
+            Err(error) => return warn!(%seq, %error, "no part of a commit, passed over"),
         };
         let (step, torn) = self.parts.push(seq, part);
         if let Some(torn) = torn {
-            warn!(first = torn.first, last = torn.last, "parts of a commit that never ended are passed over");
+            warn!(first = %torn.first, last = %torn.last, "parts of a commit that never ended are passed over");
         }
         match step {
             PartsStep::Complete(parts) => {

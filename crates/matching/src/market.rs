@@ -13,7 +13,7 @@ use std::{collections::VecDeque, convert::Infallible, sync::Arc};
 
 use fillstream_crash_point::{Boundary, reach};
 use fillstream_domain::{
-    Timestamp,
+    Seq, Timestamp,
     book::{InputResult, NotACommit, Parts, Symbol},
     parked::Cause,
     subject::{BookSubject, book_clock, book_inputs, market_commits},
@@ -70,11 +70,11 @@ pub(crate) enum Ended {
     #[error("a commit may be stored or not: {0}")]
     Commit(AppendError),
     #[error("the stream has lost its end: the commits end at {last}, and one was at {fence}")]
-    LostEnd { fence: u64, last: u64 },
+    LostEnd { fence: Seq, last: Seq },
     #[error("a commit of another version: {0}")]
     Version(NotACommit),
     #[error("another matcher's commit up to input {last_input} says {theirs}, ours would say {ours}")]
-    Diverged { last_input: u64, theirs: String, ours: String },
+    Diverged { last_input: Seq, theirs: String, ours: String },
     #[error("the market's task has panicked")]
     Panicked,
 }
@@ -87,12 +87,12 @@ enum Stance {
     StandingBy(Instant),
 }
 
-type InFlight = JoinHandle<Result<u64, AppendError>>;
+type InFlight = JoinHandle<Result<Seq, AppendError>>;
 
 /// A commit of another matcher that waits for our machine to come so far.
 struct Heard {
-    seq: u64,
-    last_input: u64,
+    seq: Seq,
+    last_input: Seq,
     says: Says,
 }
 
@@ -106,8 +106,8 @@ struct Says {
 /// Our commit, while nothing is known of it.
 struct UnderWay {
     /// The message that it comes behind.
-    fence: u64,
-    last_input: u64,
+    fence: Seq,
+    last_input: Seq,
     /// What is to be kept once it is stored.
     taken: Option<Taken>,
 }
@@ -118,10 +118,10 @@ pub(crate) struct Market {
     machine: Machine,
     pending: Pending,
     /// The sequence of the last commit that our machine has followed, or written.
-    commit: u64,
+    commit: Seq,
     /// The sequence of the last message that we know among the commits: the fence. Beyond `commit` lies a commit that
     /// waits in `heard`, or one that was torn, or a foreign writer's message.
-    end: u64,
+    end: Seq,
     stance: Stance,
     heard: VecDeque<Heard>,
     parts: Parts,
@@ -129,11 +129,11 @@ pub(crate) struct Market {
     since_snapshot: u64,
     since_levels: u64,
     /// The stream's last sequence when we began.
-    began_at: u64,
+    began_at: Seq,
     /// When the last input came: market time goes on from there. None before the first that was stored since we began: how
     /// long the earlier ones lie back is not known.
     last_input_at: Option<Instant>,
-    clock_seq: u64,
+    clock_seq: Seq,
     clock_due: Instant,
     state: watch::Sender<MarketState>,
 }
@@ -145,13 +145,13 @@ impl Market {
         symbol: Symbol,
         state: watch::Sender<MarketState>,
     ) -> Result<Infallible, Ended> {
-        let began_at = context.log.info().await?.last_seq;
+        let began_at = Seq::new(context.log.info().await?.last_seq);
         let Loaded { machine, commit, end, replayed } =
             load(&*context.log, context.snapshots.as_deref(), &symbol).await?;
         let clock = context.log.last(&book_clock(&symbol), Consistency::Leader).await?;
-        let inputs = tail(&*context.log, machine.cursor() + 1, &book_inputs(&symbol)).await?;
-        let commits = tail(&*context.log, commit + 1, &market_commits(&symbol)).await?;
-        info!(%symbol, cursor = machine.cursor(), commit, "the market is loaded");
+        let inputs = tail(&*context.log, machine.cursor(), &book_inputs(&symbol)).await?;
+        let commits = tail(&*context.log, commit, &market_commits(&symbol)).await?;
+        info!(%symbol, cursor = %machine.cursor(), %commit, "the market is loaded");
         let now = Instant::now();
         let market = Self {
             context,
@@ -168,7 +168,7 @@ impl Market {
             since_levels: 0,
             began_at,
             last_input_at: None,
-            clock_seq: clock.map_or(0, |record| record.seq),
+            clock_seq: clock.map_or(Seq::ZERO, |record| Seq::new(record.seq)),
             clock_due: now + CLOCK_PAUSE,
             state,
         };
@@ -225,7 +225,7 @@ impl Market {
         for record in records {
             let recorded = recorded(&record);
             if matches!(BookSubject::parse(&record.subject), Some(BookSubject::Clock(_))) {
-                self.clock_seq = record.seq;
+                self.clock_seq = recorded.seq;
             }
             // An input that came twice changes nothing.
             let Ok(applied) = self.machine.apply(&recorded) else { continue };
@@ -235,7 +235,7 @@ impl Market {
             self.since_snapshot += 1;
             self.since_levels += 1;
             self.pending.push(applied);
-            if record.seq > self.began_at {
+            if recorded.seq > self.began_at {
                 self.last_input_at = Some(Instant::now());
             }
         }
@@ -257,7 +257,7 @@ impl Market {
 
     fn begin_commit(&mut self) -> InFlight {
         let parts = self.pending.cut(&self.symbol, COMMIT_BYTES);
-        let last_input = parts.first().map_or(0, |part| part.last_input);
+        let last_input = parts.first().map_or(Seq::ZERO, |part| part.last_input);
         // The machine stands right behind this commit only when it covers all that was applied.
         let whole = last_input == self.machine.cursor();
         let taken = if whole && self.context.snapshots.is_some() { self.take_snapshot() } else { None };
@@ -286,7 +286,7 @@ impl Market {
         Some(Taken::of(&self.machine, machine_due))
     }
 
-    fn committed(&mut self, stored: Result<u64, AppendError>) -> Result<(), Ended> {
+    fn committed(&mut self, stored: Result<Seq, AppendError>) -> Result<(), Ended> {
         let Some(UnderWay { fence, last_input, taken }) = self.under_way.take() else { return Ok(()) };
         match stored {
             Ok(seq) => {
@@ -299,7 +299,9 @@ impl Market {
                 }
                 Ok(())
             }
-            Err(AppendError::Fenced { last }) if last < fence => Err(Ended::LostEnd { fence, last }),
+            Err(AppendError::Fenced { last }) if last < fence.get() => {
+                Err(Ended::LostEnd { fence, last: Seq::new(last) })
+            }
             Err(AppendError::Fenced { last }) => {
                 debug!(symbol = %self.symbol, last, "another matcher was first; standing by");
                 self.stance = Stance::StandingBy(Instant::now());
@@ -311,7 +313,7 @@ impl Market {
         }
     }
 
-    fn keep(&self, taken: Taken, store: Arc<dyn SnapshotStore>, seq: u64) {
+    fn keep(&self, taken: Taken, store: Arc<dyn SnapshotStore>, seq: Seq) {
         let home = Home::new(&*self.context.log, &self.symbol);
         let kept = self.context.settings.snapshots_kept;
         tokio::spawn(async move {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use fillstream_domain::{
-    Amount,
+    Amount, Seq,
     book::{self, Commit, Symbol},
     subject::market_commits,
 };
@@ -19,15 +19,15 @@ pub enum PastError {
     #[error("the stream has not come so far: its last sequence is {newest}")]
     Ahead {
         /// The newest sequence.
-        newest: u64,
+        newest: Seq,
     },
     /// The stream cannot be read.
     #[error(transparent)]
     Log(#[from] LogError),
 }
 
-/// The book after every commit whose final part's sequence is at or before `at`. `seq` of the answer is the last such
-/// commit's; 0 before the first.
+/// The book after every commit whose final part's sequence is at or before `up_to`. `seq` of the answer is the last such
+/// commit's; [`Seq::ZERO`] before the first.
 ///
 /// # Errors
 /// See [`PastError`].
@@ -35,30 +35,30 @@ pub async fn book_at(
     log: &dyn EventLog,
     snapshots: Option<&dyn SnapshotStore>,
     symbol: &Symbol,
-    at: u64,
+    up_to: Seq,
 ) -> Result<Levels, PastError> {
-    let newest = log.info().await?.last_seq;
-    if at > newest {
+    let newest = Seq::new(log.info().await?.last_seq);
+    if up_to > newest {
         return Err(PastError::Ahead { newest });
     }
     let start = match snapshots {
-        Some(store) => nearest_levels(log, store, symbol, at).await?,
+        Some(store) => nearest_levels(log, store, symbol, up_to).await?,
         None => Levels::none(),
     };
-    fold(log, symbol, start, at).await
+    fold(log, symbol, start, up_to).await
 }
 
-async fn fold(log: &dyn EventLog, symbol: &Symbol, start: Levels, at: u64) -> Result<Levels, PastError> {
+async fn fold(log: &dyn EventLog, symbol: &Symbol, start: Levels, up_to: Seq) -> Result<Levels, PastError> {
     let subject = market_commits(symbol);
     let mut seq = start.seq;
     let mut bids: BTreeMap<Amount, Amount> = start.bids.into_iter().collect();
     let mut asks: BTreeMap<Amount, Amount> = start.asks.into_iter().collect();
     // Levels of a commit whose last part is still to come.
     let mut held: Vec<book::Levels> = Vec::new();
-    let mut from = seq + 1;
+    let mut from = seq.next();
     loop {
-        let page = log.read(&subject, from, Consistency::Leader).await?;
-        for record in page.records.iter().take_while(|record| record.seq <= at) {
+        let page = log.read(&subject, from.get(), Consistency::Leader).await?;
+        for record in page.records.iter().take_while(|record| Seq::new(record.seq) <= up_to) {
             // A foreign writer's message is passed over, as everywhere.
             let Some(part) = PartLevels::of(&record.payload) else { continue };
             if part.part == 1 {
@@ -70,11 +70,11 @@ async fn fold(log: &dyn EventLog, symbol: &Symbol, start: Levels, at: u64) -> Re
                     take(&mut bids, &levels.bids);
                     take(&mut asks, &levels.asks);
                 }
-                seq = record.seq;
+                seq = Seq::new(record.seq);
             }
         }
         match page.records.last() {
-            Some(last) if page.more && last.seq < at => from = last.seq + 1,
+            Some(last) if page.more && last.seq < up_to.get() => from = Seq::new(last.seq + 1),
             Some(_) | None => break,
         }
     }

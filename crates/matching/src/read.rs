@@ -1,7 +1,7 @@
 //! Records of a market's inputs as its machine takes them.
 
 use fillstream_domain::{
-    Timestamp,
+    Seq, Timestamp,
     book::{BookInput, Commit, NotACommit},
     subject::BookSubject,
 };
@@ -19,7 +19,7 @@ pub(crate) fn recorded(record: &Record) -> Recorded {
         reason.truncate(reason.floor_char_boundary(REASON_BYTES));
         reason
     });
-    Recorded { seq: record.seq, stored_at, input }
+    Recorded { seq: Seq::new(record.seq), stored_at, input }
 }
 
 /// A commit that another version can read, and will: its inputs are covered, unlike those of what nobody can read.
@@ -77,7 +77,7 @@ mod tests {
             let found = recorded(&record);
             assert_eq!(
                 (found.seq, found.stored_at.unix_ms(), found.input.is_ok()),
-                (7, 9, fits),
+                (Seq::new(7), 9, fits),
                 "{subject} {payload}"
             );
         }

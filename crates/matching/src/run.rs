@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use fillstream_domain::{
-    Timestamp,
+    Seq, Timestamp,
     book::Symbol,
     subject::{ALL_DEFINITIONS, BookSubject},
 };
@@ -36,7 +36,7 @@ pub struct MarketState {
     /// It is loaded and at work.
     pub loaded: bool,
     /// The last input that its machine has applied.
-    pub position: u64,
+    pub position: Seq,
     /// Inputs that were applied and are not committed, or not known to be.
     pub pending: usize,
     /// This process commits.
@@ -96,7 +96,7 @@ impl Matcher {
             sleep(PAUSE).await;
         }
         let mut definitions = loop {
-            match tail(&*self.context.log, 1, ALL_DEFINITIONS).await {
+            match tail(&*self.context.log, Seq::ZERO, ALL_DEFINITIONS).await {
                 Ok(definitions) => break definitions,
                 Err(LogError::Recreated) => return Err(LogError::Recreated),
                 Err(error) => warn!(%error, "the markets cannot be read yet"),

@@ -7,7 +7,7 @@
 
 use bytes::Bytes;
 use fillstream_domain::{
-    Amount,
+    Amount, Incarnation, Seq,
     book::{Side, Symbol},
 };
 use fillstream_event_log::{EventLog, LogError, SnapshotStore};
@@ -19,7 +19,7 @@ use tracing::{debug, warn};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Levels {
     /// The commit's sequence; 0 before the first.
-    pub seq: u64,
+    pub seq: Seq,
     /// Best first.
     pub bids: Vec<Level>,
     /// Best first.
@@ -33,11 +33,11 @@ impl Levels {
     /// Before the first commit.
     #[must_use]
     pub const fn none() -> Self {
-        Self { seq: 0, bids: Vec::new(), asks: Vec::new() }
+        Self { seq: Seq::ZERO, bids: Vec::new(), asks: Vec::new() }
     }
 
     /// Of a machine that stands right behind the commit.
-    fn of(machine: &Machine, seq: u64) -> Self {
+    fn of(machine: &Machine, seq: Seq) -> Self {
         let levels = |side| match machine.definition() {
             Some(definition) => {
                 let level = |(ticks, lots)| (definition.price(ticks), definition.quantity(lots));
@@ -57,11 +57,11 @@ pub(crate) struct Taken {
 
 impl Taken {
     pub(crate) fn of(machine: &Machine, whole: bool) -> Self {
-        Self { machine: whole.then(|| machine.snapshot().into()), levels: Levels::of(machine, 0) }
+        Self { machine: whole.then(|| machine.snapshot().into()), levels: Levels::of(machine, Seq::ZERO) }
     }
 
     /// Keeps what was taken, then forgets machines that are older than the newest `kept`.
-    pub(crate) async fn put(mut self, store: &dyn SnapshotStore, home: &Home, seq: u64, kept: usize) {
+    pub(crate) async fn put(mut self, store: &dyn SnapshotStore, home: &Home, seq: Seq, kept: usize) {
         self.levels.seq = seq;
         let levels =
             serde_json::to_vec(&self.levels).expect("string keys and plain values always become JSON");
@@ -76,7 +76,7 @@ impl Taken {
             Ok::<(), LogError>(())
         };
         match stored.await {
-            Ok(()) => debug!(symbol = %home.symbol, seq, "a snapshot is kept"),
+            Ok(()) => debug!(symbol = %home.symbol, %seq, "a snapshot is kept"),
             Err(error) => {
                 warn!(symbol = %home.symbol, %error, "a snapshot is not kept; the next one will be")
             }
@@ -86,7 +86,7 @@ impl Taken {
 
 /// Where a market's snapshots are.
 pub(crate) struct Home {
-    incarnation: u64,
+    incarnation: Incarnation,
     symbol: Symbol,
 }
 
@@ -98,7 +98,7 @@ pub(crate) enum Kind {
 
 impl Home {
     pub(crate) fn new(log: &dyn EventLog, symbol: &Symbol) -> Self {
-        Self { incarnation: log.incarnation(), symbol: symbol.clone() }
+        Self { incarnation: Incarnation::new(log.incarnation()), symbol: symbol.clone() }
     }
 
     pub(crate) fn prefix(&self, kind: Kind) -> String {
@@ -106,10 +106,10 @@ impl Home {
             Kind::Machine => "machine",
             Kind::Levels => "levels",
         };
-        format!("{:016x}/{}/{kind}/", self.incarnation, self.symbol.market())
+        format!("{}/{}/{kind}/", self.incarnation, self.symbol.market())
     }
 
-    fn name(&self, kind: Kind, seq: u64) -> String {
+    fn name(&self, kind: Kind, seq: Seq) -> String {
         // Of one width, so that names are in order of their sequences.
         format!("{}{seq:020}", self.prefix(kind))
     }
@@ -119,11 +119,11 @@ impl Home {
         &self,
         store: &dyn SnapshotStore,
         kind: Kind,
-        up_to: u64,
-    ) -> Result<Vec<(u64, String)>, LogError> {
+        up_to: Seq,
+    ) -> Result<Vec<(Seq, String)>, LogError> {
         let prefix = self.prefix(kind);
         let names = store.names(&prefix).await?;
-        let seq = |name: &String| name.strip_prefix(&prefix)?.parse::<u64>().ok();
+        let seq = |name: &String| name.strip_prefix(&prefix)?.parse::<Seq>().ok();
         let named = names.into_iter().rev().filter_map(|name| Some((seq(&name)?, name)));
         Ok(named.filter(|(seq, _)| *seq <= up_to).collect())
     }
@@ -137,10 +137,10 @@ pub(crate) async fn nearest_levels(
     log: &dyn EventLog,
     store: &dyn SnapshotStore,
     symbol: &Symbol,
-    at: u64,
+    up_to: Seq,
 ) -> Result<Levels, LogError> {
     let home = Home::new(log, symbol);
-    for (seq, name) in home.newest_first(store, Kind::Levels, at).await? {
+    for (seq, name) in home.newest_first(store, Kind::Levels, up_to).await? {
         let Some(bytes) = store.get(&name).await? else { continue };
         match serde_json::from_slice::<Levels>(&bytes) {
             Ok(levels) if levels.seq == seq => return Ok(levels),

@@ -1,5 +1,6 @@
 //! A tail as a channel: waiting for it can be given up at any moment without losing a record.
 
+use fillstream_domain::Seq;
 use fillstream_event_log::{EventLog, LogError, Record};
 use tokio::sync::mpsc;
 use tracing::warn;
@@ -9,13 +10,13 @@ const BATCH: usize = 2_000;
 /// Batches that wait to be taken; the rest waits in the server.
 const WAITING: usize = 4;
 
-/// Follows a pattern from a sequence on. The channel ends when the stream is another one.
+/// Follows a pattern behind `after`. The channel ends when the stream is another one.
 pub(crate) async fn tail(
     log: &dyn EventLog,
-    from: u64,
+    after: Seq,
     pattern: &str,
 ) -> Result<mpsc::Receiver<Vec<Record>>, LogError> {
-    let mut follow = log.follow(from, Some(pattern)).await?;
+    let mut follow = log.follow(after.next().get(), Some(pattern)).await?;
     let (sender, receiver) = mpsc::channel(WAITING);
     tokio::spawn(async move {
         loop {

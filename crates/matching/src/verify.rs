@@ -2,6 +2,7 @@
 //! invariants of a market.
 
 use fillstream_domain::{
+    Seq,
     book::{Commit, Symbol},
     subject::{ALL_COMMITS, ALL_DEFINITIONS, BookSubject, market_commits},
 };
@@ -16,7 +17,7 @@ use crate::load::{Loaded, Replay, newest_snapshot};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// The stream's last sequence when it began.
-    pub last_seq: u64,
+    pub last_seq: Seq,
     /// Each market, in alphabetical order.
     pub markets: Vec<Verified>,
 }
@@ -26,12 +27,12 @@ pub struct Report {
 pub struct Verified {
     /// The market.
     pub symbol: Symbol,
-    /// The commit behind which the replay began; 0 for the beginning.
-    pub from_commit: u64,
+    /// The commit behind which the replay began; [`Seq::ZERO`] for the beginning.
+    pub from_commit: Seq,
     /// The last commit that was recomputed and is right.
-    pub last_commit: u64,
+    pub last_commit: Seq,
     /// The last input that it covers.
-    pub last_input: u64,
+    pub last_input: Seq,
     /// The state's hash behind it, 16 hex digits.
     pub hash: String,
     /// Commits that never ended, because power was lost within a batch. Nothing is wrong with the log for it.
@@ -45,7 +46,7 @@ pub struct Verified {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Difference {
     /// The sequence near which it is.
-    pub seq: u64,
+    pub seq: Seq,
     /// What is there and what should be.
     pub what: String,
 }
@@ -66,13 +67,13 @@ impl Report {
 pub async fn verify(
     log: &dyn EventLog,
     snapshots: Option<&dyn SnapshotStore>,
-    progress: &mut (dyn FnMut(&Symbol, u64) + Send),
+    progress: &mut (dyn FnMut(&Symbol, Seq) + Send),
 ) -> Result<Report, LogError> {
-    let last_seq = log.info().await?.last_seq;
+    let last_seq = Seq::new(log.info().await?.last_seq);
     let mut markets = Vec::new();
     for symbol in symbols(log).await? {
         let last = log.last(&market_commits(&symbol), Consistency::Leader).await?;
-        let last = last.map_or(0, |record| record.seq).min(last_seq);
+        let last = last.map_or(Seq::ZERO, |record| Seq::new(record.seq)).min(last_seq);
         let nothing = Loaded::nothing(&symbol);
         let begin = match snapshots {
             Some(store) => newest_snapshot(log, store, &symbol, last).await?.unwrap_or(nothing),
@@ -103,8 +104,8 @@ fn audited(audit: &mut Audit, parts: Vec<Commit>) -> Result<(), fillstream_match
 async fn market(
     log: &dyn EventLog,
     begin: Loaded,
-    last: u64,
-    progress: &mut (dyn FnMut(&Symbol, u64) + Send),
+    last: Seq,
+    progress: &mut (dyn FnMut(&Symbol, Seq) + Send),
 ) -> Result<Verified, LogError> {
     let (symbol, from_commit) = (begin.machine.symbol().clone(), begin.commit);
     let mut difference = None;

@@ -7,7 +7,7 @@
 //! ```
 
 use fillstream_domain::{
-    OrderId, Timestamp,
+    OrderId, Seq, Timestamp,
     book::BookInput,
     parked::{Cause, Closed, Closing, Parked, ParkedEvent},
     subject::{self, BookSubject, SwapSubject},
@@ -30,7 +30,7 @@ pub enum ParkedError {
     NeedsDecision(String),
     /// The message itself cannot be found any more.
     #[error("the message at sequence {0} is not in the stream")]
-    Gone(u64),
+    Gone(Seq),
     /// The log said no, or nothing.
     #[error(transparent)]
     Append(#[from] AppendError),
@@ -45,7 +45,7 @@ pub struct Open {
     /// What was put aside, and why.
     pub entry: Parked,
     /// The entry's own sequence: the fence of closing it.
-    pub entry_seq: u64,
+    pub entry_seq: Seq,
 }
 
 /// Puts a record aside; false when it is there already. Doing it again, or another process doing it too, changes
@@ -62,11 +62,11 @@ pub async fn park(
     at: Timestamp,
 ) -> Result<bool, AppendError> {
     let order_id = order_of(&record.subject);
-    let (part, seq, subject) = (part.to_owned(), record.seq, record.subject.clone());
+    let (part, seq, subject) = (part.to_owned(), Seq::new(record.seq), record.subject.clone());
     let reason = short(reason);
     let place = subject::parked(&part, seq);
     let event = ParkedEvent::parked(Parked { part, seq, subject, cause, order_id, reason, at });
-    match log.append(new_record(place, 0, &event)).await {
+    match log.append(new_record(place, Seq::ZERO, &event)).await {
         Ok(_) => Ok(true),
         Err(AppendError::Fenced { .. }) => Ok(false),
         Err(error) => Err(error),
@@ -109,7 +109,7 @@ fn open(record: &Record) -> Option<Open> {
         Ok(ParkedEvent::Closed(_)) => return None,
         Err(error) => unreadable_entry(record, &error.to_string())?,
     };
-    Some(Open { entry, entry_seq: record.seq })
+    Some(Open { entry, entry_seq: Seq::new(record.seq) })
 }
 
 /// An entry of another version stays on the list: what an operator does not see is lost.
@@ -130,14 +130,15 @@ fn unreadable_entry(record: &Record, reason: &str) -> Option<Parked> {
 ///
 /// # Errors
 /// See [`ParkedError`].
-pub async fn retry(log: &dyn EventLog, part: &str, seq: u64, at: Timestamp) -> Result<u64, ParkedError> {
+pub async fn retry(log: &dyn EventLog, part: &str, seq: Seq, at: Timestamp) -> Result<Seq, ParkedError> {
     let asked = find(log, part, seq).await?.entry;
     if asked.cause == Cause::Review {
         return Err(ParkedError::NeedsDecision(subject::parked(part, seq)));
     }
     let place = &asked.subject;
-    let page = log.read(place, seq, Consistency::Leader).await?;
-    let original = page.records.into_iter().find(|record| record.seq == seq).ok_or(ParkedError::Gone(seq))?;
+    let page = log.read(place, seq.get(), Consistency::Leader).await?;
+    let original =
+        page.records.into_iter().find(|record| Seq::new(record.seq) == seq).ok_or(ParkedError::Gone(seq))?;
     let after = log.last(place, Consistency::Leader).await?.map_or(0, |last| last.seq);
     let again = NewRecord {
         subject: place.clone(),
@@ -146,10 +147,10 @@ pub async fn retry(log: &dyn EventLog, part: &str, seq: u64, at: Timestamp) -> R
         event_type: type_of(&original),
         time: at.to_string(),
         traceparent: None,
-        retries: Some(seq),
+        retries: Some(seq.get()),
         payload: original.payload,
     };
-    let retried_as = log.append(again).await?;
+    let retried_as = Seq::new(log.append(again).await?);
     // It is there anew for every part: nobody is to append it once more.
     for entry in log.last_of_each(&subject::parked("*", seq)).await?.iter().filter_map(open) {
         if entry.entry.cause == Cause::Unreadable {
@@ -171,7 +172,7 @@ fn type_of(record: &Record) -> String {
 ///
 /// # Errors
 /// See [`ParkedError`].
-pub async fn skip(log: &dyn EventLog, part: &str, seq: u64, at: Timestamp) -> Result<(), ParkedError> {
+pub async fn skip(log: &dyn EventLog, part: &str, seq: Seq, at: Timestamp) -> Result<(), ParkedError> {
     let open = find(log, part, seq).await?;
     if open.entry.cause == Cause::Review {
         return Err(ParkedError::NeedsDecision(subject::parked(part, seq)));
@@ -183,14 +184,23 @@ pub async fn skip(log: &dyn EventLog, part: &str, seq: u64, at: Timestamp) -> Re
 ///
 /// # Errors
 /// See [`ParkedError`].
-pub async fn resolved(log: &dyn EventLog, part: &str, seq: u64, at: Timestamp) -> Result<(), ParkedError> {
+pub async fn resolved(log: &dyn EventLog, part: &str, seq: Seq, at: Timestamp) -> Result<(), ParkedError> {
     let place = subject::parked(part, seq);
     loop {
         let last = log.last(&place, Consistency::Leader).await?;
         if last.as_ref().is_some_and(|last| open(last).is_none()) {
             return Ok(());
         }
-        match end(log, (part, seq), last.map_or(0, |last| last.seq), Closing::Resolved, None, at).await {
+        match end(
+            log,
+            (part, seq),
+            last.map_or(Seq::ZERO, |last| Seq::new(last.seq)),
+            Closing::Resolved,
+            None,
+            at,
+        )
+        .await
+        {
             Err(ParkedError::Append(AppendError::Fenced { .. })) => {}
             ended => return ended,
         }
@@ -201,7 +211,7 @@ pub async fn resolved(log: &dyn EventLog, part: &str, seq: u64, at: Timestamp) -
 ///
 /// # Errors
 /// When the stream cannot be reached.
-pub async fn is_left_out(log: &dyn EventLog, part: &str, seq: u64) -> Result<bool, LogError> {
+pub async fn is_left_out(log: &dyn EventLog, part: &str, seq: Seq) -> Result<bool, LogError> {
     let last = log.last(&subject::parked(part, seq), Consistency::Leader).await?;
     Ok(last.is_some_and(|last| open(&last).is_none()))
 }
@@ -210,12 +220,12 @@ pub async fn is_left_out(log: &dyn EventLog, part: &str, seq: u64) -> Result<boo
 ///
 /// # Errors
 /// See [`ParkedError`].
-pub async fn is_open(log: &dyn EventLog, part: &str, seq: u64) -> Result<bool, ParkedError> {
+pub async fn is_open(log: &dyn EventLog, part: &str, seq: Seq) -> Result<bool, ParkedError> {
     let last = log.last(&subject::parked(part, seq), Consistency::Leader).await?;
     Ok(last.as_ref().and_then(open).is_some())
 }
 
-async fn find(log: &dyn EventLog, part: &str, seq: u64) -> Result<Open, ParkedError> {
+async fn find(log: &dyn EventLog, part: &str, seq: Seq) -> Result<Open, ParkedError> {
     let place = subject::parked(part, seq);
     let last = log.last(&place, Consistency::Leader).await?;
     last.as_ref().and_then(open).ok_or(ParkedError::NotOpen(place))
@@ -223,10 +233,10 @@ async fn find(log: &dyn EventLog, part: &str, seq: u64) -> Result<Open, ParkedEr
 
 async fn end(
     log: &dyn EventLog,
-    (part, seq): (&str, u64),
-    entry_seq: u64,
+    (part, seq): (&str, Seq),
+    entry_seq: Seq,
     closing: Closing,
-    retried_as: Option<u64>,
+    retried_as: Option<Seq>,
     at: Timestamp,
 ) -> Result<(), ParkedError> {
     let event = ParkedEvent::closed(Closed { part: part.to_owned(), seq, closing, retried_as, at });
@@ -234,10 +244,10 @@ async fn end(
     Ok(())
 }
 
-fn new_record(subject: String, after: u64, event: &ParkedEvent) -> NewRecord {
+fn new_record(subject: String, after: Seq, event: &ParkedEvent) -> NewRecord {
     NewRecord {
         subject,
-        after,
+        after: after.get(),
         event_id: Uuid::now_v7(),
         event_type: event.cloud_event_type().to_owned(),
         time: event.at().to_string(),

@@ -1,6 +1,7 @@
 //! Row changes of both sides.
 
 use crate::{market::MarketBatch, rows::RowBatch};
+use fillstream_domain::Seq;
 
 /// Row changes of consecutive records, for one transaction.
 #[derive(Debug, Clone, Default)]
@@ -14,7 +15,7 @@ pub struct Batch {
 impl Batch {
     /// First and last sequence; nothing when the batch is empty.
     #[must_use]
-    pub fn span(&self) -> Option<(u64, u64)> {
+    pub fn span(&self) -> Option<(Seq, Seq)> {
         match (self.swaps.span(), self.market.span()) {
             (Some(swaps), Some(market)) => Some((swaps.0.min(market.0), swaps.1.max(market.1))),
             (swaps, market) => swaps.or(market),

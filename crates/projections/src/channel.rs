@@ -6,7 +6,7 @@
 //! ```
 
 use fillstream_domain::{
-    Amount, Price, Timestamp, VenueId,
+    Amount, Price, Seq, Timestamp, VenueId,
     swap::{Quote, Status, SwapEvent},
 };
 use schemars::JsonSchema;
@@ -63,7 +63,7 @@ pub struct Details {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// The event's sequence in the stream.
-    pub seq: u64,
+    pub seq: Seq,
     /// Place among the family A messages of this event.
     pub index: u32,
     /// No further family A message of this event follows.
@@ -86,7 +86,7 @@ pub struct Entry {
 
 /// The entries that an event causes, given the status before it.
 #[must_use]
-pub fn entries(seq: u64, event: &SwapEvent, before: Option<Status>) -> Vec<Entry> {
+pub fn entries(seq: Seq, event: &SwapEvent, before: Option<Status>) -> Vec<Entry> {
     let drafts = drafts(event, before);
     let count = drafts.len();
     let mut status = before;
@@ -237,10 +237,10 @@ pub(crate) mod tests {
     use super::*;
 
     /// Events of the given kinds, at sequences 1, 2, 3, …
-    pub(crate) fn life(kinds: &[&str]) -> Vec<(u64, SwapEvent)> {
+    pub(crate) fn life(kinds: &[&str]) -> Vec<(Seq, SwapEvent)> {
         let mut attempt = 0;
         let mut events = Vec::new();
-        for (seq, kind) in (1..).zip(kinds) {
+        for (seq, kind) in (1..).map(Seq::new).zip(kinds) {
             attempt += u8::from(*kind == "routing_started");
             events.push((seq, event(kind, attempt)));
         }

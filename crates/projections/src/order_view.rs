@@ -1,7 +1,7 @@
 //! A swap order as GET shows it, folded from its events.
 
 use fillstream_domain::{
-    Amount, OrderId, Slippage, Timestamp, Token, UserId,
+    Amount, OrderId, Seq, Slippage, Timestamp, Token, UserId,
     swap::{Placed, Status, SwapEvent},
 };
 use schemars::JsonSchema;
@@ -16,7 +16,7 @@ pub struct LogLine {
     pub timestamp: Timestamp,
     pub status: Status,
     pub message: String,
-    pub seq: u64,
+    pub seq: Seq,
     #[serde(flatten)]
     pub details: Details,
 }
@@ -51,7 +51,7 @@ pub struct OrderView {
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     /// The last event's sequence in the stream.
-    pub seq: u64,
+    pub seq: Seq,
     /// What is known so far: of each field the newest value.
     #[serde(flatten)]
     pub known: Details,
@@ -61,7 +61,7 @@ pub struct OrderView {
 impl OrderView {
     /// An order right after it was placed.
     #[must_use]
-    pub fn new(seq: u64, placed: &Placed) -> Self {
+    pub fn new(seq: Seq, placed: &Placed) -> Self {
         let mut view = Self {
             order_id: placed.order_id,
             status: Status::Pending,
@@ -84,7 +84,7 @@ impl OrderView {
     }
 
     /// The next event of this order.
-    pub fn apply(&mut self, seq: u64, event: &SwapEvent) {
+    pub fn apply(&mut self, seq: Seq, event: &SwapEvent) {
         for entry in entries(seq, event, Some(self.status)) {
             self.status = entry.status;
             if entry.changes_status {
@@ -162,7 +162,7 @@ mod tests {
                 (None, other) => unreachable!("a life begins placed, not {other:?}"),
             }
             let view = view.as_ref().unwrap();
-            assert_eq!(view.known.needs_review, (seq == 5).then_some(true), "after event {seq}");
+            assert_eq!(view.known.needs_review, (seq == Seq::new(5)).then_some(true), "after event {seq}");
         }
     }
 }

@@ -10,7 +10,9 @@
 use std::{collections::BTreeMap, mem};
 
 use fillstream_domain::swap::{Confirmed, Failed, Placed, Prepared, Routed, Status, SwapEvent};
-use fillstream_domain::{Amount, ClientKey, OrderId, Price, Slippage, Timestamp, Token, UserId, VenueId};
+use fillstream_domain::{
+    Amount, ClientKey, OrderId, Price, Seq, Slippage, Timestamp, Token, UserId, VenueId,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::column::{flag, storable};
@@ -48,9 +50,9 @@ pub struct OrderRow {
     #[serde(with = "flag")]
     pub needs_review: bool,
     /// Sequence of the placed event.
-    pub placed_seq: u64,
+    pub placed_seq: Seq,
     /// Sequence of the last event.
-    pub last_seq: u64,
+    pub last_seq: Seq,
     /// What its attempts have brought.
     #[serde(flatten)]
     pub execution: Execution,
@@ -89,7 +91,7 @@ pub struct OrderPatch {
     /// When the last of the events was written.
     pub updated_at: Timestamp,
     /// Sequence of the last of the events.
-    pub last_seq: u64,
+    pub last_seq: Seq,
     /// None keeps what the row has.
     #[serde(serialize_with = "flag::serialize_option")]
     pub needs_review: Option<bool>,
@@ -104,7 +106,7 @@ pub struct EventRow {
     /// The order.
     pub order_id: OrderId,
     /// The event's sequence in the stream.
-    pub seq: u64,
+    pub seq: Seq,
     /// Such as `swap.placed`.
     #[serde(rename = "type")]
     pub event_type: String,
@@ -114,7 +116,7 @@ pub struct EventRow {
 
 impl OrderRow {
     /// The row of an order that was just placed.
-    fn new(seq: u64, placed: &Placed) -> Self {
+    fn new(seq: Seq, placed: &Placed) -> Self {
         Self {
             order_id: placed.order_id,
             user_id: placed.user_id,
@@ -194,7 +196,7 @@ impl Execution {
 
 impl OrderPatch {
     /// What the event changes; nothing for the placed event, which makes a row of its own.
-    fn of(seq: u64, event: &SwapEvent) -> Option<Self> {
+    fn of(seq: Seq, event: &SwapEvent) -> Option<Self> {
         let nothing = Execution::default();
         let (status, attempt, needs_review, execution) = match event {
             SwapEvent::Placed(_) => return None,
@@ -237,7 +239,7 @@ impl RowBatch {
     /// Takes the next event in; `payload` is what the stream holds of it. Sequences must rise.
     ///
     /// An order is placed once: of two placed events the first counts, here as in the read model.
-    pub fn push(&mut self, seq: u64, event: &SwapEvent, payload: &[u8]) {
+    pub fn push(&mut self, seq: Seq, event: &SwapEvent, payload: &[u8]) {
         let order_id = event.order_id();
         self.events.push(EventRow {
             order_id,
@@ -285,7 +287,7 @@ impl RowBatch {
 
     /// First and last sequence; nothing when the batch is empty.
     #[must_use]
-    pub fn span(&self) -> Option<(u64, u64)> {
+    pub fn span(&self) -> Option<(Seq, Seq)> {
         Some((self.events.first()?.seq, self.events.last()?.seq))
     }
 }
@@ -323,7 +325,7 @@ mod tests {
 
     fn push(batch: &mut RowBatch, seq: u64, payload: &str) {
         let event = SwapEvent::decode(payload.as_bytes()).unwrap();
-        batch.push(seq, &event, payload.as_bytes());
+        batch.push(Seq::new(seq), &event, payload.as_bytes());
     }
 
     /// The read model in memory, as the statements of a store treat it.
@@ -371,8 +373,11 @@ mod tests {
             row.needs_review.to_string(),
         ];
         assert_eq!(found.join(" "), expected, "{life:?}");
-        assert_eq!(row.last_seq, life.len() as u64 + 1);
-        assert_eq!((row.placed_seq, row.created_at.to_string().as_str()), (1, "2026-01-10T07:30:15.000Z"));
+        assert_eq!(row.last_seq, Seq::new(life.len() as u64 + 1));
+        assert_eq!(
+            (row.placed_seq, row.created_at.to_string().as_str()),
+            (Seq::FIRST, "2026-01-10T07:30:15.000Z")
+        );
         assert_eq!(row.updated_at.unix_ms() - row.created_at.unix_ms(), life.len() as i64);
     }
 
@@ -415,10 +420,12 @@ mod tests {
         }
         let rows = batch.events().iter().map(|row| (row.seq, row.event_type.as_str(), row.event.as_str()));
         let expected = [(7, "swap.placed"), (9, "swap.failed"), (12, "swap.routing_started")];
-        let expected =
-            expected.into_iter().zip(&payloads).map(|((seq, kind), text)| (seq, kind, text.as_str()));
+        let expected = expected
+            .into_iter()
+            .zip(&payloads)
+            .map(|((seq, kind), text)| (Seq::new(seq), kind, text.as_str()));
         assert!(rows.eq(expected));
-        assert_eq!(batch.span(), Some((7, 12)));
+        assert_eq!(batch.span(), Some((Seq::new(7), Seq::new(12))));
     }
 
     #[test]

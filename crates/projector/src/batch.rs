@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use fillstream_domain::book::{BookInput, Commit, Parts, PartsStep, Symbol, Torn};
 use fillstream_domain::{
+    Seq,
     subject::{BookSubject, SwapSubject},
     swap::SwapEvent,
 };
@@ -27,7 +28,7 @@ pub(crate) struct Rows {
     pub(crate) unreadable: Vec<(Record, String)>,
     pub(crate) torn: Vec<Torn>,
     /// Last sequence that is covered. A commit that the records do not end, and all behind it, is not.
-    pub(crate) end: Option<u64>,
+    pub(crate) end: Option<Seq>,
 }
 
 /// The records begin within a commit, whose earlier parts must be read again.
@@ -35,19 +36,19 @@ pub(crate) struct Rows {
 pub(crate) struct BeganInside {
     pub(crate) subject: String,
     /// Sequence of the commit's first part.
-    pub(crate) read_again_from: u64,
+    pub(crate) read_again_from: Seq,
 }
 
 /// Takes consecutive records that were asked for from sequence `asked_from` on, for a model that stands at `after`.
 /// Records that the model has passed only serve to complete a commit.
-pub(crate) fn rows(records: &[Record], after: u64, asked_from: u64) -> Result<Rows, BeganInside> {
+pub(crate) fn rows(records: &[Record], after: Seq, asked_from: Seq) -> Result<Rows, BeganInside> {
     let mut taker = Taker { rows: Rows::default(), parts: Parts::new(), after, asked_from };
     let mut bytes = 0;
     for record in records {
         bytes += record.payload.len();
         taker.take(record)?;
         if taker.parts.held_from().is_none() {
-            taker.rows.end = Some(record.seq);
+            taker.rows.end = Some(Seq::new(record.seq));
             if bytes > BATCH_BYTES {
                 break;
             }
@@ -59,8 +60,8 @@ pub(crate) fn rows(records: &[Record], after: u64, asked_from: u64) -> Result<Ro
 struct Taker {
     rows: Rows,
     parts: Parts<Arc<Commit>>,
-    after: u64,
-    asked_from: u64,
+    after: Seq,
+    asked_from: Seq,
 }
 
 impl Taker {
@@ -70,13 +71,13 @@ impl Taker {
             return match commit(symbol, record) {
                 Ok(part) => self.part(record, part),
                 Err(reason) => {
-                    self.tear(record.seq);
+                    self.tear(Seq::new(record.seq));
                     self.unreadable(record, reason);
                     Ok(())
                 }
             };
         }
-        self.tear(record.seq);
+        self.tear(Seq::new(record.seq));
         match subject {
             Some(subject) => self.input(record, &subject),
             None if record.subject.starts_with("orders.swap.") => self.swap(record),
@@ -93,7 +94,7 @@ impl Taker {
         let order = SwapSubject::parse(&record.subject).map(SwapSubject::order);
         match &*record.reading(SwapEvent::decode) {
             Ok(event) if Some(event.order_id()) == order => {
-                self.rows.batch.swaps.push(record.seq, event, &record.payload);
+                self.rows.batch.swaps.push(Seq::new(record.seq), event, &record.payload);
             }
             Ok(_) => self.unreadable(record, "the event belongs to another order".to_owned()),
             Err(error) => self.unreadable(record, error.to_string()),
@@ -107,12 +108,12 @@ impl Taker {
             (BookSubject::Order(symbol, order), Ok(BookInput::Placed(placed)))
                 if (&placed.symbol, placed.order_id) == (symbol, *order) =>
             {
-                market.placed(record.seq, placed);
+                market.placed(Seq::new(record.seq), placed);
             }
             (BookSubject::Definition(symbol), Ok(BookInput::Definition(definition)))
                 if definition.symbol == *symbol =>
             {
-                market.definition(record.seq, definition.clone());
+                market.definition(Seq::new(record.seq), definition.clone());
             }
             (
                 BookSubject::Order(..)
@@ -125,19 +126,20 @@ impl Taker {
     }
 
     fn part(&mut self, record: &Record, part: Arc<Commit>) -> Result<(), BeganInside> {
-        let (mut step, mut torn) = self.parts.push(record.seq, part);
+        let seq = Seq::new(record.seq);
+        let (mut step, mut torn) = self.parts.push(seq, part);
         if let PartsStep::BeganInside { read_again_from } = step {
             self.rows.torn.extend(torn);
             if read_again_from < self.asked_from {
                 return Err(BeganInside { subject: record.subject.clone(), read_again_from });
             }
             // What lies there was looked at: it is no part of this commit.
-            torn = Some(Torn { first: record.seq, last: record.seq });
+            torn = Some(Torn { first: seq, last: seq });
             step = PartsStep::Held;
         }
         self.rows.torn.extend(torn);
         if let PartsStep::Complete(parts) = step
-            && record.seq > self.after
+            && seq > self.after
         {
             self.rows.batch.market.commit(&parts);
         }
@@ -146,9 +148,9 @@ impl Taker {
 
     /// A commit in parts lies in the stream without anything in between: what is held when something else comes has no
     /// end.
-    fn tear(&mut self, seq: u64) {
+    fn tear(&mut self, seq: Seq) {
         if let Some(before) = self.parts.held_from() {
-            self.rows.torn.push(Torn { first: before + 1, last: seq.saturating_sub(1) });
+            self.rows.torn.push(Torn { first: before.next(), last: seq.prev() });
             self.parts = Parts::new();
         }
     }
@@ -183,13 +185,13 @@ mod tests {
         let (continued, goes_on) = (number > 1, number < 4);
         let part = Commit {
             symbol: "BTC/USDT".parse().unwrap(),
-            first_input: 1,
-            last_input: 1,
+            first_input: Seq::FIRST,
+            last_input: Seq::FIRST,
             part: number,
             last: !goes_on,
             hash: None,
             outcomes: vec![Outcome {
-                seq: 1,
+                seq: Seq::FIRST,
                 at,
                 result: InputResult::Ticked,
                 continued,
@@ -210,9 +212,12 @@ mod tests {
         torn: &[(u64, u64)],
         markets: usize,
     ) {
-        let rows = rows(records, after, asked_from).unwrap();
-        let found: Vec<_> = rows.torn.iter().map(|torn| (torn.first, torn.last)).collect();
-        assert_eq!((rows.end, &found[..], rows.batch.market.markets().count()), (end, torn, markets));
+        let rows = rows(records, Seq::new(after), Seq::new(asked_from)).unwrap();
+        let found: Vec<_> = rows.torn.iter().map(|torn| (torn.first.get(), torn.last.get())).collect();
+        assert_eq!(
+            (rows.end.map(Seq::get), &found[..], rows.batch.market.markets().count()),
+            (end, torn, markets)
+        );
     }
 
     #[test]
@@ -237,9 +242,9 @@ mod tests {
 
     #[test]
     fn records_that_begin_within_a_commit_ask_for_its_beginning() {
-        let inside = rows(&[part(3), part(4)], 11, 12).err();
+        let inside = rows(&[part(3), part(4)], Seq::new(11), Seq::new(12)).err();
         let subject = "markets.BTC-USDT".to_owned();
-        assert_eq!(inside, Some(BeganInside { subject, read_again_from: 10 }));
+        assert_eq!(inside, Some(BeganInside { subject, read_again_from: Seq::new(10) }));
         check(&[part(1), part(2), part(3), part(4)], 11, 10, Some(13), &[], 1);
         // It is not there.
         check(&[part(3), part(4)], 11, 10, Some(13), &[(12, 12), (13, 13)], 0);

@@ -1,5 +1,6 @@
 //! A fresh read model beside the live one, and the swap.
 
+use fillstream_domain::{Incarnation, Seq};
 use fillstream_event_log::{EventLog, Follow, LogError, Record};
 use fillstream_projections::Batch;
 use fillstream_read_store::{Checkpoint, ReadStore, Rebuild, StoreError};
@@ -27,11 +28,11 @@ pub enum RebuildError {
 pub async fn rebuild(
     log: &dyn EventLog,
     store: &ReadStore,
-    progress: &mut (dyn FnMut(u64, u64) + Send),
+    progress: &mut (dyn FnMut(Seq, Seq) + Send),
 ) -> Result<Checkpoint, RebuildError> {
-    let mut fresh = Rebuild::begin(store, log.incarnation()).await?;
-    let mut goal = log.info().await?.last_seq;
-    if goal == 0 {
+    let mut fresh = Rebuild::begin(store, Incarnation::new(log.incarnation())).await?;
+    let mut goal = Seq::new(log.info().await?.last_seq);
+    if goal.is_zero() {
         return Ok(fresh.close_in().await?.swap().await?);
     }
     let mut source = Source { tail: log.follow(1, None).await?, records: Vec::new() };
@@ -41,14 +42,14 @@ pub async fn rebuild(
         fresh.apply(&batch, last).await?;
         progress(last, goal);
         if last >= goal {
-            let now = log.info().await?.last_seq;
-            goal = if now - goal > BATCH as u64 { now } else { goal };
+            let now = Seq::new(log.info().await?.last_seq);
+            goal = if now.since(goal) > BATCH as u64 { now } else { goal };
         }
     }
     let mut closing = fresh.close_in().await?;
     while closing.reached().seq < closing.must_reach() {
-        let until = closing.must_reach();
-        let Some((batch, last)) = source.next(closing.reached().seq, until).await? else { break };
+        let up_to = closing.must_reach();
+        let Some((batch, last)) = source.next(closing.reached().seq, up_to).await? else { break };
         closing.apply(&batch, last).await?;
         progress(last, last);
     }
@@ -63,16 +64,17 @@ struct Source {
 }
 
 impl Source {
-    /// The batch behind `after`, and the last sequence that it covers. Nothing when all up to `until` is read and is the
+    /// The batch behind `after`, and the last sequence that it covers. Nothing when all up to `up_to` is read and is the
     /// beginning of a commit without an end.
-    async fn next(&mut self, after: u64, until: u64) -> Result<Option<(Batch, u64)>, LogError> {
+    async fn next(&mut self, after: Seq, up_to: Seq) -> Result<Option<(Batch, Seq)>, LogError> {
         loop {
-            let rows = rows(&self.records, after, 0).expect("nothing lies before the stream's first record");
+            let rows =
+                rows(&self.records, after, Seq::ZERO).expect("nothing lies before the stream's first record");
             if let Some(end) = rows.end {
-                self.records.retain(|record| record.seq > end);
+                self.records.retain(|record| Seq::new(record.seq) > end);
                 return Ok(Some((rows.batch, end)));
             }
-            if self.records.last().is_some_and(|record| record.seq >= until) {
+            if self.records.last().is_some_and(|record| Seq::new(record.seq) >= up_to) {
                 return Ok(None);
             }
             self.records.append(&mut self.tail.next(BATCH).await?);

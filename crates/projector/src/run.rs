@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use fillstream_domain::{OrderId, Timestamp, book::Torn, parked::Cause};
+use fillstream_domain::{Incarnation, OrderId, Seq, Timestamp, book::Torn, parked::Cause};
 use fillstream_event_log::{Consistency, EventLog, Follow, LogError, Record};
 use fillstream_parked::park;
 use fillstream_read_store::{Applied, Checkpoint, ReadStore, StoreError};
@@ -37,7 +37,7 @@ pub struct Projector {
     log: Arc<dyn EventLog>,
     store: ReadStore,
     clock: fn() -> Timestamp,
-    position: watch::Sender<u64>,
+    position: watch::Sender<Seq>,
     torn: AtomicU64,
 }
 
@@ -45,12 +45,12 @@ impl Projector {
     /// A projector of the log into the store.
     #[must_use]
     pub fn new(log: Arc<dyn EventLog>, store: ReadStore, clock: fn() -> Timestamp) -> Arc<Self> {
-        Arc::new(Self { log, store, clock, position: watch::Sender::new(0), torn: AtomicU64::new(0) })
+        Arc::new(Self { log, store, clock, position: watch::Sender::new(Seq::ZERO), torn: AtomicU64::new(0) })
     }
 
     /// The last sequence whose rows are in the model.
     #[must_use]
-    pub fn position(&self) -> u64 {
+    pub fn position(&self) -> Seq {
         *self.position.borrow()
     }
 
@@ -74,7 +74,7 @@ impl Projector {
     async fn follow(&self) -> Result<(), RebuildError> {
         loop {
             let at = self.begin().await?;
-            let mut tail = match self.log.follow(at.seq + 1, None).await {
+            let mut tail = match self.log.follow(at.seq.next().get(), None).await {
                 Ok(tail) => tail,
                 Err(LogError::Recreated) => return Err(LogError::Recreated.into()),
                 Err(error) => {
@@ -89,10 +89,10 @@ impl Projector {
 
     /// Where the model stands. A model of another stream is built anew: it is a view that can be thrown away.
     async fn begin(&self) -> Result<Checkpoint, RebuildError> {
-        let incarnation = self.log.incarnation();
+        let incarnation = Incarnation::new(self.log.incarnation());
         let at = loop {
             match self.store.checkpoint().await {
-                Ok(at) => break at.unwrap_or(Checkpoint { incarnation, seq: 0 }),
+                Ok(at) => break at.unwrap_or(Checkpoint { incarnation, seq: Seq::ZERO }),
                 Err(error) => self.wait_out(error).await?,
             }
         };
@@ -117,7 +117,7 @@ impl Projector {
                 records.append(&mut more?);
             }
             // Another projector may have taken the model beyond what this tail gives.
-            records.retain(|record| record.seq > at.seq);
+            records.retain(|record| Seq::new(record.seq) > at.seq);
             while !records.is_empty() {
                 let rows = self.rows(&mut records, at.seq).await;
                 let Some(end) = rows.end.filter(|end| *end > at.seq) else {
@@ -138,7 +138,7 @@ impl Projector {
                         return Ok(());
                     }
                 }
-                records.retain(|record| record.seq > at.seq);
+                records.retain(|record| Seq::new(record.seq) > at.seq);
                 self.position.send_replace(at.seq);
             }
             due = Instant::now() + GATHER;
@@ -146,14 +146,14 @@ impl Projector {
     }
 
     /// The rows of the records behind the model. When these begin within a commit, its earlier parts are put in front.
-    async fn rows(&self, records: &mut Vec<Record>, after: u64) -> Rows {
-        let mut asked_from = after + 1;
+    async fn rows(&self, records: &mut Vec<Record>, after: Seq) -> Rows {
+        let mut asked_from = after.next();
         loop {
             match rows(records, after, asked_from) {
                 Ok(rows) => return rows,
                 Err(inside) => {
-                    let until = records.first().map_or(0, |record| record.seq);
-                    let earlier = self.earlier(&inside, until).await;
+                    let before = records.first().map_or(Seq::ZERO, |record| Seq::new(record.seq));
+                    let earlier = self.earlier(&inside, before).await;
                     records.splice(0..0, earlier);
                     asked_from = inside.read_again_from;
                 }
@@ -161,16 +161,16 @@ impl Projector {
         }
     }
 
-    /// Records of the subject from the first part on, up to before the sequence `until`.
-    async fn earlier(&self, inside: &BeganInside, until: u64) -> Vec<Record> {
+    /// Records of the subject from the first part on, before the sequence `before`.
+    async fn earlier(&self, inside: &BeganInside, before: Seq) -> Vec<Record> {
         let (mut from, mut earlier) = (inside.read_again_from, Vec::new());
-        while from < until {
-            match self.log.read(&inside.subject, from, Consistency::Leader).await {
+        while from < before {
+            match self.log.read(&inside.subject, from.get(), Consistency::Leader).await {
                 Ok(page) => {
                     let more = page.more;
-                    earlier.extend(page.records.into_iter().filter(|record| record.seq < until));
-                    let end = earlier.last().map_or(until, |record: &Record| record.seq + 1);
-                    from = if more { end } else { until };
+                    earlier.extend(page.records.into_iter().filter(|record| Seq::new(record.seq) < before));
+                    let end = earlier.last().map_or(before, |record: &Record| Seq::new(record.seq).next());
+                    from = if more { end } else { before };
                 }
                 Err(error) => {
                     warn!(%error, "the beginning of a commit is not read yet");
@@ -183,11 +183,11 @@ impl Projector {
 
     fn report(&self, strays: &[OrderId], torn: &[Torn]) {
         for order in strays {
-            error!(%order, "events of an order that was never placed, or placed twice");
+            error!(order_id = %order, "events of an order that was never placed, or placed twice");
         }
         for Torn { first, last } in torn {
             self.torn.fetch_add(1, Ordering::Relaxed);
-            warn!(first, last, "parts of a commit without an end are left out");
+            warn!(%first, %last, "parts of a commit without an end are left out");
         }
     }
 

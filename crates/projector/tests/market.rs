@@ -10,7 +10,7 @@ use fillstream_domain::book::{
     BookInput, BookPlaced, Change, Commit, Definition, InputResult, Levels, OrderState, OrderType, Outcome,
     SelfTradePrevention, Side, Symbol, TimeInForce,
 };
-use fillstream_domain::{Amount, OrderId, Timestamp, UserId, parse_exact, subject};
+use fillstream_domain::{Amount, Incarnation, OrderId, Seq, Timestamp, UserId, parse_exact, subject};
 use fillstream_event_log::{EventLog, MemoryLog, NewRecord};
 use fillstream_projections::Batch;
 use fillstream_projector::{Projector, RebuildError, rebuild};
@@ -108,8 +108,8 @@ impl Site {
     }
 
     async fn move_to(&self, from: u64, batch: &Batch, to: u64) {
-        let from = Checkpoint { incarnation: INCARNATION, seq: from };
-        let applied = self.store.apply(from, batch, to).await.unwrap();
+        let from = Checkpoint { incarnation: Incarnation::new(INCARNATION), seq: Seq::new(from) };
+        let applied = self.store.apply(from, batch, Seq::new(to)).await.unwrap();
         assert_eq!(applied, Applied::Done { strays: vec![] });
     }
 }
@@ -124,7 +124,7 @@ struct Running {
 impl Running {
     async fn reach(&self, seq: u64) {
         let deadline = Instant::now() + PATIENCE;
-        while self.projector.position() < seq {
+        while self.projector.position() < Seq::new(seq) {
             let position = self.projector.position();
             assert!(Instant::now() < deadline, "the projector stays at {position} of {seq}");
             tokio::time::sleep(Duration::from_millis(2)).await;
@@ -156,7 +156,7 @@ fn at() -> Timestamp {
 /// Each outcome leaves so much at 100 as its sequence says.
 fn outcome(seq: u64, result: InputResult, changes: Vec<Change>) -> Outcome {
     let levels = Levels { bids: vec![(amount("100"), amount(&seq.to_string()))], asks: vec![] };
-    Outcome { seq, at: at(), result, continued: false, goes_on: false, changes, levels }
+    Outcome { seq: Seq::new(seq), at: at(), result, continued: false, goes_on: false, changes, levels }
 }
 
 fn created(seq: u64, number: u32) -> Outcome {
@@ -177,8 +177,8 @@ fn created(seq: u64, number: u32) -> Outcome {
 fn part(inputs: (u64, u64), number: u32, last: bool, outcome: Outcome) -> Commit {
     Commit {
         symbol: symbol(),
-        first_input: inputs.0,
-        last_input: inputs.1,
+        first_input: Seq::new(inputs.0),
+        last_input: Seq::new(inputs.1),
         part: number,
         last,
         hash: last.then(|| format!("{:016x}", inputs.1)),
@@ -201,12 +201,12 @@ async fn markets_and_orders_are_projected() {
     site.begin();
     site.start().reach(4).await;
     let row = site.store.book_order(order(1)).await.unwrap().unwrap();
-    assert_eq!((row.placed_seq, row.last_seq), (3, 4));
+    assert_eq!((row.placed_seq, row.last_seq), (Seq::new(3), Seq::new(4)));
     let market = site.store.markets().await.unwrap().remove(0);
     assert_eq!(market.definition, Some(Definition::standard(symbol(), at())));
     assert_eq!(
         (market.commit_seq, market.last_input, market.hash.as_deref()),
-        (4, 3, Some("0000000000000003"))
+        (Seq::new(4), Seq::new(3), Some("0000000000000003"))
     );
     assert_eq!(site.store.dump().await.unwrap(), site.rebuilt().await);
 }
@@ -219,12 +219,16 @@ async fn the_checkpoint_waits_for_the_last_part() {
     four_parts(&site, 3);
     running.reach(8).await;
     // The parts were read by now or will be: neither moves the model.
-    assert_eq!(site.rebuilt().await.checkpoint.unwrap().seq, 8, "a rebuild does not wait for the end either");
-    assert_eq!(running.projector.position(), 8);
-    assert_eq!(site.store.book_order(order(2)).await.unwrap().unwrap().last_seq, 5);
+    assert_eq!(
+        site.rebuilt().await.checkpoint.unwrap().seq,
+        Seq::new(8),
+        "a rebuild does not wait for the end either"
+    );
+    assert_eq!(running.projector.position(), Seq::new(8));
+    assert_eq!(site.store.book_order(order(2)).await.unwrap().unwrap().last_seq, Seq::new(5));
     site.commit(&part((5, 8), 4, true, created(8, 5)));
     running.reach(12).await;
-    assert_eq!(site.store.book_order(order(2)).await.unwrap().unwrap().last_seq, 9);
+    assert_eq!(site.store.book_order(order(2)).await.unwrap().unwrap().last_seq, Seq::new(9));
     assert_eq!(site.store.dump().await.unwrap(), site.rebuilt().await);
     assert_eq!(running.projector.torn(), 0);
 }
@@ -263,10 +267,10 @@ async fn parts_without_an_end_are_left_out() {
     site.append("orders.swap.x".to_owned(), b"garbage".to_vec());
     running.reach(11).await;
     assert_eq!(running.projector.torn(), 1);
-    assert_eq!(site.store.book_order(order(2)).await.unwrap().unwrap().last_seq, 5);
+    assert_eq!(site.store.book_order(order(2)).await.unwrap().unwrap().last_seq, Seq::new(5));
     let anew = site.commit(&part((5, 8), 1, true, created(5, 2)));
     running.reach(anew).await;
-    assert_eq!(site.store.book_order(order(2)).await.unwrap().unwrap().last_seq, anew);
+    assert_eq!(site.store.book_order(order(2)).await.unwrap().unwrap().last_seq, Seq::new(anew));
     // Parts without a beginning.
     site.commit(&part((20, 20), 3, true, created(6, 3)));
     running.reach(anew + 1).await;

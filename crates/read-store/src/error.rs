@@ -1,5 +1,6 @@
 //! What can go wrong, and whether it is worth trying again.
 
+use fillstream_domain::Seq;
 use std::{io, path::PathBuf};
 
 use sqlx::{migrate::MigrateError, postgres::PgDatabaseError, sqlite::SqliteError};
@@ -33,16 +34,16 @@ pub enum StoreError {
     #[error("a row of the read model is not readable")]
     Unreadable(#[source] serde_json::Error),
     /// A batch must lie behind the checkpoint that it starts from and reach no further than where it ends.
-    #[error("a batch from {first} to {last} does not fit between checkpoints {from} and {to}")]
+    #[error("a batch from {first} to {last} does not fit between checkpoints {after} and {up_to}")]
     OutOfRange {
         /// Checkpoint before the batch.
-        from: u64,
-        /// First sequence of the batch; 0 when it is empty.
-        first: u64,
-        /// Last sequence of the batch; 0 when it is empty.
-        last: u64,
+        after: Seq,
+        /// First sequence of the batch; [`Seq::ZERO`] when it is empty.
+        first: Seq,
+        /// Last sequence of the batch; [`Seq::ZERO`] when it is empty.
+        last: Seq,
         /// Checkpoint after the batch.
-        to: u64,
+        up_to: Seq,
     },
     /// Two rebuilds at once would only undo each other's work.
     #[error("another rebuild of this read model is under way")]
@@ -51,9 +52,9 @@ pub enum StoreError {
     #[error("the rebuilt model ends at {reached}, the live one is at {live} already")]
     RebuildBehind {
         /// The rebuilt model's last sequence.
-        reached: u64,
+        reached: Seq,
         /// The live model's.
-        live: u64,
+        live: Seq,
     },
 }
 

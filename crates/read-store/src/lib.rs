@@ -28,7 +28,7 @@ pub mod test_postgres;
 mod write;
 
 pub use error::StoreError;
-pub use market_channels::{PlacePosition, StoredChannel};
+pub use market_channels::StoredChannel;
 pub use market_read::Books;
 pub use read::Dump;
 pub use rebuild::{Closing, Rebuild};

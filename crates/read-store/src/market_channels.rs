@@ -2,8 +2,8 @@
 //!
 //! All of them are there only once the checkpoint has reached the position up to which they are asked for.
 
-use fillstream_domain::UserId;
 use fillstream_domain::book::Symbol;
+use fillstream_domain::{Position, Seq, UserId};
 use fillstream_projections::market::{TradeRow, UserUpdateRow};
 use sqlx::any::AnyArguments;
 use sqlx::query::Query;
@@ -14,9 +14,6 @@ use crate::market_read::number;
 use crate::market_sql::{TRADE, USER_UPDATE};
 use crate::read::READING;
 use crate::store::ReadStore;
-
-/// Sequence of a part and the message's index in it, ordered as a pair.
-pub type PlacePosition = (u64, u32);
 
 /// A channel of which the read model keeps all messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,8 +33,8 @@ impl ReadStore {
         &self,
         user: UserId,
         symbol: Option<&Symbol>,
-        after: PlacePosition,
-        up_to: PlacePosition,
+        after: Position,
+        up_to: Position,
         limit: u32,
     ) -> Result<Vec<UserUpdateRow>, StoreError> {
         let text = StoredChannel::Orders(user, symbol).select("*", "ORDER BY seq, place LIMIT $5");
@@ -51,8 +48,8 @@ impl ReadStore {
     pub async fn trades_after(
         &self,
         symbol: Option<&Symbol>,
-        after: PlacePosition,
-        up_to: PlacePosition,
+        after: Position,
+        up_to: Position,
         limit: u32,
     ) -> Result<Vec<TradeRow>, StoreError> {
         let text = StoredChannel::Trades(symbol).select("*", "ORDER BY seq, place LIMIT $5");
@@ -66,14 +63,15 @@ impl ReadStore {
     pub async fn channel_last(
         &self,
         channel: StoredChannel<'_>,
-        up_to: PlacePosition,
-    ) -> Result<Option<PlacePosition>, StoreError> {
+        up_to: Position,
+    ) -> Result<Option<Position>, StoreError> {
         let text = channel.select("seq, place", "ORDER BY seq DESC, place DESC LIMIT $5");
-        let row = channel.bind(&text, (0, 0), up_to, 1).fetch_optional(self.pool()).await;
+        let row = channel.bind(&text, Position::START, up_to, 1).fetch_optional(self.pool()).await;
         let Some(row) = row.map_err(sql(READING))? else { return Ok(None) };
         let seq: i64 = row.try_get(0).map_err(sql(READING))?;
         let place: i64 = row.try_get(1).map_err(sql(READING))?;
-        Ok(Some((seq.cast_unsigned(), u32::try_from(place).expect("written by this crate from a u32"))))
+        let index = u32::try_from(place).expect("written by this crate from a u32");
+        Ok(Some(Position::new(Seq::new(seq.cast_unsigned()), index)))
     }
 
     /// How many messages the channel has behind `after`, up to and with `up_to`; `limit` when there are more.
@@ -83,8 +81,8 @@ impl ReadStore {
     pub async fn channel_count(
         &self,
         channel: StoredChannel<'_>,
-        after: PlacePosition,
-        up_to: PlacePosition,
+        after: Position,
+        up_to: Position,
         limit: u32,
     ) -> Result<u64, StoreError> {
         let text = format!("SELECT COUNT(*) FROM ({}) AS counted", channel.select("seq", "LIMIT $5"));
@@ -112,8 +110,8 @@ impl StoredChannel<'_> {
     fn bind(
         self,
         text: &str,
-        after: PlacePosition,
-        up_to: PlacePosition,
+        after: Position,
+        up_to: Position,
         limit: u32,
     ) -> Query<'static, Any, AnyArguments> {
         let (user, symbol) = match self {
@@ -121,8 +119,8 @@ impl StoredChannel<'_> {
             Self::Trades(symbol) => (None, symbol),
         };
         let mut query = sqlx::query(AssertSqlSafe(text.to_owned()));
-        for (seq, index) in [after, up_to] {
-            query = query.bind(number(seq)).bind(i64::from(index));
+        for position in [after, up_to] {
+            query = query.bind(number(position.seq)).bind(i64::from(position.index));
         }
         query = query.bind(i64::from(limit));
         let own =

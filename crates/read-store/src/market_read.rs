@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use fillstream_domain::book::{BookStatus, Side, Symbol};
-use fillstream_domain::{OrderId, UserId};
+use fillstream_domain::{OrderId, Position, Seq, UserId};
 use fillstream_projections::market::{BookOrderRow, LevelRow, MarketRow, TradeRow};
 use serde::de::DeserializeOwned;
 use sqlx::any::{AnyArguments, AnyRow};
@@ -11,7 +11,6 @@ use sqlx::query::Query;
 use sqlx::{Any, AnyConnection, AssertSqlSafe};
 
 use crate::error::{StoreError, sql};
-use crate::market_channels::PlacePosition;
 use crate::market_sql::{BOOK_ORDER, LEVEL, MARKET, TRADE};
 use crate::read::{READING, all, decode};
 use crate::sql::Columns;
@@ -45,7 +44,7 @@ impl ReadStore {
         user: UserId,
         symbol: Option<&Symbol>,
         status: Option<BookStatus>,
-        before: Option<u64>,
+        before: Option<Seq>,
         limit: u32,
     ) -> Result<Vec<BookOrderRow>, StoreError> {
         let mut text = "SELECT * FROM book_orders WHERE user_id = $1 AND placed_seq < $2".to_owned();
@@ -75,12 +74,13 @@ impl ReadStore {
     pub async fn trades(
         &self,
         symbol: &Symbol,
-        before: Option<PlacePosition>,
+        before: Option<Position>,
         limit: u32,
     ) -> Result<Vec<TradeRow>, StoreError> {
         const NEWEST: &str = "SELECT * FROM trades WHERE symbol = $1 AND (seq, place) < ($2, $3) \
                               ORDER BY seq DESC, place DESC LIMIT $4";
-        let (seq, place) = before.map_or((i64::MAX, 0), |(seq, place)| (number(seq), i64::from(place)));
+        let (seq, place) =
+            before.map_or((i64::MAX, 0), |before| (number(before.seq), i64::from(before.index)));
         let query = sqlx::query(NEWEST).bind(symbol.to_string()).bind(seq).bind(place);
         self.rows(query.bind(i64::from(limit)), TRADE).await
     }
@@ -161,6 +161,6 @@ fn best_first(level: &LevelRow) -> impl Ord {
 }
 
 /// A sequence as the databases count.
-pub(crate) fn number(seq: u64) -> i64 {
-    i64::try_from(seq).unwrap_or(i64::MAX)
+pub(crate) fn number(seq: Seq) -> i64 {
+    i64::try_from(seq.get()).unwrap_or(i64::MAX)
 }

@@ -1,6 +1,6 @@
 //! Rows out of the live generation.
 
-use fillstream_domain::OrderId;
+use fillstream_domain::{OrderId, Seq};
 use fillstream_projections::market::{
     BookOrderRow, DefinitionRow, LevelRow, MarketRow, TradeRow, UserUpdateRow,
 };
@@ -59,7 +59,7 @@ impl ReadStore {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn swap_events(&self, order: OrderId) -> Result<Vec<(u64, String)>, StoreError> {
+    pub async fn swap_events(&self, order: OrderId) -> Result<Vec<(Seq, String)>, StoreError> {
         let rows = sqlx::query("SELECT * FROM swap_order_events WHERE order_id = $1 ORDER BY seq")
             .bind(order.to_string())
             .fetch_all(self.pool())

@@ -9,11 +9,12 @@
 
 use std::sync::LazyLock;
 
-use fillstream_domain::OrderId;
+use fillstream_domain::{Incarnation, OrderId, Seq};
 use fillstream_projections::Batch;
 use sqlx::{AnyConnection, Connection, Executor};
 
 use crate::error::{StoreError, sql};
+use crate::market_read::number;
 use crate::right::Right;
 use crate::sql::Statements;
 use crate::store::{Checkpoint, ReadStore, check_range};
@@ -45,7 +46,7 @@ impl Rebuild {
     ///
     /// # Errors
     /// [`StoreError::RebuildRunning`] while another one is under way, or when the database fails.
-    pub async fn begin(store: &ReadStore, incarnation: u64) -> Result<Self, StoreError> {
+    pub async fn begin(store: &ReadStore, incarnation: Incarnation) -> Result<Self, StoreError> {
         let connection = store.pool().acquire().await.map_err(sql("begin a rebuild"))?;
         let mut connection = connection.detach();
         let right = Right::take(store.database(), &mut connection).await?;
@@ -54,7 +55,7 @@ impl Rebuild {
             .await
             .map_err(sql("begin a rebuild"))?;
         sweep(&mut connection, live).await?;
-        let reached = Checkpoint { incarnation, seq: 0 };
+        let reached = Checkpoint { incarnation, seq: Seq::ZERO };
         let statements = store.statements();
         Ok(Self { connection, statements, generation: live + 1, reached, right })
     }
@@ -65,18 +66,18 @@ impl Rebuild {
         self.reached
     }
 
-    /// Takes the new model on to `to`; returns the orders whose row could not follow, as
+    /// Takes the new model on to `up_to`; returns the orders whose row could not follow, as
     /// [`Applied::Done`](crate::Applied::Done) does. After a transient error the same batch can be tried again, unless
     /// the connection was lost: then every further call fails, and only a new rebuild helps.
     ///
     /// # Errors
     /// When the batch does not follow the last one, or the database fails.
-    pub async fn apply(&mut self, batch: &Batch, to: u64) -> Result<Vec<OrderId>, StoreError> {
-        check_range(self.reached.seq, batch, to)?;
+    pub async fn apply(&mut self, batch: &Batch, up_to: Seq) -> Result<Vec<OrderId>, StoreError> {
+        check_range(self.reached.seq, batch, up_to)?;
         let mut tx = self.connection.begin().await.map_err(sql("begin a transaction"))?;
         let strays = write::batch(&mut tx, self.statements, self.generation, batch).await?;
         tx.commit().await.map_err(sql("commit rebuilt rows"))?;
-        self.reached.seq = to;
+        self.reached.seq = up_to;
         Ok(strays)
     }
 
@@ -107,20 +108,20 @@ impl Closing {
 
     /// How far it must go: to the live model's sequence, if that is made of the same incarnation of the stream.
     #[must_use]
-    pub fn must_reach(&self) -> u64 {
+    pub fn must_reach(&self) -> Seq {
         let same = self.live.filter(|live| live.incarnation == self.rebuild.reached.incarnation);
-        same.map_or(0, |live| live.seq)
+        same.map_or(Seq::ZERO, |live| live.seq)
     }
 
     /// As [`Rebuild::apply`], under the lock. After an error the rebuild must be given up.
     ///
     /// # Errors
     /// When the batch does not follow the last one, or the database fails.
-    pub async fn apply(&mut self, batch: &Batch, to: u64) -> Result<Vec<OrderId>, StoreError> {
+    pub async fn apply(&mut self, batch: &Batch, up_to: Seq) -> Result<Vec<OrderId>, StoreError> {
         let Rebuild { connection, statements, generation, reached, .. } = &mut self.rebuild;
-        check_range(reached.seq, batch, to)?;
+        check_range(reached.seq, batch, up_to)?;
         let strays = write::batch(connection, statements, *generation, batch).await?;
-        reached.seq = to;
+        reached.seq = up_to;
         Ok(strays)
     }
 
@@ -137,8 +138,8 @@ impl Closing {
         }
         sqlx::query("UPDATE read_model SET generation = $1, incarnation = $2, seq = $3")
             .bind(generation)
-            .bind(reached.incarnation.to_string())
-            .bind(reached.seq.cast_signed())
+            .bind(reached.incarnation.get().to_string())
+            .bind(number(reached.seq))
             .execute(&mut connection)
             .await
             .map_err(sql("swap the models"))?;

@@ -1,12 +1,13 @@
 //! The live model: its checkpoint, and the step from one checkpoint to the next.
 
-use fillstream_domain::OrderId;
+use fillstream_domain::{Incarnation, OrderId, Seq};
 use fillstream_projections::Batch;
 use sqlx::any::AnyRow;
 use sqlx::{Any, AnyConnection, AnyPool, Row, Transaction};
 
 use crate::connect::{self, Database};
 use crate::error::{StoreError, sql};
+use crate::market_read::number;
 use crate::sql::Statements;
 use crate::write;
 
@@ -14,9 +15,9 @@ use crate::write;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Checkpoint {
     /// Differs whenever the stream was created anew.
-    pub incarnation: u64,
+    pub incarnation: Incarnation,
     /// Last sequence; 0 before the first.
-    pub seq: u64,
+    pub seq: Seq,
 }
 
 /// What became of a batch.
@@ -73,16 +74,16 @@ impl ReadStore {
     /// Takes the model from one checkpoint to the next, in one transaction that first moves the checkpoint. A model
     /// without a checkpoint stands at sequence 0 of any incarnation.
     ///
-    /// `to` is the last sequence that was looked at; the batch may end before it. An event that is in the model
+    /// `up_to` is the last sequence that was looked at; the batch may end before it. An event that is in the model
     /// already changes nothing, even if somebody has set the checkpoint back by hand. Dropping the future undoes
     /// all of it, unless the commit had gone out: read the checkpoint again after a drop or an error.
     ///
     /// # Errors
     /// When the batch does not lie between the checkpoints, or the database fails.
-    pub async fn apply(&self, from: Checkpoint, batch: &Batch, to: u64) -> Result<Applied, StoreError> {
-        check_range(from.seq, batch, to)?;
+    pub async fn apply(&self, from: Checkpoint, batch: &Batch, up_to: Seq) -> Result<Applied, StoreError> {
+        check_range(from.seq, batch, up_to)?;
         let mut tx = self.pool.begin().await.map_err(sql("begin a transaction"))?;
-        let Some(generation) = advance(&mut tx, from, to).await? else {
+        let Some(generation) = advance(&mut tx, from, up_to).await? else {
             tx.rollback().await.map_err(sql("roll back"))?;
             return self.who_was_first(from).await;
         };
@@ -92,7 +93,7 @@ impl ReadStore {
     }
 
     async fn who_was_first(&self, from: Checkpoint) -> Result<Applied, StoreError> {
-        let now = self.checkpoint().await?.unwrap_or(Checkpoint { seq: 0, ..from });
+        let now = self.checkpoint().await?.unwrap_or(Checkpoint { seq: Seq::ZERO, ..from });
         let same = now.incarnation == from.incarnation;
         Ok(if same { Applied::Moved(now) } else { Applied::OtherStream(now) })
     }
@@ -111,11 +112,12 @@ impl ReadStore {
 }
 
 /// Refuses a batch that the checkpoints do not enclose: it would be applied twice, or in part never.
-pub(crate) fn check_range(from: u64, batch: &Batch, to: u64) -> Result<(), StoreError> {
-    let (first, last) = batch.span().unwrap_or((0, 0));
+pub(crate) fn check_range(after: Seq, batch: &Batch, up_to: Seq) -> Result<(), StoreError> {
+    let (first, last) = batch.span().unwrap_or_default();
     let empty = batch.span().is_none();
-    let fits = from <= to && (empty || (from < first && last <= to)) && i64::try_from(to).is_ok();
-    fits.then_some(()).ok_or(StoreError::OutOfRange { from, first, last, to })
+    let storable = i64::try_from(up_to.get()).is_ok();
+    let fits = after <= up_to && (empty || (after < first && last <= up_to)) && storable;
+    fits.then_some(()).ok_or(StoreError::OutOfRange { after, first, last, up_to })
 }
 
 /// Compare and set. Returns the live generation, or nothing when the checkpoint is not `from`.
@@ -125,14 +127,14 @@ pub(crate) fn check_range(from: u64, batch: &Batch, to: u64) -> Result<(), Store
 async fn advance(
     tx: &mut Transaction<'_, Any>,
     from: Checkpoint,
-    to: u64,
+    up_to: Seq,
 ) -> Result<Option<i64>, StoreError> {
     const MOVE: &str = "UPDATE read_model SET incarnation = $1, seq = $3 \
                         WHERE (incarnation = $1 OR incarnation IS NULL) AND seq = $2 RETURNING generation";
     sqlx::query_scalar(MOVE)
-        .bind(from.incarnation.to_string())
-        .bind(from.seq.cast_signed())
-        .bind(to.cast_signed())
+        .bind(from.incarnation.get().to_string())
+        .bind(number(from.seq))
+        .bind(number(up_to))
         .fetch_optional(&mut **tx)
         .await
         .map_err(sql("move the checkpoint"))
@@ -151,8 +153,8 @@ impl Checkpoint {
         let incarnation: Option<String> = row.try_get("incarnation")?;
         let seq: i64 = row.try_get("seq")?;
         Ok(incarnation.map(|digits| Self {
-            incarnation: digits.parse().expect("written by this crate from a u64"),
-            seq: seq.cast_unsigned(),
+            incarnation: Incarnation::new(digits.parse().expect("written by this crate from a u64")),
+            seq: Seq::new(seq.cast_unsigned()),
         }))
     }
 }

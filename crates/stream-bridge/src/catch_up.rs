@@ -7,6 +7,7 @@
 //!                       └── another round ◀── no, at most CATCH_UP_ROUNDS times, then 4408
 //! ```
 
+use fillstream_domain::Position;
 use std::{future::ready, sync::Arc};
 
 use axum::extract::ws::Utf8Bytes;
@@ -17,7 +18,6 @@ use tracing::debug;
 use crate::{
     history::Pages,
     socket::{LOG_PAUSE, Socket},
-    token::Position,
     topic::Topic,
     wire::{End, code},
 };
@@ -108,7 +108,7 @@ impl Socket {
     /// What the topic does not keep any more is folded from the log again, for this socket alone.
     async fn send_from_log(&mut self) -> Result<(), End> {
         let (hub, family) = (Arc::clone(&self.hub), self.channel.family);
-        let mut past = Topic::new(self.channel.order, hub.log.incarnation());
+        let mut past = Topic::new(self.channel.order, hub.incarnation());
         let mut pages = hub.pages(self.channel.order, Consistency::Any);
         while let Some(page) = self.wait_for_log(patient(&mut pages)).await? {
             past.extend(&page);

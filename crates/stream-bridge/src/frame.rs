@@ -1,11 +1,11 @@
 //! The texts that go over a socket: the contract's messages as JSON.
 
-use fillstream_domain::{OrderId, Timestamp, swap::Status};
+use fillstream_domain::{OrderId, Position, Seq, Timestamp, swap::Status};
 use fillstream_projections::channel::{Details, Entry, Kind};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::token::{Channel, Family, Position};
+use crate::token::{Channel, Family};
 
 /// A step of an order.
 #[derive(Serialize, JsonSchema)]
@@ -24,12 +24,12 @@ pub(crate) struct Live<'a, T> {
     details: &'a Details,
     #[serde(skip_serializing_if = "is_false")]
     replayed: bool,
-    seq: u64,
+    seq: Seq,
     index: u32,
     #[serde(skip_serializing_if = "is_false")]
     last: bool,
     #[serde(rename = "prev_seq")]
-    previous_seq: u64,
+    previous_seq: Seq,
     #[serde(rename = "prev_index")]
     previous_index: u32,
     token: &'a str,
@@ -96,7 +96,7 @@ pub(crate) struct Backfill<'a> {
     pub(crate) position: Position,
     pub(crate) token: String,
     /// Entries before this sequence were wanted and are not in it: they are paged over HTTP.
-    pub(crate) begins_late: Option<u64>,
+    pub(crate) begins_late: Option<Seq>,
 }
 
 /// What has happened so far.
@@ -120,7 +120,7 @@ pub(crate) struct BackfillText<'a> {
     truncated: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     cursor: Option<String>,
-    seq: u64,
+    seq: Seq,
     index: u32,
     token: &'a str,
 }
@@ -137,7 +137,7 @@ struct LogText<'a> {
     progress: Option<u8>,
     #[serde(flatten)]
     details: &'a Details,
-    seq: u64,
+    seq: Seq,
     index: u32,
 }
 
@@ -186,7 +186,7 @@ pub(crate) struct Control<'a> {
     pub(crate) code: Option<&'static str>,
     pub(crate) timestamp: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) seq: Option<u64>,
+    pub(crate) seq: Option<Seq>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) index: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]

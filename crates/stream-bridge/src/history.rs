@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fillstream_domain::{
-    OrderId,
+    OrderId, Seq,
     subject::{swap_placed, swap_progress},
     swap::SwapEvent,
 };
@@ -85,7 +85,7 @@ impl Hub {
         order: OrderId,
         watched: &Watched,
         consistency: Consistency,
-        floor: u64,
+        floor: Seq,
     ) -> Result<bool, LogError> {
         let mut history = Vec::new();
         let mut pages = self.pages(order, consistency);
@@ -96,22 +96,22 @@ impl Hub {
         if taken {
             self.counters.histories_read.add(1);
         } else {
-            debug!(%order, "the history that was read is stale");
+            debug!(order_id = %order, "the history that was read is stale");
             self.counters.stale_reads.add(1);
         }
         Ok(taken)
     }
 
     /// On a replicated stream a replica may answer with less than was acknowledged: the leader says how far.
-    async fn floor(&self, order: OrderId) -> Result<u64, LogError> {
+    async fn floor(&self, order: OrderId) -> Result<Seq, LogError> {
         if !self.log.info().await?.replicated {
-            return Ok(0);
+            return Ok(Seq::ZERO);
         }
         let last = match self.log.last(&swap_progress(order), Consistency::Leader).await? {
             Some(last) => Some(last),
             None => self.log.last(&swap_placed(order), Consistency::Leader).await?,
         };
-        Ok(last.map_or(0, |record| record.seq))
+        Ok(last.map_or(Seq::ZERO, |record| Seq::new(record.seq)))
     }
 
     /// The order's history from the log, page by page.
@@ -140,7 +140,7 @@ pub(crate) struct Pages<'a> {
 
 enum PageOf {
     Placed,
-    Progress(u64),
+    Progress(Seq),
     Nothing,
 }
 
@@ -149,15 +149,15 @@ impl Pages<'_> {
     pub(crate) async fn next(&mut self) -> Result<Option<Vec<Record>>, LogError> {
         let (subject, from) = match self.next {
             // One record; a foreign writer's further ones come along and are seen to be foreign.
-            PageOf::Placed => (swap_placed(self.order), 0),
+            PageOf::Placed => (swap_placed(self.order), Seq::ZERO),
             PageOf::Progress(from) => (swap_progress(self.order), from),
             PageOf::Nothing => return Ok(None),
         };
-        let page = self.log.read(&subject, from, self.consistency).await?;
+        let page = self.log.read(&subject, from.get(), self.consistency).await?;
         let (first, last) = (page.records.first(), page.records.last());
         self.next = match (&self.next, first, last) {
-            (PageOf::Placed, Some(placed), _) => PageOf::Progress(placed.seq + 1),
-            (PageOf::Progress(_), _, Some(last)) if page.more => PageOf::Progress(last.seq + 1),
+            (PageOf::Placed, Some(placed), _) => PageOf::Progress(Seq::new(placed.seq + 1)),
+            (PageOf::Progress(_), _, Some(last)) if page.more => PageOf::Progress(Seq::new(last.seq + 1)),
             (PageOf::Placed | PageOf::Progress(_) | PageOf::Nothing, _, _) => PageOf::Nothing,
         };
         Ok(Some(page.records))

@@ -17,7 +17,7 @@ use std::{
     time::Duration,
 };
 
-use fillstream_domain::{OrderId, Timestamp, subject::SwapSubject};
+use fillstream_domain::{Incarnation, OrderId, Seq, Timestamp, subject::SwapSubject};
 use fillstream_event_log::{EventLog, Follow, LogError, Record};
 use fillstream_http_edge::Asker;
 use parking_lot::Mutex;
@@ -53,7 +53,7 @@ pub struct Hub {
     pub(crate) clock: fn() -> Timestamp,
     pub(crate) condition: watch::Sender<Condition>,
     /// The last sequence that the tail has handed over; nothing before the tail is set up.
-    position: watch::Sender<Option<u64>>,
+    position: watch::Sender<Option<Seq>>,
     hasher: RandomState,
     shards: Vec<Mutex<Shard>>,
     /// The sockets of the market; nothing in a process without a read store.
@@ -162,9 +162,9 @@ impl Hub {
     async fn tail(&self) -> Result<(), LogError> {
         let last = match &self.markets {
             Some(markets) => books_loaded(markets).await,
-            None => self.log.info().await?.last_seq,
+            None => Seq::new(self.log.info().await?.last_seq),
         };
-        let tail = self.log.follow(last + 1, None).await?;
+        let tail = self.log.follow(last.next().get(), None).await?;
         self.position.send_replace(Some(last));
         tokio::select! {
             ended = self.follow(tail) => ended,
@@ -172,21 +172,26 @@ impl Hub {
         }
     }
 
-    /// The last sequence that was handed to the sockets; 0 before the tail runs.
+    /// The last sequence that was handed to the sockets; [`Seq::ZERO`] before the tail runs.
     #[must_use]
-    pub fn position(&self) -> u64 {
-        self.position.borrow().unwrap_or(0)
+    pub fn position(&self) -> Seq {
+        self.position.borrow().unwrap_or(Seq::ZERO)
     }
 
     /// The same, and every change of it; nothing before the tail runs.
-    pub(crate) fn positions(&self) -> watch::Receiver<Option<u64>> {
+    pub(crate) fn positions(&self) -> watch::Receiver<Option<Seq>> {
         self.position.subscribe()
     }
 
     /// As if the tail had come this far.
     #[cfg(test)]
-    pub(crate) fn set_position(&self, seq: u64) {
+    pub(crate) fn set_position(&self, seq: Seq) {
         self.position.send_replace(Some(seq));
+    }
+
+    /// Which stream the hub reads.
+    pub(crate) fn incarnation(&self) -> Incarnation {
+        Incarnation::new(self.log.incarnation())
     }
 
     /// What the bridge has done so far.
@@ -206,8 +211,8 @@ impl Hub {
     ///
     /// # Errors
     /// When the stream cannot be asked.
-    pub(crate) async fn reaches(&self, seq: u64) -> Result<bool, LogError> {
-        if self.position() < seq && self.log.info().await?.last_seq < seq {
+    pub(crate) async fn reaches(&self, seq: Seq) -> Result<bool, LogError> {
+        if self.position() < seq && Seq::new(self.log.info().await?.last_seq) < seq {
             return Ok(false);
         }
         self.passes(seq).await;
@@ -219,13 +224,13 @@ impl Hub {
     /// # Errors
     /// When the stream cannot be asked.
     pub(crate) async fn current(&self) -> Result<(), LogError> {
-        let last = self.log.info().await?.last_seq;
+        let last = Seq::new(self.log.info().await?.last_seq);
         self.passes(last).await;
         Ok(())
     }
 
     /// Waits until the tail has passed `seq`.
-    pub(crate) async fn passes(&self, seq: u64) {
+    pub(crate) async fn passes(&self, seq: Seq) {
         // The sender is ours, so this cannot fail.
         let _ = self.position.subscribe().wait_for(|position| position.is_some_and(|at| at >= seq)).await;
     }
@@ -251,10 +256,10 @@ impl Hub {
         let Shard { watched, recent } = &mut *shard;
         let watched = watched.entry(order).or_insert_with(|| {
             self.counters.orders_watched.add(1);
-            let mut topic = Topic::new(order, self.log.incarnation());
+            let mut topic = Topic::new(order, self.incarnation());
             // All of its life was seen: nothing has to be read.
             if let Some(history) = recent.take(order) {
-                let loaded = topic.on_history(&history, 0);
+                let loaded = topic.on_history(&history, Seq::ZERO);
                 debug_assert!(loaded.is_ok(), "a new topic has no floor");
             }
             Arc::new(Watched {
@@ -284,7 +289,7 @@ impl Hub {
     }
 
     async fn take_in(&self, market: &mut MarketTail, records: Vec<Record>) {
-        let Some(last) = records.last().map(|record| record.seq) else { return };
+        let Some(last) = records.last().map(|record| Seq::new(record.seq)) else { return };
         for record in records {
             if let Some(subject) = SwapSubject::parse(&record.subject) {
                 self.take_in_one(subject, record);
@@ -309,7 +314,7 @@ impl Hub {
 }
 
 /// Loads the books as soon as the store can be asked; where the tail begins.
-async fn books_loaded(markets: &Markets) -> u64 {
+async fn books_loaded(markets: &Markets) -> Seq {
     loop {
         match markets.load().await {
             Ok(checkpoint) => return checkpoint,

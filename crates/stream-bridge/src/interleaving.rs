@@ -6,12 +6,8 @@ use rand::{Rng, SeedableRng, seq::IndexedRandom};
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 
-use crate::{
-    recent::Recent,
-    token::{Family, Position},
-    topic::Topic,
-};
-use fillstream_domain::{OrderId, subject::SwapSubject, swap::SwapEvent};
+use crate::{recent::Recent, token::Family, topic::Topic};
+use fillstream_domain::{Incarnation, OrderId, Position, Seq, subject::SwapSubject, swap::SwapEvent};
 use fillstream_event_log::Record;
 
 #[path = "../tests/sockets/life.rs"]
@@ -19,7 +15,7 @@ mod life;
 
 use life::Place;
 
-const INCARNATION: u64 = 7;
+const INCARNATION: Incarnation = Incarnation::new(7);
 /// Steps after which the world stops moving at random and everything still under way is brought to its end.
 const STEPS: usize = 160;
 
@@ -58,7 +54,7 @@ enum Loading {
     AskedFloor(u64),
     /// What was read, not handed over yet.
     Read {
-        floor: u64,
+        floor: Seq,
         history: Vec<Record>,
     },
 }
@@ -82,7 +78,7 @@ struct World {
     /// Records that the tail has handed over, and that the replica has.
     tail: usize,
     replica: usize,
-    tail_seq: u64,
+    tail_seq: Seq,
     recent: Recent,
     topic: Option<Topic>,
     loading: Loading,
@@ -109,7 +105,7 @@ impl World {
             next_seq: dice.random_range(1..5),
             tail: 0,
             replica: 0,
-            tail_seq: 0,
+            tail_seq: Seq::new(0),
             recent: Recent::default(),
             topic: None,
             loading: Loading::Idle,
@@ -147,7 +143,7 @@ impl World {
         let Some((record, _)) = self.stream.get(self.tail) else { return };
         let record = record.clone();
         self.tail += 1;
-        self.tail_seq = record.seq;
+        self.tail_seq = Seq::new(record.seq);
         match &mut self.topic {
             Some(topic) => {
                 topic.on_live(record);
@@ -175,13 +171,13 @@ impl World {
             Loading::AskedFloor(floor) => {
                 let upto = if self.stale > 3 { self.stream.len() } else { self.replica };
                 let history = self.stream[..upto].iter().map(|(record, _)| record.clone()).collect();
-                Loading::Read { floor, history }
+                Loading::Read { floor: Seq::new(floor), history }
             }
             Loading::Read { floor, history } => match topic.on_history(&history, floor) {
                 Ok(()) => Loading::Idle,
                 Err(_) => {
                     self.stale += 1;
-                    Loading::AskedFloor(floor)
+                    Loading::AskedFloor(floor.get())
                 }
             },
         };
@@ -198,7 +194,7 @@ impl World {
         let mut after = Position::START;
         if self.dice.random_bool(0.3) {
             let (seq, index) = *self.channel(family).choose(&mut self.dice).unwrap();
-            after = Position { seq, index };
+            after = Position::new(Seq::new(seq), index);
         } else if self.dice.random_bool(0.5)
             && let Some(earlier) = self.gone.choose(&mut self.dice)
         {
@@ -217,7 +213,7 @@ impl World {
         topic.without_gate = self.broken == Broken::Gate;
         topic.without_floor = self.broken == Broken::Floor;
         if let Some(history) = self.recent.take(self.order) {
-            topic.on_history(&history, 0).unwrap();
+            topic.on_history(&history, Seq::new(0)).unwrap();
         }
         topic
     }
@@ -304,7 +300,7 @@ impl Socket {
             self.told.push(place(entry, "seq", "index"));
         }
         let end = place(&backfill, "seq", "index");
-        let last = self.told.last().copied().unwrap_or((self.after.seq, self.after.index));
+        let last = self.told.last().copied().unwrap_or((self.after.seq.get(), self.after.index));
         self.faults.broken_chain += usize::from(end != last);
         self.gate = topic.end(self.family);
         self.begun = true;
@@ -312,20 +308,20 @@ impl Socket {
 
     fn take(&mut self, position: Position, message: &Value) {
         let at = place(message, "seq", "index");
-        assert_eq!(at, (position.seq, position.index), "{message}");
+        assert_eq!(at, (position.seq.get(), position.index), "{message}");
         let before = place(message, "prev_seq", "prev_index");
-        self.faults.broken_chain += usize::from(before != (self.gate.seq, self.gate.index));
+        self.faults.broken_chain += usize::from(before != (self.gate.seq.get(), self.gate.index));
         self.told.push(at);
         self.gate = position;
     }
 
     /// What was sent against what the channel holds.
     fn judge(&self, channel: &[Place], stayed: bool) -> Faults {
-        let after = (self.after.seq, self.after.index);
+        let after = (self.after.seq.get(), self.after.index);
         let mut wanted: Vec<Place> = channel.iter().copied().filter(|place| *place > after).collect();
         if !stayed {
             // It was sent all up to where it left.
-            wanted.retain(|place| self.begun && *place <= (self.gate.seq, self.gate.index));
+            wanted.retain(|place| self.begun && *place <= (self.gate.seq.get(), self.gate.index));
         }
         let mut faults = self.faults;
         faults.out_of_order += self.told.windows(2).filter(|pair| pair[1] < pair[0]).count();

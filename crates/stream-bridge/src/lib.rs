@@ -49,5 +49,5 @@ pub use market::{
 };
 pub use settings::Settings;
 pub use sse::{events, wants_events};
-pub use token::{After, Channel, Family, NotAToken, Position};
+pub use token::{After, Channel, Family, NotAToken};
 pub use upgrade::{Asked, upgrade};

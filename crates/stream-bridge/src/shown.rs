@@ -7,6 +7,7 @@
 //! ```
 //! Bounded once for all sockets. What does not fit is forgotten, whole events at a time, and is in the log for ever.
 
+use fillstream_domain::{Incarnation, Position, Seq};
 use std::collections::VecDeque;
 
 use axum::extract::ws::Utf8Bytes;
@@ -14,7 +15,7 @@ use fillstream_projections::channel::Entry;
 
 use crate::{
     frame,
-    token::{Channel, Family, Position},
+    token::{Channel, Family},
 };
 
 /// Entries of one order that are kept. An ordinary order has fewer than 30, so this bounds what a foreign writer
@@ -52,7 +53,7 @@ impl Place {
 
     /// The place behind an entry that stands here.
     fn behind(self, entry: &Entry) -> Self {
-        let progress = Position { seq: entry.seq, index: entry.index };
+        let progress = Position::new(entry.seq, entry.index);
         let events = self.events + u64::from(entry.seq != self.progress.seq);
         if !entry.changes_status {
             return Self { progress, events, ..self };
@@ -60,7 +61,7 @@ impl Place {
         // Our writers' events change the status once at most.
         let again = self.change.seq == entry.seq;
         let index = if again { self.change.index + 1 } else { 0 };
-        let change = Position { seq: entry.seq, index };
+        let change = Position::new(entry.seq, index);
         Self { progress, change, events, changes: self.changes + u64::from(!again) }
     }
 }
@@ -115,9 +116,9 @@ impl Shown {
     }
 
     /// Something behind `after` is not kept any more; what is kept begins with the sequence returned.
-    pub(crate) fn begins_late(&self, family: Family, after: Position) -> Option<u64> {
+    pub(crate) fn begins_late(&self, family: Family, after: Position) -> Option<Seq> {
         let late = self.forgotten.position(family) > after;
-        late.then(|| self.lines.front().map_or(self.end.progress.seq + 1, |line| line.entry.seq))
+        late.then(|| self.lines.front().map_or(self.end.progress.seq.next(), |line| line.entry.seq))
     }
 
     /// How many events, of those kept, lie behind `after`: all messages of one event count as one.
@@ -142,7 +143,7 @@ impl Shown {
     pub(crate) fn frames_behind(
         &mut self,
         channel: Channel,
-        incarnation: u64,
+        incarnation: Incarnation,
         after: Position,
         max: usize,
     ) -> Vec<(Position, Utf8Bytes)> {
@@ -152,7 +153,7 @@ impl Shown {
     }
 
     /// The last entry's message once more, marked as replayed.
-    pub(crate) fn replayed(&self, channel: Channel, incarnation: u64) -> Option<String> {
+    pub(crate) fn replayed(&self, channel: Channel, incarnation: Incarnation) -> Option<String> {
         let line = self.lines.back()?;
         let token = channel.token(incarnation, self.end.progress);
         Some(frame::progress(channel.order, &line.entry, line.before.progress, &token, true))
@@ -176,7 +177,7 @@ impl Line {
         }
     }
 
-    fn frame(&mut self, channel: Channel, incarnation: u64) -> (Position, Utf8Bytes) {
+    fn frame(&mut self, channel: Channel, incarnation: Incarnation) -> (Position, Utf8Bytes) {
         let position = self.after().position(channel.family);
         let previous = self.before.position(channel.family);
         let encode = || {
@@ -205,7 +206,7 @@ mod tests {
 
     const BOTH: [Family; 2] = [Family::Progress, Family::Status];
 
-    fn entry(seq: u64, index: u32, changes_status: bool) -> Entry {
+    fn entry(seq: Seq, index: u32, changes_status: bool) -> Entry {
         Entry {
             seq,
             index,
@@ -231,9 +232,9 @@ mod tests {
         for _ in 0..events {
             seq += dice.random_range(1..4);
             let change = dice.random_bool(changes);
-            all.push(entry(seq, 0, change));
+            all.push(entry(Seq::new(seq), 0, change));
             if dice.random_bool(0.5) {
-                all.push(entry(seq, 1, dice.random_bool(changes)));
+                all.push(entry(Seq::new(seq), 1, dice.random_bool(changes)));
             }
         }
         all
@@ -244,7 +245,7 @@ mod tests {
         let mut found: Vec<(Position, &Entry)> = Vec::new();
         for entry in all.iter().filter(|entry| family == Family::Progress || entry.changes_status) {
             let of_event = found.iter().rev().take_while(|(at, _)| at.seq == entry.seq).count();
-            found.push((Position { seq: entry.seq, index: u32::try_from(of_event).unwrap() }, entry));
+            found.push((Position::new(entry.seq, u32::try_from(of_event).unwrap()), entry));
         }
         found
     }
@@ -258,12 +259,12 @@ mod tests {
             let begins = (!lost.is_empty()).then_some(kept.seq);
             assert_eq!(shown.begins_late(family, after), begins, "seed {seed}: {family:?} after {after:?}");
             assert_eq!(shown.behind(family, after).collect::<Vec<_>>(), behind, "seed {seed}");
-            let mut events: Vec<u64> = behind.iter().map(|(at, _)| at.seq).collect();
+            let mut events: Vec<Seq> = behind.iter().map(|(at, _)| at.seq).collect();
             events.dedup();
             // The rest of an event that was begun is not counted.
             events.retain(|seq| *seq != after.seq);
             assert_eq!(shown.events_behind(family, after), events.len() as u64, "seed {seed}");
-            let frames = shown.frames_behind(channel(family), 7, after, 5);
+            let frames = shown.frames_behind(channel(family), Incarnation::new(7), after, 5);
             let first: Vec<Position> = behind.iter().take(5).map(|(at, _)| *at).collect();
             assert_eq!(frames.iter().map(|(at, _)| *at).collect::<Vec<_>>(), first, "seed {seed}");
         }
@@ -280,14 +281,14 @@ mod tests {
             all.iter().for_each(|entry| shown.push(entry.clone(), 1));
             let newest = all.last().unwrap().seq;
             for _ in 0..40 {
-                let seq = dice.random_range(0..newest + 2);
+                let seq = dice.random_range(0..newest.get() + 2);
                 let index = [0, 1, u32::MAX][dice.random_range(0..3)];
-                compare(&mut shown, &all, Position { seq, index }, seed);
+                compare(&mut shown, &all, Position::new(Seq::new(seq), index), seed);
             }
             // All around the border between what is kept and what is not.
-            let border = all[all.len() - shown.lines.len()].seq;
+            let border = all[all.len() - shown.lines.len()].seq.get();
             for (seq, index) in (border.saturating_sub(3)..border + 3).flat_map(|seq| [(seq, 0), (seq, 1)]) {
-                compare(&mut shown, &all, Position { seq, index }, seed);
+                compare(&mut shown, &all, Position::new(Seq::new(seq), index), seed);
             }
         }
     }
@@ -297,7 +298,7 @@ mod tests {
         let check = |entries: usize, bytes: usize, kept: usize| {
             let mut shown = Shown::default();
             for at in 0..entries {
-                shown.push(entry(at as u64 / 2 + 1, u32::from(at % 2 == 1), false), bytes);
+                shown.push(entry(Seq::new(at as u64 / 2 + 1), u32::from(at % 2 == 1), false), bytes);
             }
             assert_eq!(shown.lines.len(), kept, "{entries} of {bytes}");
             assert_eq!(shown.lines.front().unwrap().entry.index, 0, "an event is kept whole or not at all");
@@ -314,9 +315,10 @@ mod tests {
     #[test]
     fn a_frame_is_encoded_once_for_all() {
         let mut shown = Shown::default();
-        shown.push(entry(1, 0, true), 1);
+        shown.push(entry(Seq::new(1), 0, true), 1);
         for family in BOTH {
-            let mut frame = || shown.frames_behind(channel(family), 7, Position::START, 9).remove(0).1;
+            let mut frame =
+                || shown.frames_behind(channel(family), Incarnation::new(7), Position::START, 9).remove(0).1;
             let (one, other) = (frame(), frame());
             assert!(std::ptr::eq(one.as_str(), other.as_str()), "{family:?}: two sockets share the bytes");
         }

@@ -6,6 +6,7 @@
 //! ```
 //! Whatever a socket waits for, it attends to its peer, to pings and to the process's condition meanwhile.
 
+use fillstream_domain::Position;
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::extract::ws::Message;
@@ -21,7 +22,7 @@ use crate::{
     history::JoinError,
     hub::{Hub, Seat},
     pulse::{Beat, Pulse},
-    token::{After, Channel, Family, Position},
+    token::{After, Channel, Family},
     wire::{End, Wire, code},
 };
 
@@ -59,7 +60,7 @@ pub(crate) fn serve(joining: Joining, wire: Wire) -> impl Future<Output = ()> {
     let mut socket = Socket::new(joining, wire);
     async move {
         let Err(end) = socket.run(after, undecided).await;
-        debug!(order = %socket.channel.order, ?end, "a socket ends");
+        debug!(order_id = %socket.channel.order, ?end, "a socket ends");
         drop(socket.seat);
         socket.wire.end(end).await;
     }
@@ -144,7 +145,7 @@ impl Socket {
                         return Err(End::Close(code::POLICY, "there is no such order".to_owned()));
                     }
                 };
-                debug!(%order, %error, "the history cannot be read yet");
+                debug!(order_id = %order, %error, "the history cannot be read yet");
                 sleep(LOG_PAUSE).await;
             }
         };

@@ -1,11 +1,11 @@
 //! What a socket says: messages about the connection itself, and frames, which move its gate.
 
 use axum::extract::ws::Utf8Bytes;
+use fillstream_domain::Position;
 
 use crate::{
     frame::Control,
     socket::Socket,
-    token::Position,
     wire::{End, Unwritten, code},
 };
 
@@ -56,7 +56,7 @@ impl Socket {
     }
 
     pub(crate) fn token(&self) -> String {
-        self.channel.token(self.hub.log.incarnation(), self.gate)
+        self.channel.token(self.hub.incarnation(), self.gate)
     }
 
     fn control<'a>(&self, kind: &'static str, message: &'a str, reason: Option<&'a str>) -> Control<'a> {

@@ -8,6 +8,7 @@
 //! Only the wire is another one: what is said, and to whom that falls behind, is decided where sockets are. A stream
 //! cannot carry a close code, so it ends; what the client has seen is in the `id` of the last event that it took.
 
+use fillstream_domain::{Incarnation, Position};
 use std::{convert::Infallible, fmt::Write, sync::Arc};
 
 use axum::{
@@ -24,7 +25,7 @@ use crate::{
     frame,
     hub::Hub,
     socket,
-    token::{Channel, Family, Position},
+    token::{Channel, Family},
     upgrade::{Asked, Resume, admit},
     wire::Wire,
 };
@@ -59,7 +60,7 @@ pub async fn events(hub: &Arc<Hub>, askers: &Askers, origins: &Origins, asked: &
         Err(problem) => return problem.into_response(),
     };
     let (chunks, receiver) = mpsc::channel(CHUNKS);
-    let outlet = Outlet { chunks, channel: joining.channel, incarnation: hub.log.incarnation() };
+    let outlet = Outlet { chunks, channel: joining.channel, incarnation: hub.incarnation() };
     // Counted until the connection has let go of it, however slow that is.
     let connection = Arc::clone(&joining.connection);
     tokio::spawn(socket::serve(joining, Wire::new(outlet, hub.settings.write_timeout)));
@@ -81,7 +82,7 @@ pub(crate) fn event_stream<H: Send + 'static>(chunks: mpsc::Receiver<Bytes>, hel
 pub(crate) struct Outlet {
     chunks: mpsc::Sender<Bytes>,
     channel: Channel,
-    incarnation: u64,
+    incarnation: Incarnation,
 }
 
 /// The client has gone.

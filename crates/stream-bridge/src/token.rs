@@ -4,27 +4,7 @@
 //! same for every client, granting nothing. The checksum tells a typing error from a token of elsewhere.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use fillstream_domain::OrderId;
-
-/// A place on a channel, ordered as a pair.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub struct Position {
-    /// The event's sequence in the stream.
-    pub seq: u64,
-    /// The message's place among those of its event on the channel.
-    pub index: u32,
-}
-
-impl Position {
-    /// Before everything.
-    pub const START: Self = Self { seq: 0, index: 0 };
-
-    /// After all messages of an event: for a client that names the sequence only.
-    #[must_use]
-    pub const fn after_all_of(seq: u64) -> Self {
-        Self { seq, index: u32::MAX }
-    }
-}
+use fillstream_domain::{Incarnation, OrderId, Position, Seq};
 
 /// Which of the two streams of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -64,7 +44,7 @@ const LENGTH: usize = 1 + 8 + 8 + 8 + 4 + 4;
 impl Channel {
     /// The token of a position on this channel, in a stream of this incarnation.
     #[must_use]
-    pub fn token(&self, incarnation: u64, position: Position) -> String {
+    pub fn token(&self, incarnation: Incarnation, position: Position) -> String {
         token(self.mark(), incarnation, position)
     }
 
@@ -72,7 +52,7 @@ impl Channel {
     ///
     /// # Errors
     /// When it is neither.
-    pub fn after(&self, incarnation: u64, text: &str) -> Result<After, NotAToken> {
+    pub fn after(&self, incarnation: Incarnation, text: &str) -> Result<After, NotAToken> {
         after(self.mark(), incarnation, text)
     }
 
@@ -88,12 +68,12 @@ impl Channel {
 }
 
 /// The token of a position on the channel with this mark.
-pub(crate) fn token(mark: u64, incarnation: u64, position: Position) -> String {
+pub(crate) fn token(mark: u64, incarnation: Incarnation, position: Position) -> String {
     let mut bytes = Vec::with_capacity(LENGTH);
     bytes.push(VERSION);
-    bytes.extend(incarnation.to_be_bytes());
+    bytes.extend(incarnation.get().to_be_bytes());
     bytes.extend(mark.to_be_bytes());
-    bytes.extend(position.seq.to_be_bytes());
+    bytes.extend(position.seq.get().to_be_bytes());
     bytes.extend(position.index.to_be_bytes());
     bytes.extend(crc32fast::hash(&bytes).to_be_bytes());
     BASE64_URL_SAFE_NO_PAD.encode(bytes)
@@ -103,7 +83,7 @@ pub(crate) fn token(mark: u64, incarnation: u64, position: Position) -> String {
 ///
 /// # Errors
 /// When it is neither a token nor a bare sequence.
-pub(crate) fn after(mark: u64, incarnation: u64, text: &str) -> Result<After, NotAToken> {
+pub(crate) fn after(mark: u64, incarnation: Incarnation, text: &str) -> Result<After, NotAToken> {
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         let seq = text.parse().map_err(|_| NotAToken)?;
         return Ok(After::Position(Position::after_all_of(seq)));
@@ -115,20 +95,20 @@ pub(crate) fn after(mark: u64, incarnation: u64, text: &str) -> Result<After, No
     }
     let number = |at: usize| body[at..at + 8].try_into().map(u64::from_be_bytes).map_err(|_| NotAToken);
     let index = body[25..29].try_into().map(u32::from_be_bytes).map_err(|_| NotAToken)?;
-    if number(1)? != incarnation {
+    if number(1)? != incarnation.get() {
         return Ok(After::Foreign("other_stream"));
     }
     if number(9)? != mark {
         return Ok(After::Foreign("other_channel"));
     }
-    Ok(After::Position(Position { seq: number(17)?, index }))
+    Ok(After::Position(Position::new(Seq::new(number(17)?), index)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const INCARNATION: u64 = 7;
+    const INCARNATION: Incarnation = Incarnation::new(7);
 
     fn channel(family: Family) -> Channel {
         Channel { order: "0198c0de-7a5e-7c3a-9f00-3f2a1b4c5d6e".parse().unwrap(), family }
@@ -137,24 +117,30 @@ mod tests {
     #[test]
     fn a_token_names_its_position() {
         let channel = channel(Family::Progress);
-        let position = Position { seq: 4711, index: 1 };
+        let position = Position::new(Seq::new(4711), 1);
         let token = channel.token(INCARNATION, position);
         assert_eq!(token.len(), 44);
         assert_eq!(channel.after(INCARNATION, &token), Ok(After::Position(position)));
-        assert_eq!(channel.after(INCARNATION, "4711"), Ok(After::Position(Position::after_all_of(4711))));
+        assert_eq!(
+            channel.after(INCARNATION, "4711"),
+            Ok(After::Position(Position::after_all_of(Seq::new(4711))))
+        );
     }
 
     #[test]
     fn tokens_of_elsewhere_are_recognized() {
         let token = channel(Family::Progress).token(INCARNATION, Position::START);
         assert_eq!(channel(Family::Status).after(INCARNATION, &token), Ok(After::Foreign("other_channel")));
-        assert_eq!(channel(Family::Progress).after(8, &token), Ok(After::Foreign("other_stream")));
+        assert_eq!(
+            channel(Family::Progress).after(Incarnation::new(8), &token),
+            Ok(After::Foreign("other_stream"))
+        );
     }
 
     #[test]
     fn anything_else_is_no_token() {
         let channel = channel(Family::Progress);
-        let good = channel.token(INCARNATION, Position { seq: 1, index: 0 });
+        let good = channel.token(INCARNATION, Position::new(Seq::new(1), 0));
         let mut typo = good.clone().into_bytes();
         typo[20] = if typo[20] == b'A' { b'B' } else { b'A' };
         let typo = String::from_utf8(typo).unwrap();

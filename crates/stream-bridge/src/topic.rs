@@ -11,7 +11,7 @@
 
 use axum::extract::ws::Utf8Bytes;
 use fillstream_domain::{
-    OrderId, UserId,
+    Incarnation, OrderId, Position, Seq, UserId,
     subject::SwapSubject,
     swap::{Status, SwapEvent},
 };
@@ -21,7 +21,7 @@ use fillstream_projections::channel::entries;
 use crate::{
     frame,
     shown::Shown,
-    token::{Channel, Family, Position},
+    token::{Channel, Family},
 };
 
 /// The history that was read ends before something that is known to be in the stream.
@@ -32,14 +32,14 @@ pub(crate) struct Stale;
 #[derive(Debug)]
 pub(crate) struct Topic {
     order: OrderId,
-    incarnation: u64,
+    incarnation: Incarnation,
     shown: Shown,
     /// None until the placed event is in the fold.
     status: Option<Status>,
     /// Who placed the order; none also when nobody was named.
     owner: Option<UserId>,
     /// The highest sequence taken into the fold: at or below it everything is dropped.
-    gate: u64,
+    gate: Seq,
     loaded: bool,
     /// Live records that came while the history was being read.
     buffer: Vec<Record>,
@@ -54,14 +54,14 @@ pub(crate) struct Topic {
 impl Topic {
     /// An order of which nothing is known yet.
     #[must_use]
-    pub(crate) fn new(order: OrderId, incarnation: u64) -> Self {
+    pub(crate) fn new(order: OrderId, incarnation: Incarnation) -> Self {
         Self {
             order,
             incarnation,
             shown: Shown::default(),
             status: None,
             owner: None,
-            gate: 0,
+            gate: Seq::ZERO,
             loaded: false,
             buffer: Vec::new(),
             #[cfg(test)]
@@ -90,8 +90,8 @@ impl Topic {
     }
 
     /// The highest sequence of this order that is known to be in the stream.
-    fn known(&self) -> u64 {
-        self.buffer.last().map_or(self.gate, |record| record.seq.max(self.gate))
+    fn known(&self) -> Seq {
+        self.buffer.last().map_or(self.gate, |record| Seq::new(record.seq).max(self.gate))
     }
 
     /// The tail has a record of this order. True when something new is to be shown.
@@ -100,7 +100,7 @@ impl Topic {
             self.buffer.push(record);
             return false;
         }
-        let late = record.seq <= self.gate;
+        let late = Seq::new(record.seq) <= self.gate;
         #[cfg(test)]
         let late = late && !self.without_gate;
         if late {
@@ -114,8 +114,8 @@ impl Topic {
     ///
     /// # Errors
     /// [`Stale`] when the history misses something known; nothing has changed then.
-    pub(crate) fn on_history(&mut self, history: &[Record], floor: u64) -> Result<(), Stale> {
-        let reached = history.iter().map(|record| record.seq).max().unwrap_or(0);
+    pub(crate) fn on_history(&mut self, history: &[Record], floor: Seq) -> Result<(), Stale> {
+        let reached = history.iter().map(|record| Seq::new(record.seq)).max().unwrap_or(Seq::ZERO);
         let stale = reached < floor.max(self.known());
         #[cfg(test)]
         let stale = stale && !self.without_floor;
@@ -139,7 +139,7 @@ impl Topic {
 
     /// Takes a record into the fold and moves the gate.
     fn fold(&mut self, record: &Record) {
-        self.gate = self.gate.max(record.seq);
+        self.gate = self.gate.max(Seq::new(record.seq));
         let reading = record.reading(SwapEvent::decode);
         let event = match &*reading {
             Ok(event) if event.order_id() == self.order => event,
@@ -154,7 +154,7 @@ impl Topic {
         if let SwapEvent::Placed(placed) = event {
             self.owner = placed.user_id;
         }
-        for entry in entries(record.seq, event, self.status) {
+        for entry in entries(Seq::new(record.seq), event, self.status) {
             self.status = Some(entry.status);
             self.shown.push(entry, record.payload.len());
         }

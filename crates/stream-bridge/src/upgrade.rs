@@ -87,7 +87,7 @@ pub(crate) async fn admit(
     let asker = askers.socket(asked.headers, asked.query).await?;
     let order = order_id(asked.order)?;
     let channel = Channel { order, family };
-    let read = |text: &str| channel.after(hub.log.incarnation(), text);
+    let read = |text: &str| channel.after(hub.incarnation(), text);
     let after = match (resume, asked.headers.get("last-event-id")) {
         (Resume::LastEventId, Some(id)) => Some(last_event_id(id, read)?),
         (Resume::LastEventId, None) | (Resume::Query, _) => after(asked.query, read)?,

@@ -1,12 +1,13 @@
 //! The connection itself, WebSocket or event stream: writes with a time limit, close codes, what a broken frame means.
 
+use fillstream_domain::Position;
 use std::{error::Error as _, time::Duration};
 
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use tokio::time::timeout;
 
-use crate::{sse::Outlet, token::Position};
+use crate::sse::Outlet;
 
 /// Close codes (RFC 6455 section 7.4, and ours from 4400 on).
 pub(crate) mod code {

@@ -1,5 +1,6 @@
 //! `fillstream up` is killed in the middle of a flow of orders, while clients listen.
 
+use fillstream_domain::Seq;
 use std::{
     collections::BTreeMap,
     sync::atomic::{AtomicUsize, Ordering},
@@ -181,7 +182,7 @@ async fn the_rows_come_again(desk: &Desk) {
     let last = stream::last_seq(&desk.0.log().await).await;
     let live = until("the rows are current", async || {
         let dump = store.dump().await.expect("the rows can be read");
-        dump.checkpoint.as_ref().is_some_and(|checkpoint| checkpoint.seq >= last).then_some(dump)
+        dump.checkpoint.as_ref().is_some_and(|checkpoint| checkpoint.seq >= Seq::new(last)).then_some(dump)
     });
     let live = live.await;
     assert!(live.book_orders.len() > 4 * EACH && !live.trades.is_empty() && !live.user_updates.is_empty());

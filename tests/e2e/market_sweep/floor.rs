@@ -4,7 +4,7 @@ use std::{collections::HashMap, os::unix::process::ExitStatusExt, process::Comma
 
 use fillstream_crash_point::Boundary;
 use fillstream_domain::{
-    OrderId,
+    OrderId, Seq,
     book::{BookInput, Commit, Definition, Symbol},
     subject::{BookSubject, book_definition, book_order},
 };
@@ -141,7 +141,7 @@ impl Floor {
         loop {
             let last = self.log.last(&subject, fillstream_event_log::Consistency::Leader).await;
             let last = last.expect("the stream answers").map(|record| Commit::decode(&record.payload));
-            let covered = last.map_or(0, |commit| commit.expect("a commit can be read").last_input);
+            let covered = last.map_or(0, |commit| (commit.expect("a commit can be read").last_input).get());
             if covered >= self.last_input {
                 return;
             }
@@ -172,7 +172,7 @@ impl Floor {
                             .map(|outcome| outcome.seq),
                     );
                 }
-                Some(_) => inputs.push(record.seq),
+                Some(_) => inputs.push(Seq::new(record.seq)),
                 None => {}
             }
         }

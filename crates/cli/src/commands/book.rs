@@ -1,5 +1,6 @@
 //! `fillstream book`: a market's book, now or as it was.
 
+use fillstream_domain::Seq;
 use std::{fmt, process::ExitCode};
 
 use clap::Args;
@@ -21,7 +22,7 @@ pub(crate) struct Book {
     symbol: Symbol,
     /// As it was after this sequence of the stream [default: its end]
     #[arg(long, value_name = "SEQ")]
-    at: Option<u64>,
+    at: Option<Seq>,
     /// Levels of each side
     #[arg(long, value_name = "N", default_value_t = 10)]
     depth: usize,
@@ -51,7 +52,7 @@ async fn read(book: &Book) -> Result<Levels, Failure> {
     }
     let at = match book.at {
         Some(at) => at,
-        None => log.info().await?.last_seq,
+        None => Seq::new(log.info().await?.last_seq),
     };
     let snapshots = log.snapshots().await?;
     Ok(book_at(&log, Some(&snapshots), &book.symbol, at).await?)

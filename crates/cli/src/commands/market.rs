@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use fillstream_clock::now;
 use fillstream_domain::{
-    Amount,
+    Amount, Seq,
     book::{Definition, Symbol, Ticks},
     parse_exact,
 };
@@ -167,7 +167,7 @@ fn list(known: &[Definition], output: Output) -> Result<(), Failure> {
 }
 
 /// A definition with the sequence at which it is, null when there was nothing to write.
-fn added(definition: &Definition, seq: Option<u64>, output: Output) -> Result<(), Failure> {
+fn added(definition: &Definition, seq: Option<Seq>, output: Output) -> Result<(), Failure> {
     let mut value = serde_json::to_value(definition)?;
     let told = match seq {
         Some(seq) => format!("{} is defined at sequence {seq}", definition.symbol),

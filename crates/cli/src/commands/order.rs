@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use fillstream_domain::{
-    OrderId,
+    OrderId, Seq,
     subject::{swap_placed, swap_progress},
     swap::SwapEvent,
 };
@@ -42,7 +42,7 @@ pub(crate) fn run(order: &Order) -> Result<ExitCode, Failure> {
         for record in &records {
             let lines = match SwapEvent::decode(&record.payload) {
                 Ok(event) => {
-                    let entries = entries(record.seq, &event, status);
+                    let entries = entries(Seq::new(record.seq), &event, status);
                     status = entries.last().map_or(status, |entry| Some(entry.status));
                     let line = |entry: &fillstream_projections::channel::Entry| {
                         let message = format!("{:>3} %  {}", entry.progress, entry.message);

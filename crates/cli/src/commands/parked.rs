@@ -1,5 +1,6 @@
 //! `fillstream parked`: what could not be handled.
 
+use fillstream_domain::Seq;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
@@ -39,7 +40,7 @@ struct Entry {
     /// The part that put it aside, such as executor
     part: String,
     /// The message's sequence in the stream
-    seq: u64,
+    seq: Seq,
 }
 
 pub(crate) fn run(parked: &ParkedCommand) -> Result<ExitCode, Failure> {

@@ -1,5 +1,6 @@
 //! `fillstream rebuild`: a fresh read model beside the live one, and the swap.
 
+use fillstream_domain::Seq;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -27,9 +28,9 @@ pub(crate) fn run(rebuild: &RebuildCommand) -> Result<ExitCode, Failure> {
         let log = rebuild.stream.open().await?;
         let store = ReadStore::open(&rebuild.store.url(&rebuild.stream.data_dir()?)?).await?;
         let bar = rebuild.output.bar(0, "{bar:40} {pos}/{len} events  {per_sec}  {eta} left");
-        let progress = &mut |done, all| {
-            bar.set_length(all);
-            bar.set_position(done);
+        let progress = &mut |done: Seq, all: Seq| {
+            bar.set_length(all.get());
+            bar.set_position(done.get());
         };
         let reached = fillstream_projector::rebuild(&log, &store, progress).await?;
         bar.finish_and_clear();

@@ -1,5 +1,6 @@
 //! `fillstream verify`: every commit recomputed from the inputs that it covers.
 
+use fillstream_domain::Seq;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -34,9 +35,9 @@ pub(crate) fn run(command: &Verify) -> Result<ExitCode, Failure> {
         };
         let length = log.info().await?.last_seq;
         let bar = command.output.bar(length, "{msg:<12} {bar:40} {pos}/{len}  {eta} left");
-        let progress = &mut |symbol: &Symbol, seq| {
+        let progress = &mut |symbol: &Symbol, seq: Seq| {
             bar.set_message(symbol.to_string());
-            bar.set_position(seq);
+            bar.set_position(seq.get());
         };
         let store = snapshots.as_ref().map(|store| store as &dyn SnapshotStore);
         let report = verify(&log, store, progress).await?;

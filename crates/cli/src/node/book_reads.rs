@@ -4,13 +4,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use fillstream_domain::{
-    OrderId,
+    OrderId, Position, Seq,
     book::{Side, Symbol},
 };
 use fillstream_event_log::{EventLog, SnapshotStore};
-use fillstream_http_api::{
-    BookAt, OrdersWanted, PastBooks, PastError, StoreUnreachable, StoredMarkets, TradePlace,
-};
+use fillstream_http_api::{BookAt, OrdersWanted, PastBooks, PastError, StoreUnreachable, StoredMarkets};
 use fillstream_matching::book_at;
 use fillstream_projections::market::{BookFeed, BookOrderRow, LevelBook, TradeRow};
 use fillstream_read_store::{ReadStore, StoreError};
@@ -26,8 +24,8 @@ fn unreachable(error: StoreError) -> StoreUnreachable {
 
 #[async_trait]
 impl StoredMarkets for BookRows {
-    async fn checkpoint(&self) -> Result<u64, StoreUnreachable> {
-        Ok(self.0.checkpoint().await.map_err(unreachable)?.map_or(0, |checkpoint| checkpoint.seq))
+    async fn checkpoint(&self) -> Result<Seq, StoreUnreachable> {
+        Ok(self.0.checkpoint().await.map_err(unreachable)?.map_or(Seq::ZERO, |checkpoint| checkpoint.seq))
     }
 
     async fn order(&self, order: OrderId) -> Result<Option<BookOrderRow>, StoreUnreachable> {
@@ -43,7 +41,7 @@ impl StoredMarkets for BookRows {
     async fn trades(
         &self,
         symbol: &Symbol,
-        before: Option<TradePlace>,
+        before: Option<Position>,
         limit: u32,
     ) -> Result<Vec<TradeRow>, StoreUnreachable> {
         self.0.trades(symbol, before, limit).await.map_err(unreachable)
@@ -52,8 +50,7 @@ impl StoredMarkets for BookRows {
     async fn book(&self, symbol: &Symbol, _levels: usize) -> Result<Option<BookAt>, StoreUnreachable> {
         let Some((market, levels)) = self.0.book(symbol).await.map_err(unreachable)? else { return Ok(None) };
         let feed = BookFeed::restore(&market, &levels);
-        let (seq, index) = feed.depth_position();
-        Ok(Some(BookAt { seq, index, book: feed.book().clone() }))
+        Ok(Some(BookAt { position: feed.depth_position(), book: feed.book().clone() }))
     }
 }
 
@@ -65,8 +62,8 @@ pub(crate) struct LogBooks {
 
 #[async_trait]
 impl PastBooks for LogBooks {
-    async fn book(&self, symbol: &Symbol, at: u64) -> Result<BookAt, PastError> {
-        let levels = match book_at(&*self.log, Some(&*self.snapshots), symbol, at).await {
+    async fn book(&self, symbol: &Symbol, up_to: Seq) -> Result<BookAt, PastError> {
+        let levels = match book_at(&*self.log, Some(&*self.snapshots), symbol, up_to).await {
             Ok(levels) => levels,
             Err(fillstream_matching::PastError::Ahead { newest }) => return Err(PastError::Ahead { newest }),
             Err(fillstream_matching::PastError::Log(error)) => {
@@ -80,6 +77,6 @@ impl PastBooks for LogBooks {
                 book.set(side, *price, *quantity);
             }
         }
-        Ok(BookAt { seq: levels.seq, index: 0, book })
+        Ok(BookAt { position: Position::new(levels.seq, 0), book })
     }
 }

@@ -1,20 +1,17 @@
 //! The read store as the market's sockets catch up from it.
 
 use async_trait::async_trait;
+use fillstream_domain::{Position, Seq};
 use fillstream_http_api::{orders_cursor, trades_cursor};
 use fillstream_projections::market::{BookFeed, Message, TradeExecuted};
-use fillstream_read_store::{PlacePosition, ReadStore, StoreError, StoredChannel};
-use fillstream_stream_bridge::{Body, Books, HistoryError, MarketChannel, MarketHistory, Position, Told};
+use fillstream_read_store::{ReadStore, StoreError, StoredChannel};
+use fillstream_stream_bridge::{Body, Books, HistoryError, MarketChannel, MarketHistory, Told};
 
 /// Channels out of the rows.
 pub(crate) struct ChannelRows(pub(crate) ReadStore);
 
 fn unreadable(error: StoreError) -> HistoryError {
     HistoryError(error.to_string())
-}
-
-const fn place(position: Position) -> PlacePosition {
-    (position.seq, position.index)
 }
 
 /// What the rows hold of a channel; nothing for books, which are told as a whole.
@@ -35,19 +32,18 @@ impl MarketHistory for ChannelRows {
             (market.symbol.clone(), feed)
         };
         Ok(Books {
-            checkpoint: books.checkpoint.map_or(0, |checkpoint| checkpoint.seq),
+            checkpoint: books.checkpoint.map_or(Seq::ZERO, |checkpoint| checkpoint.seq),
             books: books.markets.iter().map(feed).collect(),
         })
     }
 
-    async fn checkpoint(&self) -> Result<u64, HistoryError> {
-        Ok(self.0.checkpoint().await.map_err(unreadable)?.map_or(0, |checkpoint| checkpoint.seq))
+    async fn checkpoint(&self) -> Result<Seq, HistoryError> {
+        Ok(self.0.checkpoint().await.map_err(unreadable)?.map_or(Seq::ZERO, |checkpoint| checkpoint.seq))
     }
 
     async fn last(&self, channel: &MarketChannel, up_to: Position) -> Result<Option<Position>, HistoryError> {
         let Some(of) = stored(channel) else { return Ok(None) };
-        let last = self.0.channel_last(of, place(up_to)).await.map_err(unreadable)?;
-        Ok(last.map(|(seq, index)| Position { seq, index }))
+        self.0.channel_last(of, up_to).await.map_err(unreadable)
     }
 
     async fn page(
@@ -57,7 +53,6 @@ impl MarketHistory for ChannelRows {
         up_to: Position,
         limit: usize,
     ) -> Result<Vec<Told>, HistoryError> {
-        let (after, up_to) = (place(after), place(up_to));
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
         match channel {
             MarketChannel::Orders(user, symbol) => {
@@ -67,7 +62,7 @@ impl MarketHistory for ChannelRows {
                     .await
                     .map_err(unreadable)?;
                 let told = rows.into_iter().map(|row| {
-                    let at = Position { seq: row.seq, index: row.index };
+                    let at = Position::new(row.seq, row.index);
                     Told { at, last: row.last, body: Body::Stored(row.message) }
                 });
                 Ok(told.collect())
@@ -77,7 +72,7 @@ impl MarketHistory for ChannelRows {
                     self.0.trades_after(symbol.as_ref(), after, up_to, limit).await.map_err(unreadable)?;
                 let told = rows.into_iter().map(|row| {
                     let Message { seq, index, last, body, .. } = Message::<TradeExecuted>::from(row);
-                    Told { at: Position { seq, index }, last, body: Body::Trade(body.into()) }
+                    Told { at: Position::new(seq, index), last, body: Body::Trade(body.into()) }
                 });
                 Ok(told.collect())
             }
@@ -94,15 +89,17 @@ impl MarketHistory for ChannelRows {
     ) -> Result<usize, HistoryError> {
         let Some(of) = stored(channel) else { return Ok(0) };
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
-        let count = self.0.channel_count(of, place(after), place(up_to), limit).await.map_err(unreadable)?;
+        let count = self.0.channel_count(of, after, up_to, limit).await.map_err(unreadable)?;
         Ok(usize::try_from(count).unwrap_or(usize::MAX))
     }
 
     fn cursor(&self, channel: &MarketChannel, up_to: Position) -> Option<String> {
         match channel {
             // A page ends before its cursor. That of trades serves every market's list.
-            MarketChannel::Trades(_) => Some(trades_cursor((up_to.seq, up_to.index.saturating_add(1)))),
-            MarketChannel::Orders(..) => Some(orders_cursor(up_to.seq.saturating_add(1))),
+            MarketChannel::Trades(_) => {
+                Some(trades_cursor(Position::new(up_to.seq, up_to.index.saturating_add(1))))
+            }
+            MarketChannel::Orders(..) => Some(orders_cursor(up_to.seq.next())),
             MarketChannel::Orderbook(_) | MarketChannel::Depth(_) => None,
         }
     }

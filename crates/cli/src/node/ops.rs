@@ -1,5 +1,6 @@
 //! What operators and load balancers ask: `/health`, `/ready`, `/metrics`.
 
+use fillstream_domain::Seq;
 use std::{fmt::Write, sync::Arc, time::Duration};
 
 use axum::{
@@ -55,7 +56,7 @@ impl Watch {
     }
 
     /// The positions of the parts that follow the stream.
-    fn positions(&self) -> Vec<(Role, u64)> {
+    fn positions(&self) -> Vec<(Role, Seq)> {
         let projector = self.0.projector.iter().map(|part| (Role::Projector, part.position()));
         let bridge = self.0.hub.iter().map(|part| (Role::Bridge, part.position()));
         projector.chain(bridge).collect()
@@ -97,7 +98,7 @@ async fn ready(State(watch): State<Watch>) -> Response {
     let mut parts = Map::new();
     let mut all = true;
     for (role, position) in watch.positions() {
-        let behind = info.last_seq.saturating_sub(position);
+        let behind = Seq::new(info.last_seq).since(position);
         let caught_up = behind <= READY_LAG;
         all &= caught_up;
         parts.insert(

@@ -132,8 +132,8 @@ mod tests {
     #[test]
     fn trade_ids_are_the_same_again() {
         let symbol = "BTC/USDT".parse().unwrap();
-        let id = super::super::trade_id(&symbol, 17, 0);
+        let id = super::super::trade_id(&symbol, crate::Seq::new(17), 0);
         assert_eq!(id.to_string(), "acfaf409-fb1e-5633-8426-b0e51c1cebe5");
-        assert_ne!(id, super::super::trade_id(&symbol, 17, 1));
+        assert_ne!(id, super::super::trade_id(&symbol, crate::Seq::new(17), 1));
     }
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{OrderType, Side, Symbol};
-use crate::{Amount, OrderId, Timestamp, TradeId, UserId};
+use crate::{Amount, OrderId, Seq, Timestamp, TradeId, UserId};
 
 /// One message of `markets.<market>`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,9 +22,9 @@ pub struct Commit {
     pub symbol: Symbol,
     /// Sequence of the first input that the whole commit covers. All inputs of the market between it and
     /// `last_input` are covered.
-    pub first_input: u64,
+    pub first_input: Seq,
     /// Sequence of the last input that the whole commit covers: the cursor that a matcher goes on behind.
-    pub last_input: u64,
+    pub last_input: Seq,
     /// Which part this is, from 1.
     pub part: u32,
     /// The commit ends with this part.
@@ -42,7 +42,7 @@ pub struct Commit {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Outcome {
     /// The input's sequence.
-    pub seq: u64,
+    pub seq: Seq,
     /// Market time: the latest recorded time of this input and those before it.
     pub at: Timestamp,
     /// The answer to who asked.
@@ -286,6 +286,6 @@ const TRADE_IDS: Uuid = Uuid::from_u128(0x2b9d_41f0_7c55_5e0e_8a1d_6669_6c6c_737
 
 /// The id of the `index`th trade (from 0) of the input at `seq`.
 #[must_use]
-pub fn trade_id(symbol: &Symbol, seq: u64, index: u32) -> TradeId {
+pub fn trade_id(symbol: &Symbol, seq: Seq, index: u32) -> TradeId {
     TradeId::new(Uuid::new_v5(&TRADE_IDS, format!("{symbol}/{seq}/{index}").as_bytes()))
 }

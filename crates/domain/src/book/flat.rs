@@ -13,7 +13,7 @@ use super::{
     CancelReason, Change, InputResult, Levels, OrderState, OrderType, Outcome, Refusal, RefusalCode, Side,
     Trade,
 };
-use crate::{Amount, OrderId, Timestamp, TradeId, UserId};
+use crate::{Amount, OrderId, Seq, Timestamp, TradeId, UserId};
 
 impl<'de> Deserialize<'de> for Change {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -123,7 +123,7 @@ enum ResultName {
 
 #[derive(Deserialize)]
 struct OutcomeFields {
-    seq: u64,
+    seq: Seq,
     at: Timestamp,
     result: ResultName,
     code: Option<RefusalCode>,

@@ -8,6 +8,7 @@
 //! ```
 
 use super::Commit;
+use crate::Seq;
 
 /// Parts of one market's commits, pushed in the order of the log. Between the first and the last part of a commit
 /// nothing is known of it: no checkpoint, position or token may pass [`Parts::held_from`].
@@ -15,9 +16,9 @@ use super::Commit;
 /// `C` is a part as its reader has it: a [`Commit`], or a pointer to one that is shared.
 #[derive(Debug, Clone)]
 pub struct Parts<C = Commit> {
-    held: Vec<(u64, C)>,
+    held: Vec<(Seq, C)>,
     /// Where the reader was last sent back to, so that a beginning that does not exist is asked for only once.
-    sent_back_to: Option<u64>,
+    sent_back_to: Option<Seq>,
     torn: u64,
 }
 
@@ -25,14 +26,14 @@ pub struct Parts<C = Commit> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PartsStep<C = Commit> {
     /// A whole commit: its parts with their sequences, in order. Most commits have one.
-    Complete(Vec<(u64, C)>),
+    Complete(Vec<(Seq, C)>),
     /// Nothing to be told yet.
     Held,
     /// The reader began within a commit; nothing is held. What it pushes next must be read from here, with the same
     /// `Parts`.
     BeganInside {
         /// Sequence of the commit's first part.
-        read_again_from: u64,
+        read_again_from: Seq,
     },
 }
 
@@ -41,9 +42,9 @@ pub enum PartsStep<C = Commit> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Torn {
     /// Sequence of the first of them.
-    pub first: u64,
+    pub first: Seq,
     /// Sequence of the last of them.
-    pub last: u64,
+    pub last: Seq,
 }
 
 impl<C> Default for Parts<C> {
@@ -69,7 +70,7 @@ impl<C: AsRef<Commit>> Parts<C> {
     ///
     /// Also tells what it discarded; whoever may speak to an operator says so.
     #[must_use = "a complete commit is handed out once"]
-    pub fn push(&mut self, seq: u64, part: C) -> (PartsStep<C>, Option<Torn>) {
+    pub fn push(&mut self, seq: Seq, part: C) -> (PartsStep<C>, Option<Torn>) {
         self.held.retain(|(held, _)| *held < seq);
         let number = part.as_ref().part;
         if self.continues(seq, part.as_ref()) {
@@ -79,7 +80,7 @@ impl<C: AsRef<Commit>> Parts<C> {
         if number == 1 {
             return (self.take_in(seq, part), torn);
         }
-        let read_again_from = (seq + 1).saturating_sub(u64::from(number));
+        let read_again_from = seq.next().minus(u64::from(number));
         if self.sent_back_to == Some(read_again_from) {
             let first = torn.map_or(seq, |torn| torn.first);
             self.torn += u64::from(torn.is_none());
@@ -92,8 +93,8 @@ impl<C: AsRef<Commit>> Parts<C> {
 
     /// The sequence before the first held part: no checkpoint may pass it. Nothing when nothing is held.
     #[must_use]
-    pub fn held_from(&self) -> Option<u64> {
-        self.held.first().map(|(seq, _)| seq.saturating_sub(1))
+    pub fn held_from(&self) -> Option<Seq> {
+        self.held.first().map(|(seq, _)| seq.prev())
     }
 
     /// How many times parts were discarded so far.
@@ -103,16 +104,16 @@ impl<C: AsRef<Commit>> Parts<C> {
     }
 
     /// The batch of a commit is contiguous in the log, and every part names the whole commit's inputs.
-    fn continues(&self, seq: u64, part: &Commit) -> bool {
+    fn continues(&self, seq: Seq, part: &Commit) -> bool {
         self.held.last().is_some_and(|(held, before)| {
             let before = before.as_ref();
-            held + 1 == seq
+            held.next() == seq
                 && before.part + 1 == part.part
                 && (before.first_input, before.last_input) == (part.first_input, part.last_input)
         })
     }
 
-    fn take_in(&mut self, seq: u64, part: C) -> PartsStep<C> {
+    fn take_in(&mut self, seq: Seq, part: C) -> PartsStep<C> {
         self.sent_back_to = None;
         let last = part.as_ref().last;
         self.held.push((seq, part));
@@ -155,20 +156,20 @@ impl Commit {
 mod tests {
     use super::*;
     use crate::{
-        Timestamp,
+        Seq, Timestamp,
         book::{InputResult, Levels, Outcome},
     };
 
     fn part(inputs: (u64, u64), part: u32, last: bool) -> Commit {
         Commit {
             symbol: "BTC/USDT".parse().unwrap(),
-            first_input: inputs.0,
-            last_input: inputs.1,
+            first_input: Seq::new(inputs.0),
+            last_input: Seq::new(inputs.1),
             part,
             last,
             hash: last.then(|| "00000000000000ff".to_owned()),
             outcomes: vec![Outcome {
-                seq: inputs.1,
+                seq: Seq::new(inputs.1),
                 at: Timestamp::from_unix_ms(0),
                 result: InputResult::Ticked,
                 continued: part > 1,
@@ -180,8 +181,8 @@ mod tests {
     }
 
     /// Three parts at 20, 21, 22.
-    fn three() -> [(u64, Commit); 3] {
-        [1, 2, 3].map(|k| (19 + u64::from(k), part((7, 9), k, k == 3)))
+    fn three() -> [(Seq, Commit); 3] {
+        [1, 2, 3].map(|k| (Seq::new(19 + u64::from(k)), part((7, 9), k, k == 3)))
     }
 
     #[test]
@@ -189,7 +190,7 @@ mod tests {
         let mut parts = Parts::new();
         let [first, second, third] = three();
         assert_eq!(parts.push(first.0, first.1.clone()), (PartsStep::Held, None));
-        assert_eq!(parts.held_from(), Some(19));
+        assert_eq!(parts.held_from(), Some(Seq::new(19)));
         assert_eq!(parts.push(second.0, second.1.clone()), (PartsStep::Held, None));
         let (step, torn) = parts.push(third.0, third.1.clone());
         assert_eq!((step, torn), (PartsStep::Complete(vec![first, second, third]), None));
@@ -208,12 +209,15 @@ mod tests {
             let (seq, begun) = three()[begin].clone();
             let step = parts.push(seq, begun).0;
             if begin > 0 {
-                assert_eq!(step, PartsStep::BeganInside { read_again_from: 20 });
+                assert_eq!(step, PartsStep::BeganInside { read_again_from: Seq::new(20) });
                 assert_eq!(parts.held_from(), None);
-                assert_eq!(parts.push(20, three()[0].1.clone()), (PartsStep::Held, None));
+                assert_eq!(parts.push(Seq::new(20), three()[0].1.clone()), (PartsStep::Held, None));
             }
-            assert_eq!(parts.push(21, three()[1].1.clone()), (PartsStep::Held, None));
-            assert_eq!(parts.push(22, three()[2].1.clone()).0, PartsStep::Complete(three().to_vec()));
+            assert_eq!(parts.push(Seq::new(21), three()[1].1.clone()), (PartsStep::Held, None));
+            assert_eq!(
+                parts.push(Seq::new(22), three()[2].1.clone()).0,
+                PartsStep::Complete(three().to_vec())
+            );
         }
     }
 
@@ -224,31 +228,34 @@ mod tests {
         assert_eq!(parts.push(first.0, first.1).0, PartsStep::Held);
         assert_eq!(parts.push(second.0, second.1).0, PartsStep::Held);
         let anew = part((7, 12), 1, true);
-        let (step, torn) = parts.push(30, anew.clone());
-        assert_eq!(step, PartsStep::Complete(vec![(30, anew)]));
-        assert_eq!((torn, parts.torn()), (Some(Torn { first: 20, last: 21 }), 1));
+        let (step, torn) = parts.push(Seq::new(30), anew.clone());
+        assert_eq!(step, PartsStep::Complete(vec![(Seq::new(30), anew)]));
+        assert_eq!((torn, parts.torn()), (Some(Torn { first: Seq::new(20), last: Seq::new(21) }), 1));
     }
 
     #[test]
     fn reading_again_is_no_tear() {
         let mut parts = Parts::new();
         for _ in 0..3 {
-            assert_eq!(parts.push(20, three()[0].1.clone()), (PartsStep::Held, None));
-            assert_eq!(parts.push(21, three()[1].1.clone()), (PartsStep::Held, None));
+            assert_eq!(parts.push(Seq::new(20), three()[0].1.clone()), (PartsStep::Held, None));
+            assert_eq!(parts.push(Seq::new(21), three()[1].1.clone()), (PartsStep::Held, None));
         }
-        assert_eq!(parts.push(22, three()[2].1.clone()).0, PartsStep::Complete(three().to_vec()));
+        assert_eq!(parts.push(Seq::new(22), three()[2].1.clone()).0, PartsStep::Complete(three().to_vec()));
         assert_eq!(parts.torn(), 0);
     }
 
     #[test]
     fn a_beginning_that_is_nowhere_is_asked_for_once() {
         let mut parts = Parts::new();
-        let again = PartsStep::BeganInside { read_again_from: 20 };
-        assert_eq!(parts.push(22, three()[2].1.clone()), (again, None));
-        let torn = Torn { first: 22, last: 22 };
-        assert_eq!(parts.push(22, three()[2].1.clone()), (PartsStep::Held, Some(torn)));
+        let again = PartsStep::BeganInside { read_again_from: Seq::new(20) };
+        assert_eq!(parts.push(Seq::new(22), three()[2].1.clone()), (again, None));
+        let torn = Torn { first: Seq::new(22), last: Seq::new(22) };
+        assert_eq!(parts.push(Seq::new(22), three()[2].1.clone()), (PartsStep::Held, Some(torn)));
         assert_eq!((parts.torn(), parts.held_from()), (1, None));
         let next = part((10, 10), 1, true);
-        assert_eq!(parts.push(23, next.clone()), (PartsStep::Complete(vec![(23, next)]), None));
+        assert_eq!(
+            parts.push(Seq::new(23), next.clone()),
+            (PartsStep::Complete(vec![(Seq::new(23), next)]), None)
+        );
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use fillstream_domain::OrderId;
+use fillstream_domain::{OrderId, Position, Seq};
 use fillstream_projections::market::BookOrderPatch;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
@@ -22,20 +22,17 @@ pub(super) struct Board(Mutex<Posted>);
 
 #[derive(Default)]
 struct Posted {
-    waiting: HashMap<u64, Vec<oneshot::Sender<Answer>>>,
-    answers: HashMap<u64, Answer>,
+    waiting: HashMap<Seq, Vec<oneshot::Sender<Answer>>>,
+    answers: HashMap<Seq, Answer>,
     /// Inputs of `answers`, oldest first.
-    answered: VecDeque<u64>,
+    answered: VecDeque<Seq>,
     orders: HashMap<OrderId, BookOrderPatch>,
     /// Each change of `orders`, also those that another has followed, oldest first.
-    changes: VecDeque<(OrderId, Place)>,
+    changes: VecDeque<(OrderId, Position)>,
 }
 
-/// Sequence, index on the user's channel.
-type Place = (u64, u32);
-
-fn place(patch: &BookOrderPatch) -> Place {
-    (patch.last_seq, patch.last_index)
+fn position(patch: &BookOrderPatch) -> Position {
+    Position::new(patch.last_seq, patch.last_index)
 }
 
 pub(super) enum Asked {
@@ -44,7 +41,7 @@ pub(super) enum Asked {
 }
 
 impl Board {
-    pub(super) fn ask(&self, input: u64) -> Asked {
+    pub(super) fn ask(&self, input: Seq) -> Asked {
         let mut posted = self.0.lock();
         if let Some(answer) = posted.answers.get(&input) {
             return Asked::Known(answer.clone());
@@ -55,7 +52,7 @@ impl Board {
     }
 
     /// Takes away the places of those who have stopped waiting.
-    pub(super) fn forget(&self, input: u64) {
+    pub(super) fn forget(&self, input: Seq) {
         let mut posted = self.0.lock();
         if let Some(waiting) = posted.waiting.get_mut(&input) {
             waiting.retain(|tell| !tell.is_closed());
@@ -66,7 +63,7 @@ impl Board {
     }
 
     /// The answer to the input at this sequence.
-    pub(super) fn tell(&self, input: u64, answer: Answer) {
+    pub(super) fn tell(&self, input: Seq, answer: Answer) {
         let mut posted = self.0.lock();
         for waiting in posted.waiting.remove(&input).into_iter().flatten() {
             // Whoever has gone needs no answer.
@@ -85,15 +82,15 @@ impl Board {
     /// An order has changed. A commit that is read again changes nothing anew.
     pub(super) fn note(&self, patch: BookOrderPatch) {
         let mut posted = self.0.lock();
-        let (order, now) = (patch.order_id, place(&patch));
-        if posted.orders.get(&order).is_some_and(|known| place(known) >= now) {
+        let (order, now) = (patch.order_id, position(&patch));
+        if posted.orders.get(&order).is_some_and(|known| position(known) >= now) {
             return;
         }
         posted.orders.insert(order, patch);
         posted.changes.push_back((order, now));
         if posted.changes.len() > KEPT_CHANGES
             && let Some((order, then)) = posted.changes.pop_front()
-            && posted.orders.get(&order).is_some_and(|last| place(last) == then)
+            && posted.orders.get(&order).is_some_and(|last| position(last) == then)
         {
             posted.orders.remove(&order);
         }
@@ -126,7 +123,7 @@ mod tests {
             filled_quote: zero,
             fee: zero,
             updated_at: Timestamp::from_unix_ms(0),
-            last_seq,
+            last_seq: Seq::new(last_seq),
             last_index: 0,
         }
     }
@@ -134,12 +131,12 @@ mod tests {
     #[test]
     fn who_hangs_up_leaves_nothing_behind() {
         let board = Board::default();
-        let (first, second) = (board.ask(7), board.ask(7));
+        let (first, second) = (board.ask(Seq::new(7)), board.ask(Seq::new(7)));
         drop(first);
-        board.forget(7);
-        assert_eq!(board.0.lock().waiting[&7].len(), 1);
+        board.forget(Seq::new(7));
+        assert_eq!(board.0.lock().waiting[&Seq::new(7)].len(), 1);
         drop(second);
-        board.forget(7);
+        board.forget(Seq::new(7));
         assert!(board.0.lock().waiting.is_empty());
     }
 
@@ -148,9 +145,9 @@ mod tests {
         let board = Board::default();
         let answer = Answer { result: InputResult::Unchanged, order: None };
         let (answers, changes) = (KEPT_ANSWERS as u64, KEPT_CHANGES as u64);
-        (1..=answers + 1).for_each(|input| board.tell(input, answer.clone()));
-        assert!(matches!(board.ask(1), Asked::Waiting(_)));
-        assert!(matches!(board.ask(2), Asked::Known(_)));
+        (1..=answers + 1).for_each(|input| board.tell(Seq::new(input), answer.clone()));
+        assert!(matches!(board.ask(Seq::new(1)), Asked::Waiting(_)));
+        assert!(matches!(board.ask(Seq::new(2)), Asked::Known(_)));
         // Order 1 changes again and again; order 0 once, before it.
         board.note(patch(order(0), 1));
         (2..=changes).for_each(|seq| board.note(patch(order(1), seq)));
@@ -159,7 +156,7 @@ mod tests {
         board.note(patch(order(1), changes + 1));
         assert_eq!(board.latest(order(0)), None);
         (2..changes).for_each(|n| board.note(patch(order(n), changes + n)));
-        assert_eq!(board.latest(order(1)).map(|patch| patch.last_seq), Some(changes + 1));
+        assert_eq!(board.latest(order(1)).map(|patch| patch.last_seq), Some(Seq::new(changes + 1)));
         assert!(board.0.lock().changes.len() <= KEPT_CHANGES);
     }
 }

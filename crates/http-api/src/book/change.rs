@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use fillstream_domain::{
-    OrderId,
+    OrderId, Seq,
     book::{AmendRequest, AmendRequested, BookInput, CancelRequested, InputResult},
     subject::book_order,
 };
@@ -128,7 +128,7 @@ async fn ask(
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
     let seq = append(api, &row, input, &traceparent(headers)).await?;
-    debug!(order = %row.order_id, seq, "a change was asked for");
+    debug!(order_id = %row.order_id, %seq, "a change was asked for");
     match api.outcomes.outcome(seq, api.patience).await {
         Some(answer) => answered(row, input, answer),
         None => Ok(accepted(&row)),
@@ -136,18 +136,18 @@ async fn ask(
 }
 
 /// Appends behind whatever was asked of the order before.
-async fn append(api: &BookApi, row: &BookOrderRow, input: &BookInput, trace: &str) -> Result<u64, Problem> {
+async fn append(api: &BookApi, row: &BookOrderRow, input: &BookInput, trace: &str) -> Result<Seq, Problem> {
     let subject = book_order(&row.symbol, row.order_id);
     let mut consistency = Consistency::Any;
     for _ in 0..FENCE_TRIES {
         let last = api.log.last(&subject, consistency).await.map_err(|_| unreachable())?;
-        let after = last.map_or(row.placed_seq, |last| last.seq);
+        let after = last.map_or(row.placed_seq, |last| Seq::new(last.seq));
         match api.log.append(record(subject.clone(), after, input, trace)).await {
-            Ok(seq) => return Ok(seq),
+            Ok(seq) => return Ok(Seq::new(seq)),
             // Somebody was faster, or the replica was behind.
             Err(AppendError::Fenced { .. }) => consistency = Consistency::Leader,
             Err(error @ (AppendError::Unknown | AppendError::Closed | AppendError::Refused(_))) => {
-                warn!(order = %row.order_id, %error, "a change was not stored, or nobody knows yet");
+                warn!(order_id = %row.order_id, %error, "a change was not stored, or nobody knows yet");
                 return Err(perhaps_stored());
             }
         }
@@ -178,7 +178,7 @@ fn answered(mut row: BookOrderRow, input: &BookInput, answer: Answer) -> Result<
             Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "parked", detail))
         }
         result @ (InputResult::Accepted | InputResult::Defined | InputResult::Ticked) => {
-            error!(%order, ?result, "the matcher answered something else than what was asked");
+            error!(order_id = %order, ?result, "the matcher answered something else than what was asked");
             let detail = "The matcher's answer is none to what was asked.";
             Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "unexpected_answer", detail))
         }

@@ -1,9 +1,8 @@
 //! Cursors of lists: opaque to clients, and of no use to another list.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use fillstream_domain::{Position, Seq};
 use fillstream_http_edge::{Problem, parameter};
-
-use super::TradePlace;
 
 /// Entries of a page when the request does not say.
 const DEFAULT_LIMIT: u32 = 100;
@@ -12,24 +11,24 @@ const MAX_LIMIT: u32 = 1000;
 
 /// Where a page of orders ends: the page with this cursor holds those placed before the sequence.
 #[must_use]
-pub fn orders_cursor(placed_seq: u64) -> String {
+pub fn orders_cursor(placed_seq: Seq) -> String {
     URL_SAFE_NO_PAD.encode(format!("orders/{placed_seq}"))
 }
 
 /// Where a page of a market's trades ends: the page with this cursor holds those before the place.
 #[must_use]
-pub fn trades_cursor((seq, index): TradePlace) -> String {
+pub fn trades_cursor(Position { seq, index }: Position) -> String {
     URL_SAFE_NO_PAD.encode(format!("trades/{seq}/{index}"))
 }
 
-pub(super) fn orders_before(query: Option<&str>) -> Result<Option<u64>, Problem> {
+pub(super) fn orders_before(query: Option<&str>) -> Result<Option<Seq>, Problem> {
     cursor(query, |text| text.strip_prefix("orders/")?.parse().ok())
 }
 
-pub(super) fn trades_before(query: Option<&str>) -> Result<Option<TradePlace>, Problem> {
+pub(super) fn trades_before(query: Option<&str>) -> Result<Option<Position>, Problem> {
     cursor(query, |text| {
         let (seq, index) = text.strip_prefix("trades/")?.split_once('/')?;
-        Some((seq.parse().ok()?, index.parse().ok()?))
+        Some(Position::new(seq.parse().ok()?, index.parse().ok()?))
     })
 }
 

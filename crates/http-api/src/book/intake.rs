@@ -3,7 +3,7 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use fillstream_crash_point::{Boundary, reach};
 use fillstream_domain::{
-    ClientKey, OrderId, Timestamp, UserId,
+    ClientKey, OrderId, Seq, Timestamp, UserId,
     book::{BookInput, BookPlaced, Definitions, Symbol, Terms},
     subject::book_order,
     swap::FieldError,
@@ -85,15 +85,16 @@ pub(super) async fn store(api: &BookApi, accepted: Accepted, trace: &str) -> Res
     }
     let new = terms.place(order, user, key, (api.clock)());
     let input = BookInput::Placed(new.clone());
-    let record = record(subject, 0, &input, trace);
+    let record = record(subject, Seq::ZERO, &input, trace);
     let subject = record.subject.clone();
     reach(Boundary::BeforePlaced);
     let appended = api.log.append(record).await;
     reach(Boundary::AfterPlaced);
     match appended {
         Ok(seq) => {
+            let seq = Seq::new(seq);
             api.written.note(seq);
-            debug!(%order, seq, "order placed");
+            debug!(order_id = %order, %seq, "order placed");
             Ok(Stored { view: BookOrderView::placed(seq, &new), replayed: false })
         }
         Err(AppendError::Fenced { .. }) => match placed(api, &subject).await? {
@@ -101,17 +102,17 @@ pub(super) async fn store(api: &BookApi, accepted: Accepted, trace: &str) -> Res
             Some(_) | None => Err(key_reused(order)),
         },
         Err(error @ (AppendError::Unknown | AppendError::Closed | AppendError::Refused(_))) => {
-            warn!(%order, %error, "an order was not stored, or nobody knows yet");
+            warn!(order_id = %order, %error, "an order was not stored, or nobody knows yet");
             Err(perhaps_stored())
         }
     }
 }
 
-/// The record of an input that comes after sequence `after` of its subject.
-pub(super) fn record(subject: String, after: u64, input: &BookInput, trace: &str) -> NewRecord {
+/// The record of an input that comes behind `after` of its subject.
+pub(super) fn record(subject: String, after: Seq, input: &BookInput, trace: &str) -> NewRecord {
     NewRecord {
         subject,
-        after,
+        after: after.get(),
         event_id: Uuid::now_v7(),
         event_type: input.event_type().cloud_event_type(),
         time: input.at().to_string(),
@@ -122,15 +123,15 @@ pub(super) fn record(subject: String, after: u64, input: &BookInput, trace: &str
 }
 
 /// The order as it was when it was placed.
-fn replayed(seq: u64, placed: &BookPlaced) -> Stored {
+fn replayed(seq: Seq, placed: &BookPlaced) -> Stored {
     Stored { view: BookOrderView::placed(seq, placed), replayed: true }
 }
 
 /// The placed event at the subject's beginning; what a foreign writer put there is none.
-async fn placed(api: &BookApi, subject: &str) -> Result<Option<(u64, BookPlaced)>, Problem> {
+async fn placed(api: &BookApi, subject: &str) -> Result<Option<(Seq, BookPlaced)>, Problem> {
     let first = api.log.first(subject, Consistency::Leader).await.map_err(|_| unreachable())?;
     Ok(first.and_then(|record| match BookInput::decode(&record.payload) {
-        Ok(BookInput::Placed(placed)) => Some((record.seq, placed)),
+        Ok(BookInput::Placed(placed)) => Some((Seq::new(record.seq), placed)),
         Ok(_) | Err(_) => None,
     }))
 }

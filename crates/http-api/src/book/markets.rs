@@ -12,6 +12,7 @@ use std::{
 };
 
 use fillstream_domain::{
+    Seq,
     book::{BookInput, Definition, Definitions, Symbol},
     subject::{ALL_DEFINITIONS, BookSubject, book_definition},
 };
@@ -40,7 +41,7 @@ pub struct Markets {
 struct Known {
     definitions: Arc<Definitions>,
     /// Last sequence read of each market's definitions.
-    read: HashMap<Symbol, u64>,
+    read: HashMap<Symbol, Seq>,
     at: Option<Instant>,
 }
 
@@ -112,10 +113,11 @@ impl Markets {
         for last in self.log.last_of_each(ALL_DEFINITIONS).await? {
             let Some(BookSubject::Definition(symbol)) = BookSubject::parse(&last.subject) else { continue };
             let seen = read.entry(symbol.clone()).or_default();
-            while *seen < last.seq {
-                let page = self.log.read(&book_definition(&symbol), *seen + 1, Consistency::Any).await?;
+            while seen.get() < last.seq {
+                let page =
+                    self.log.read(&book_definition(&symbol), seen.next().get(), Consistency::Any).await?;
                 for record in &page.records {
-                    *seen = record.seq;
+                    *seen = Seq::new(record.seq);
                     follow(&mut definitions, &symbol, &record.payload);
                 }
                 if !page.more {

@@ -38,7 +38,7 @@ use fillstream_http_edge::{Askers, Problem};
 pub use cursor::{orders_cursor, trades_cursor};
 pub use markets::Markets;
 pub use outcomes::{Answer, Outcomes, TailOutcomes};
-pub use ports::{BookAt, OrdersWanted, PastBooks, PastError, StoreUnreachable, StoredMarkets, TradePlace};
+pub use ports::{BookAt, OrdersWanted, PastBooks, PastError, StoreUnreachable, StoredMarkets};
 pub use routes::book_router;
 pub use written::Written;
 

@@ -10,7 +10,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use fillstream_domain::{
-    OrderId,
+    OrderId, Seq,
     book::{
         BookStatus, CancelReason, Change, Commit, InputResult, OrderState, Outcome, Parts, PartsStep, Symbol,
     },
@@ -42,7 +42,7 @@ pub struct Answer {
 pub trait Outcomes: Send + Sync + 'static {
     /// The answer to the amend or cancel at sequence `input`; nothing when it has not come within `patience`, or came
     /// so long ago that it is forgotten.
-    async fn outcome(&self, input: u64, patience: Duration) -> Option<Answer>;
+    async fn outcome(&self, input: Seq, patience: Duration) -> Option<Answer>;
 
     /// The order's last change, when that was a moment ago: the read store may not have it yet.
     fn latest(&self, order: OrderId) -> Option<BookOrderPatch>;
@@ -66,8 +66,8 @@ impl TailOutcomes {
     /// # Errors
     /// When the stream cannot be reached.
     pub async fn start(log: Arc<dyn EventLog>) -> Result<Self, LogError> {
-        let from = log.info().await?.last_seq + 1;
-        let tail = log.follow(from, Some(ALL_COMMITS)).await?;
+        let from = Seq::new(log.info().await?.last_seq).next();
+        let tail = log.follow(from.get(), Some(ALL_COMMITS)).await?;
         let board = Arc::new(Board::default());
         let tail = tokio::spawn(keep_reading(log, from, tail, Arc::clone(&board)));
         Ok(Self { board, tail })
@@ -76,7 +76,7 @@ impl TailOutcomes {
 
 #[async_trait]
 impl Outcomes for TailOutcomes {
-    async fn outcome(&self, input: u64, patience: Duration) -> Option<Answer> {
+    async fn outcome(&self, input: Seq, patience: Duration) -> Option<Answer> {
         // Dropped behind the place itself, also when the client hangs up and nobody waits any more.
         let _leave = Leave { board: &self.board, input };
         match self.board.ask(input) {
@@ -93,7 +93,7 @@ impl Outcomes for TailOutcomes {
 /// Gives up a place on the board.
 struct Leave<'a> {
     board: &'a Board,
-    input: u64,
+    input: Seq,
 }
 
 impl Drop for Leave<'_> {
@@ -102,7 +102,7 @@ impl Drop for Leave<'_> {
     }
 }
 
-async fn keep_reading(log: Arc<dyn EventLog>, from: u64, mut tail: Box<dyn Follow>, board: Arc<Board>) {
+async fn keep_reading(log: Arc<dyn EventLog>, from: Seq, mut tail: Box<dyn Follow>, board: Arc<Board>) {
     let mut reader = Reader { parts: HashMap::new(), next: from };
     loop {
         let next = match tail.next(TAKEN).await {
@@ -114,7 +114,7 @@ async fn keep_reading(log: Arc<dyn EventLog>, from: u64, mut tail: Box<dyn Follo
             }
         };
         while let Some(from) = next {
-            match log.follow(from, Some(ALL_COMMITS)).await {
+            match log.follow(from.get(), Some(ALL_COMMITS)).await {
                 Ok(opened) => {
                     tail = opened;
                     break;
@@ -132,23 +132,24 @@ async fn keep_reading(log: Arc<dyn EventLog>, from: u64, mut tail: Box<dyn Follo
 struct Reader {
     parts: HashMap<Symbol, Parts<Arc<Commit>>>,
     /// Where the tail goes on: behind the last record taken.
-    next: u64,
+    next: Seq,
 }
 
 impl Reader {
     /// Takes records; answers where to read again when a market's tail began within a commit.
-    fn take(&mut self, records: Vec<Record>, board: &Board) -> Option<u64> {
+    fn take(&mut self, records: Vec<Record>, board: &Board) -> Option<Seq> {
         for record in records {
-            self.next = record.seq + 1;
+            let seq = Seq::new(record.seq);
+            self.next = seq.next();
             let Some(BookSubject::Commits(symbol)) = BookSubject::parse(&record.subject) else { continue };
             let reading = record.reading(Commit::decode_shared);
             let Ok(part) = &*reading else {
-                warn!(seq = record.seq, "a commit cannot be read");
+                warn!(%seq, "a commit cannot be read");
                 continue;
             };
-            let (step, torn) = self.parts.entry(symbol).or_default().push(record.seq, Arc::clone(part));
+            let (step, torn) = self.parts.entry(symbol).or_default().push(seq, Arc::clone(part));
             if let Some(torn) = torn {
-                warn!(first = torn.first, last = torn.last, "parts of a commit without an end");
+                warn!(first = %torn.first, last = %torn.last, "parts of a commit without an end");
             }
             match step {
                 PartsStep::Complete(parts) => post(&parts, board),
@@ -161,7 +162,7 @@ impl Reader {
 }
 
 /// Tells all that a commit says. Orders come first: who is answered finds the order as the answer says.
-fn post(parts: &[(u64, Arc<Commit>)], board: &Board) {
+fn post(parts: &[(Seq, Arc<Commit>)], board: &Board) {
     for (seq, part) in parts {
         messages(*seq, part).orders.iter().for_each(|update| board.note(update.into()));
     }
@@ -169,8 +170,8 @@ fn post(parts: &[(u64, Arc<Commit>)], board: &Board) {
 }
 
 /// The answers to amends and cancels in a commit. An outcome may begin in one part and end in a later one.
-fn answers(parts: &[(u64, Arc<Commit>)]) -> Vec<(u64, Answer)> {
-    let mut answers: Vec<(u64, Answer)> = Vec::new();
+fn answers(parts: &[(Seq, Arc<Commit>)]) -> Vec<(Seq, Answer)> {
+    let mut answers: Vec<(Seq, Answer)> = Vec::new();
     for (seq, part) in parts {
         for outcome in &part.outcomes {
             if !outcome.continued {
@@ -214,7 +215,7 @@ fn asked_order(outcome: &Outcome) -> Option<OrderId> {
 }
 
 /// The order after the last change that it is part of.
-fn changed(order: Option<OrderId>, seq: u64, outcome: &Outcome) -> Option<BookOrderPatch> {
+fn changed(order: Option<OrderId>, seq: Seq, outcome: &Outcome) -> Option<BookOrderPatch> {
     let order = order?;
     let (state, status) = outcome.changes.iter().rev().find_map(|change| after(change, order))?;
     Some(BookOrderPatch {

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use fillstream_domain::{
-    OrderId, UserId,
+    OrderId, Position, Seq, UserId,
     book::{BookStatus, Symbol},
 };
 use fillstream_projections::market::{BookOrderRow, LevelBook, TradeRow};
@@ -22,21 +22,16 @@ pub struct OrdersWanted {
     /// That stand there.
     pub status: Option<BookStatus>,
     /// Placed before this sequence.
-    pub before: Option<u64>,
+    pub before: Option<Seq>,
     /// So many at most.
     pub limit: u32,
 }
 
-/// Where a trade stands: sequence and place among the trades of that part.
-pub type TradePlace = (u64, u32);
-
 /// A market's book by levels, as it stood at a position.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BookAt {
-    /// Sequence of the part of a commit that changed it last; 0 while nothing has.
-    pub seq: u64,
-    /// Place of that change among the part's.
-    pub index: u32,
+    /// The part of a commit that changed it last, and that change among the part's; [`Position::START`] while nothing has.
+    pub position: Position,
     /// The levels; those that were not asked for may be missing.
     pub book: LevelBook,
 }
@@ -45,7 +40,7 @@ pub struct BookAt {
 #[async_trait]
 pub trait StoredMarkets: Send + Sync + 'static {
     /// The sequence up to which everything is stored.
-    async fn checkpoint(&self) -> Result<u64, StoreUnreachable>;
+    async fn checkpoint(&self) -> Result<Seq, StoreUnreachable>;
 
     /// An order; nothing when the store does not know it (yet).
     async fn order(&self, order: OrderId) -> Result<Option<BookOrderRow>, StoreUnreachable>;
@@ -53,11 +48,11 @@ pub trait StoredMarkets: Send + Sync + 'static {
     /// Orders, the last placed first.
     async fn orders(&self, wanted: &OrdersWanted) -> Result<Vec<BookOrderRow>, StoreUnreachable>;
 
-    /// A market's trades before a place, the latest first.
+    /// A market's trades before a position, the latest first.
     async fn trades(
         &self,
         symbol: &Symbol,
-        before: Option<TradePlace>,
+        before: Option<Position>,
         limit: u32,
     ) -> Result<Vec<TradeRow>, StoreUnreachable>;
 
@@ -72,7 +67,7 @@ pub enum PastError {
     #[error("the stream's newest position is {newest}")]
     Ahead {
         /// Its last sequence.
-        newest: u64,
+        newest: Seq,
     },
     /// It cannot be read now.
     #[error("the stream cannot be reached")]
@@ -82,6 +77,6 @@ pub enum PastError {
 /// Books as they were.
 #[async_trait]
 pub trait PastBooks: Send + Sync + 'static {
-    /// The market's whole book after every commit whose final part's sequence is at most `at`.
-    async fn book(&self, symbol: &Symbol, at: u64) -> Result<BookAt, PastError>;
+    /// The market's whole book after every commit whose final part's sequence is at most `up_to`.
+    async fn book(&self, symbol: &Symbol, up_to: Seq) -> Result<BookAt, PastError>;
 }

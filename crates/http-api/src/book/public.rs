@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use fillstream_domain::{
-    Amount,
+    Amount, Position, Seq,
     book::{Definition, Levels, Symbol},
 };
 use fillstream_http_edge::{Problem, parameter};
@@ -91,7 +91,7 @@ fn unknown_market(text: &str) -> Problem {
 #[schemars(rename = "Book")]
 pub(super) struct BookAnswer {
     symbol: Symbol,
-    seq: u64,
+    seq: Seq,
     index: u32,
     #[schemars(with = "Vec<[Amount; 2]>")]
     bids: Vec<(Amount, Amount)>,
@@ -104,7 +104,7 @@ pub(super) struct BookAnswer {
 async fn book(api: &BookApi, symbol: Symbol, query: Option<&str>) -> Result<BookAnswer, Problem> {
     let depth = number(query, "depth", DEFAULT_DEPTH, MAX_DEPTH)?;
     let depth = usize::try_from(depth).unwrap_or(usize::MAX);
-    let BookAt { seq, index, book } = match parameter(query, "at") {
+    let BookAt { position, book } = match parameter(query, "at") {
         Some(at) => past_book(api, &symbol, &at).await?,
         None => {
             let levels = depth.max(CHECKSUM_LEVELS);
@@ -113,7 +113,7 @@ async fn book(api: &BookApi, symbol: Symbol, query: Option<&str>) -> Result<Book
     };
     let checksum = book.checksum();
     let Levels { bids, asks } = book.depth(depth);
-    Ok(BookAnswer { symbol, seq, index, bids, asks, checksum })
+    Ok(BookAnswer { symbol, seq: position.seq, index: position.index, bids, asks, checksum })
 }
 
 async fn past_book(api: &BookApi, symbol: &Symbol, at: &str) -> Result<BookAt, Problem> {
@@ -145,6 +145,6 @@ async fn trades(api: &BookApi, symbol: &Symbol, query: Option<&str>) -> Result<T
     let rows = api.stored.trades(symbol, trades_before(query)?, limit + 1).await;
     let mut rows = rows.map_err(store_unreachable)?;
     let more = cut(&mut rows, limit);
-    let cursor = rows.last().filter(|_| more).map(|row| trades_cursor((row.seq, row.index)));
+    let cursor = rows.last().filter(|_| more).map(|row| trades_cursor(Position::new(row.seq, row.index)));
     Ok(Trades { trades: rows.into_iter().map(Message::from).collect(), cursor })
 }

@@ -1,6 +1,7 @@
 //! What this process has had acknowledged, so that its lists show it: a user who places an order and asks for all of
 //! them misses none.
 
+use fillstream_domain::Seq;
 use std::{
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
@@ -21,13 +22,13 @@ pub struct Written(AtomicU64);
 
 impl Written {
     /// An append was acknowledged.
-    pub(super) fn note(&self, seq: u64) {
-        self.0.fetch_max(seq, Ordering::Relaxed);
+    pub(super) fn note(&self, seq: Seq) {
+        self.0.fetch_max(seq.get(), Ordering::Relaxed);
     }
 
     /// Waits until the read store has what was written before this call, for as long as a client may be kept waiting.
     pub(super) async fn is_stored(&self, stored: &dyn StoredMarkets) {
-        let written = self.0.load(Ordering::Relaxed);
+        let written = Seq::new(self.0.load(Ordering::Relaxed));
         let reached = async {
             // A store that does not answer will not answer the list either, which says so.
             while stored.checkpoint().await.is_ok_and(|checkpoint| checkpoint < written) {

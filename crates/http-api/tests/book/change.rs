@@ -1,6 +1,7 @@
 //! PATCH and DELETE of an order.
 
 use axum::http::{Method, StatusCode};
+use fillstream_domain::Seq;
 use fillstream_domain::book::{BookInput, BookStatus, InputResult, Refusal, RefusalCode};
 use fillstream_event_log::{Consistency, EventLog};
 use fillstream_http_api::Answer;
@@ -12,7 +13,7 @@ use crate::desk::{ANN, BOB, Desk, Told, amount, append, noon, order};
 async fn with_order(stored: bool) -> (Desk, BookOrderRow) {
     let desk = Desk::open();
     let (seq, placed) = desk.placed(&order("{}")).await;
-    let row = BookOrderRow::new(seq, &placed);
+    let row = BookOrderRow::new(Seq::new(seq), &placed);
     if stored {
         desk.store.orders.lock().push(row.clone());
     }
@@ -41,7 +42,7 @@ fn patch(row: &BookOrderRow, status: BookStatus, quantity: &str, filled: &str) -
         filled_quote: amount("99.5"),
         fee: amount("0.05"),
         updated_at: noon().after(std::time::Duration::from_secs(1)),
-        last_seq: 99,
+        last_seq: Seq::new(99),
         last_index: u32::MAX,
     }
 }

@@ -3,9 +3,9 @@
 use std::{collections::VecDeque, time::Duration};
 
 use async_trait::async_trait;
-use fillstream_domain::{OrderId, book::Symbol};
+use fillstream_domain::{OrderId, Position, Seq, book::Symbol};
 use fillstream_http_api::{
-    Answer, BookAt, OrdersWanted, Outcomes, PastBooks, PastError, StoreUnreachable, StoredMarkets, TradePlace,
+    Answer, BookAt, OrdersWanted, Outcomes, PastBooks, PastError, StoreUnreachable, StoredMarkets,
 };
 use fillstream_projections::market::{BookOrderPatch, BookOrderRow, TradeRow};
 use parking_lot::Mutex;
@@ -29,9 +29,9 @@ impl Store {
 
 #[async_trait]
 impl StoredMarkets for Store {
-    async fn checkpoint(&self) -> Result<u64, StoreUnreachable> {
+    async fn checkpoint(&self) -> Result<Seq, StoreUnreachable> {
         self.reached()?;
-        Ok(self.checkpoint.lock().unwrap_or(u64::MAX))
+        Ok(self.checkpoint.lock().map_or(Seq::MAX, Seq::new))
     }
 
     async fn order(&self, order: OrderId) -> Result<Option<BookOrderRow>, StoreUnreachable> {
@@ -56,12 +56,14 @@ impl StoredMarkets for Store {
     async fn trades(
         &self,
         symbol: &Symbol,
-        before: Option<TradePlace>,
+        before: Option<Position>,
         limit: u32,
     ) -> Result<Vec<TradeRow>, StoreUnreachable> {
         self.reached()?;
         let mut rows: Vec<_> = self.trades.lock().clone();
-        rows.retain(|row| row.symbol == *symbol && before.is_none_or(|before| (row.seq, row.index) < before));
+        rows.retain(|row| {
+            row.symbol == *symbol && before.is_none_or(|before| Position::new(row.seq, row.index) < before)
+        });
         rows.sort_by_key(|row| std::cmp::Reverse((row.seq, row.index)));
         rows.truncate(limit as usize);
         Ok(rows)
@@ -85,8 +87,8 @@ pub(crate) struct Said {
 
 #[async_trait]
 impl Outcomes for Said {
-    async fn outcome(&self, input: u64, patience: Duration) -> Option<Answer> {
-        self.asked.lock().push(input);
+    async fn outcome(&self, input: Seq, patience: Duration) -> Option<Answer> {
+        self.asked.lock().push(input.get());
         let answer = self.answers.lock().pop_front();
         if answer.is_none() {
             tokio::time::sleep(patience).await;
@@ -104,11 +106,11 @@ pub(crate) struct Past;
 
 #[async_trait]
 impl PastBooks for Past {
-    async fn book(&self, _: &Symbol, at: u64) -> Result<BookAt, PastError> {
-        if at > 10 {
-            Err(PastError::Ahead { newest: 10 })
+    async fn book(&self, _: &Symbol, up_to: Seq) -> Result<BookAt, PastError> {
+        if up_to > Seq::new(10) {
+            Err(PastError::Ahead { newest: Seq::new(10) })
         } else {
-            Ok(BookAt { seq: at, ..BookAt::default() })
+            Ok(BookAt { position: Position::new(up_to, 0), ..BookAt::default() })
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use fillstream_domain::{
-    OrderId,
+    OrderId, Seq,
     book::{
         BookStatus, CancelReason, Change, Commit, InputResult, Levels, OrderState, OrderType, Outcome, Side,
         Trade, trade_id,
@@ -39,7 +39,7 @@ fn cancelled(id: u128, reason: CancelReason) -> Change {
 
 fn trade(taker: u128, filled: &str) -> Change {
     Change::Trade(Box::new(Trade {
-        trade_id: trade_id(&symbol("BTC/USDT"), 7, 0),
+        trade_id: trade_id(&symbol("BTC/USDT"), Seq::new(7), 0),
         price: amount("100"),
         quantity: amount("1"),
         maker_fee: amount("0"),
@@ -51,12 +51,13 @@ fn trade(taker: u128, filled: &str) -> Change {
 
 fn outcome(seq: u64, result: InputResult, changes: Vec<Change>) -> Outcome {
     let levels = Levels::default();
-    Outcome { seq, at: noon(), result, continued: false, goes_on: false, changes, levels }
+    Outcome { seq: Seq::new(seq), at: noon(), result, continued: false, goes_on: false, changes, levels }
 }
 
 fn commit(log: &MemoryLog, part: u32, last: bool, outcomes: Vec<Outcome>) -> u64 {
     let (symbol, hash) = (symbol("BTC/USDT"), last.then(|| "0".repeat(16)));
-    let commit = Commit { symbol, first_input: 1, last_input: 9, part, last, hash, outcomes };
+    let commit =
+        Commit { symbol, first_input: Seq::new(1), last_input: Seq::new(9), part, last, hash, outcomes };
     append(log, MARKET.to_owned(), commit.encode())
 }
 
@@ -65,22 +66,25 @@ async fn follow(log: &MemoryLog) -> TailOutcomes {
 }
 
 fn status(answer: Option<Answer>) -> Option<(u128, BookStatus, u64)> {
-    answer?.order.map(|order| (order.order_id.uuid().as_u128(), order.status, order.last_seq))
+    answer?.order.map(|order| (order.order_id.uuid().as_u128(), order.status, order.last_seq.get()))
 }
 
 #[tokio::test]
 async fn who_waits_and_who_comes_late_get_the_same_answer() {
     let log = MemoryLog::new(1);
     let outcomes = follow(&log).await;
-    let early = outcomes.outcome(7, PATIENCE);
+    let early = outcomes.outcome(Seq::new(7), PATIENCE);
     let late = async {
         let changes = vec![cancelled(5, CancelReason::Expired), cancelled(6, CancelReason::Requested)];
         commit(&log, 1, true, vec![outcome(7, InputResult::Cancelled, changes)]);
-        outcomes.outcome(7, PATIENCE).await
+        outcomes.outcome(Seq::new(7), PATIENCE).await
     };
     let (early, late) = tokio::join!(early, late);
     assert_eq!(early, late);
-    assert_eq!(status(outcomes.outcome(7, Duration::ZERO).await), Some((6, BookStatus::Cancelled, 1)));
+    assert_eq!(
+        status(outcomes.outcome(Seq::new(7), Duration::ZERO).await),
+        Some((6, BookStatus::Cancelled, 1))
+    );
 }
 
 #[tokio::test]
@@ -103,7 +107,7 @@ async fn the_order_is_told_as_it_is_after_all_of_the_input() {
         let log = MemoryLog::new(1);
         let outcomes = follow(&log).await;
         commit(&log, 1, true, vec![outcome(7, result.clone(), changes)]);
-        let answer = outcomes.outcome(7, PATIENCE).await.unwrap();
+        let answer = outcomes.outcome(Seq::new(7), PATIENCE).await.unwrap();
         assert_eq!(answer.result, result);
         assert_eq!(status(Some(answer)), expected);
     }
@@ -124,9 +128,9 @@ async fn parts_are_held_back_until_the_last() {
     );
     commit(&log, 1, false, vec![begun(vec![Change::Amended(state(5, "0")), trade(5, "1")])]);
     commit(&log, 2, true, vec![ended(vec![trade(5, "2")]), outcome(8, InputResult::Unchanged, vec![])]);
-    assert!(outcomes.outcome(8, PATIENCE).await.is_some());
-    assert_eq!(status(outcomes.outcome(7, PATIENCE).await), Some((5, BookStatus::Filled, 3)));
-    assert_eq!(outcomes.outcome(6, Duration::ZERO).await, None);
+    assert!(outcomes.outcome(Seq::new(8), PATIENCE).await.is_some());
+    assert_eq!(status(outcomes.outcome(Seq::new(7), PATIENCE).await), Some((5, BookStatus::Filled, 3)));
+    assert_eq!(outcomes.outcome(Seq::new(6), Duration::ZERO).await, None);
 }
 
 #[tokio::test]
@@ -140,16 +144,16 @@ async fn a_tail_that_begins_within_a_commit_reads_it_from_its_beginning() {
     );
     let outcomes = follow(&log).await;
     commit(&log, 2, true, vec![outcome(7, InputResult::Unchanged, vec![])]);
-    assert_eq!(status(outcomes.outcome(6, PATIENCE).await), Some((9, BookStatus::Cancelled, 1)));
+    assert_eq!(status(outcomes.outcome(Seq::new(6), PATIENCE).await), Some((9, BookStatus::Cancelled, 1)));
 }
 
 #[tokio::test]
 async fn no_answer_in_time_is_none_and_the_next_one_still_comes() {
     let log = MemoryLog::new(1);
     let outcomes = follow(&log).await;
-    assert_eq!(outcomes.outcome(7, Duration::from_millis(1)).await, None);
+    assert_eq!(outcomes.outcome(Seq::new(7), Duration::from_millis(1)).await, None);
     commit(&log, 1, true, vec![outcome(7, InputResult::Unchanged, vec![])]);
-    assert!(outcomes.outcome(7, PATIENCE).await.is_some());
+    assert!(outcomes.outcome(Seq::new(7), PATIENCE).await.is_some());
 }
 
 #[tokio::test]
@@ -159,10 +163,13 @@ async fn the_last_change_of_an_order_is_known_at_once() {
     let id = |id: u128| OrderId::new(Uuid::from_u128(id));
     let created = outcome(7, InputResult::Accepted, vec![Change::Created(state(5, "0")), trade(5, "1")]);
     commit(&log, 1, true, vec![created, outcome(8, InputResult::Unchanged, vec![])]);
-    assert!(outcomes.outcome(8, PATIENCE).await.is_some());
+    assert!(outcomes.outcome(Seq::new(8), PATIENCE).await.is_some());
     // One user's channel: created, then the taker's and the maker's update.
     let taker = outcomes.latest(id(5)).expect("known");
-    assert_eq!((taker.filled_quantity, taker.last_seq, taker.last_index), (amount("1"), 1, 1));
-    assert_eq!(outcomes.latest(id(1000)).map(|maker| (maker.last_seq, maker.last_index)), Some((1, 2)));
+    assert_eq!((taker.filled_quantity, taker.last_seq, taker.last_index), (amount("1"), Seq::new(1), 1));
+    assert_eq!(
+        outcomes.latest(id(1000)).map(|maker| (maker.last_seq, maker.last_index)),
+        Some((Seq::new(1), 2))
+    );
     assert_eq!(outcomes.latest(id(6)), None);
 }

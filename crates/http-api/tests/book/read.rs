@@ -2,7 +2,7 @@
 
 use axum::http::{Method, StatusCode};
 use fillstream_domain::{
-    Timestamp,
+    Position, Seq, Timestamp,
     book::{BookStatus, Side, trade_id},
 };
 use fillstream_http_api::BookAt;
@@ -43,7 +43,7 @@ async fn the_read_store_knows_best_and_is_not_needed() {
     let desk = Desk::open();
     let (seq, placed) = desk.placed(&order("{}")).await;
     let path = format!("/api/v1/orders/{}", placed.order_id);
-    let mut row = BookOrderRow::new(seq, &placed);
+    let mut row = BookOrderRow::new(Seq::new(seq), &placed);
     (row.status, row.filled_quantity, row.filled_quote) = (BookStatus::Filled, amount("2"), amount("199"));
     desk.store.orders.lock().push(row);
     let told = desk.get(&path).await;
@@ -60,7 +60,7 @@ async fn a_list_waits_for_what_was_placed_before_it() {
     let (seq, placed) = desk.placed(&order("{}")).await;
     let (list, ()) = tokio::join!(desk.get("/api/v1/orders"), async {
         tokio::task::yield_now().await;
-        desk.store.orders.lock().push(BookOrderRow::new(seq, &placed));
+        desk.store.orders.lock().push(BookOrderRow::new(Seq::new(seq), &placed));
         *desk.store.checkpoint.lock() = Some(seq);
     });
     assert_eq!(list.text("/orders/0/order_id"), placed.order_id.to_string());
@@ -83,7 +83,7 @@ async fn what_the_matcher_has_just_said_counts_before_the_read_store_has_it() {
     for stored in [true, false] {
         let desk = Desk::open();
         let (seq, placed) = desk.placed(&order("{}")).await;
-        let row = BookOrderRow::new(seq, &placed);
+        let row = BookOrderRow::new(Seq::new(seq), &placed);
         if stored {
             desk.store.orders.lock().push(row.clone());
         }
@@ -96,7 +96,7 @@ async fn what_the_matcher_has_just_said_counts_before_the_read_store_has_it() {
             filled_quote: amount("0"),
             fee: amount("0"),
             updated_at: placed.at,
-            last_seq: seq + 1,
+            last_seq: Seq::new(seq + 1),
             last_index: 0,
         };
         desk.matcher.latest.lock().push(patch);
@@ -114,7 +114,7 @@ async fn with_orders() -> Desk {
     let desk = Desk::open();
     let (_, placed) = desk.placed(&order("{}")).await;
     let row = |n: u64| {
-        let mut row = BookOrderRow::new(n, &placed);
+        let mut row = BookOrderRow::new(Seq::new(n), &placed);
         row.order_id = fillstream_domain::OrderId::new(Uuid::from_u128(n.into()));
         row.symbol = symbol(if n.is_multiple_of(2) { "BTC/USDT" } else { "ETH/USDT" });
         row.status = if n.is_multiple_of(3) { BookStatus::Cancelled } else { BookStatus::Open };
@@ -153,7 +153,7 @@ async fn pages_skip_nothing_while_orders_are_added() {
     loop {
         let page = desk.get(&format!("/api/v1/orders?limit=10{cursor}")).await;
         seen.extend(seqs(&page.body));
-        added.placed_seq += 100;
+        added.placed_seq = added.placed_seq.plus(100);
         desk.store.orders.lock().push(added.clone());
         match page.body["cursor"].as_str() {
             Some(next) => cursor = format!("&cursor={next}"),
@@ -243,7 +243,7 @@ async fn a_book_is_shown_best_first_with_its_checksum() {
         book.set(Side::Sell, amount(&(100 + n).to_string()), amount("2"));
     }
     let checksum = book.checksum();
-    *desk.store.book.lock() = Some(BookAt { seq: 7, index: 3, book });
+    *desk.store.book.lock() = Some(BookAt { position: Position::new(Seq::new(7), 3), book });
     for (query, levels) in [("", 12), ("?depth=1", 1), ("?depth=1000", 12)] {
         let told = desk.get(&format!("/api/v1/markets/BTC/USDT/book{query}")).await;
         assert_eq!((told.number("/seq"), told.number("/index")), (7, 3));
@@ -267,10 +267,10 @@ async fn a_past_book_is_asked_for_by_sequence() {
 async fn trades_are_listed_latest_first() {
     let desk = Desk::open();
     let trade = |seq: u64, index: u32| TradeRow {
-        seq,
+        seq: Seq::new(seq),
         index,
         last: index == 1,
-        trade_id: trade_id(&symbol("BTC/USDT"), seq, index),
+        trade_id: trade_id(&symbol("BTC/USDT"), Seq::new(seq), index),
         symbol: symbol("BTC/USDT"),
         price: amount("100"),
         quantity: amount("0.5"),

@@ -1,5 +1,6 @@
 //! An audit that finds nothing would be worth nothing: each invariant, broken.
 
+use fillstream_domain::Seq;
 use fillstream_domain::book::{CancelReason, Change, OrderState, Outcome, Side, Trade};
 use fillstream_matcher::Audit;
 
@@ -36,7 +37,7 @@ fn each_broken_invariant_is_found() {
         let mut audit = Audit::new();
         let found =
             outcomes.iter().find_map(|outcome| audit.read(outcome).err()).expect("something is found");
-        assert_eq!(found.seq, seq, "{found}");
+        assert_eq!(found.seq, Seq::new(seq), "{found}");
         assert!(found.what.contains(what), "{found}");
     };
     check(&|all| trade(all).quantity = amount("9"), 40, "does not grow by its trade");

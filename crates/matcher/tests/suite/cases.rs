@@ -1,7 +1,7 @@
 //! The book's cases as far as they are the machine's business.
 
 use fillstream_domain::{
-    Timestamp, UserId,
+    Seq, Timestamp, UserId,
     book::{
         BookInput, BookPlaced, InputResult, OrderType, RefusalCode, SelfTradePrevention, Side, TimeInForce,
     },
@@ -305,12 +305,12 @@ fn the_same_input_twice_and_one_that_cannot_be_read() {
     let hash = desk.machine.hash();
     for recorded in desk.log.clone() {
         let again = desk.machine.apply(&recorded).unwrap_err();
-        assert_eq!((again.seq, again.cursor, desk.machine.hash()), (recorded.seq, 20, hash));
+        assert_eq!((again.seq, again.cursor, desk.machine.hash()), (recorded.seq, Seq::new(20), hash));
     }
     let (book, time) = (desk.machine.book().hash(), desk.machine.market_time());
     let applied = desk.give_at(1_000, Err("no JSON".to_owned()));
     assert_eq!(applied.outcome.result, InputResult::Parked { reason: "no JSON".to_owned() });
     assert_eq!((applied.outcome.at, desk.machine.market_time()), (time, time));
-    assert_eq!((desk.machine.book().hash(), desk.machine.cursor()), (book, 30));
+    assert_eq!((desk.machine.book().hash(), desk.machine.cursor()), (book, Seq::new(30)));
     assert_eq!(changes(&desk.give_at(49, Ok(buy(2, "10", "100"))).outcome), ["new(2)", "T(2,1,100,10)"]);
 }

@@ -1,7 +1,7 @@
 //! A market to try things on: every call is one input, stored one millisecond after the one before.
 
 use fillstream_domain::{
-    Amount, OrderId, Timestamp, UserId,
+    Amount, OrderId, Seq, Timestamp, UserId,
     book::{
         AmendRequested, BookInput, BookPlaced, CancelReason, CancelRequested, Change, Clock, Definition,
         InputResult, OrderType, Outcome, RefusalCode, SelfTradePrevention, Side, Symbol, TimeInForce,
@@ -123,7 +123,7 @@ impl Desk {
 
     pub(crate) fn give_at(&mut self, ms: i64, input: Result<BookInput, String>) -> Applied {
         let stored_at = Timestamp::from_unix_ms(ms);
-        let recorded = Recorded { seq: 10 * (self.log.len() as u64 + 1), stored_at, input };
+        let recorded = Recorded { seq: Seq::new(10 * (self.log.len() as u64 + 1)), stored_at, input };
         self.log.push(recorded.clone());
         self.machine.apply(&recorded).unwrap()
     }

@@ -1,5 +1,6 @@
 //! Commits of the log done again.
 
+use fillstream_domain::Seq;
 use fillstream_domain::book::{Change, Commit, InputResult};
 use fillstream_matcher::{Difference, Machine, Pending, Recorded, follow};
 
@@ -76,7 +77,7 @@ fn the_first_difference_is_named() {
         edit(&mut commit, &mut inputs);
         let Difference { seq: at, what: found } =
             follow(&mut Machine::new(symbol()), &[commit], &inputs).unwrap_err();
-        assert_eq!(at, seq, "{found}");
+        assert_eq!(at, Seq::new(seq), "{found}");
         assert!(found.starts_with(what), "{found}");
     };
     check(&|commit, _| commit.symbol = "ETH/USDT".parse().unwrap(), 10, r#"the market is "ETH/USDT""#);
@@ -98,7 +99,7 @@ fn the_first_difference_is_named() {
     check(&|_, inputs| drop(inputs.remove(1)), 20, "has an outcome and is no input");
     check(&|commit, _| drop(commit.outcomes.remove(1)), 20, "is covered and has no outcome");
     check(&|commit, _| drop(commit.outcomes.pop()), 40, "is covered and has no outcome");
-    check(&|commit, _| commit.last_input = 41, 10, "the span of inputs is [10,41]");
+    check(&|commit, _| commit.last_input = Seq::new(41), 10, "the span of inputs is [10,41]");
 
     let mut machine = Machine::new(symbol());
     assert_eq!(follow(&mut machine, good, inputs), Ok(()));

@@ -1,5 +1,6 @@
 //! Outcomes cut into commits and parts, and put together again.
 
+use fillstream_domain::Seq;
 use fillstream_domain::book::{Change, Commit, Outcome, Parts, PartsStep};
 use fillstream_matcher::{Applied, COMMIT_BYTES, MAX_PARTS, Part, Pending, hash_text};
 
@@ -73,7 +74,7 @@ fn more_than_a_batch_holds_is_cut_into_larger_parts() {
 #[test]
 fn readers_begin_anywhere_in_a_commit() {
     let applied = sweep(999);
-    let commits: Vec<(u64, Commit)> = (500..).zip(decoded(&cut(applied, 100_000))).collect();
+    let commits: Vec<(Seq, Commit)> = (500..).map(Seq::new).zip(decoded(&cut(applied, 100_000))).collect();
     assert!(commits.len() > 3);
     for begin in 0..commits.len() {
         let (mut parts, mut next, mut again) = (Parts::new(), begin, 0);
@@ -82,13 +83,13 @@ fn readers_begin_anywhere_in_a_commit() {
             match parts.push(seq, commit).0 {
                 PartsStep::Complete(whole) => break whole,
                 PartsStep::Held => {
-                    assert_eq!(parts.held_from(), Some(499));
+                    assert_eq!(parts.held_from(), Some(Seq::new(499)));
                     next += 1;
                 }
                 PartsStep::BeganInside { read_again_from } => {
                     assert_eq!(parts.held_from(), None);
                     again += 1;
-                    next = usize::try_from(read_again_from - 500).unwrap();
+                    next = usize::try_from(read_again_from.since(Seq::new(500))).unwrap();
                 }
             }
         };
@@ -135,14 +136,14 @@ fn what_another_matcher_covers_is_dropped() {
     let mut pending = Pending::new();
     let applied: Vec<Applied> = (0..4).map(|at| desk.give_at(at, Ok(clock()))).collect();
     applied.iter().cloned().for_each(|applied| pending.push(applied));
-    let seqs: Vec<u64> = applied.iter().map(|applied| applied.outcome.seq).collect();
-    assert_eq!(pending.drop_covered(seqs[0] - 1), None);
+    let seqs: Vec<Seq> = applied.iter().map(|applied| applied.outcome.seq).collect();
+    assert_eq!(pending.drop_covered(seqs[0].prev()), None);
     assert_eq!(pending.len(), 4);
     assert_eq!(pending.drop_covered(seqs[1]), Some(hash_text(applied[1].hash)));
     assert_eq!(pending.drop_covered(seqs[1]), None, "it is dropped already");
     // It ends between two of our inputs, then behind all of them.
-    assert_eq!((pending.drop_covered(seqs[2] + 1), pending.len()), (None, 1));
-    assert_eq!((pending.drop_covered(seqs[3] + 1), pending.len()), (None, 0));
+    assert_eq!((pending.drop_covered(seqs[2].next()), pending.len()), (None, 1));
+    assert_eq!((pending.drop_covered(seqs[3].next()), pending.len()), (None, 0));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use fillstream_domain::{
-    Amount, OrderId, Timestamp,
+    Amount, OrderId, Seq, Timestamp,
     book::{
         BookInput, Change, Definition, InputResult, OrderState, OrderType, SelfTradePrevention, Side,
         TimeInForce,
@@ -21,7 +21,7 @@ pub(crate) fn flow(seed: u64, inputs: u64) -> Vec<Recorded> {
     let mut dice = ChaCha8Rng::seed_from_u64(seed);
     let mut now = 0;
     let mut all = vec![Recorded {
-        seq: 1,
+        seq: Seq::FIRST,
         stored_at: Timestamp::from_unix_ms(0),
         input: Ok(BookInput::Definition(definition())),
     }];
@@ -31,7 +31,7 @@ pub(crate) fn flow(seed: u64, inputs: u64) -> Vec<Recorded> {
         let back = if dice.random_bool(0.01) { 50 } else { 0 };
         let input =
             if dice.random_bool(0.005) { Err(format!("damaged {n}")) } else { Ok(input(&mut dice, n, now)) };
-        let seq = all[all.len() - 1].seq + dice.random_range(1..4);
+        let seq = all[all.len() - 1].seq.plus(dice.random_range(1..4));
         all.push(Recorded { seq, stored_at: Timestamp::from_unix_ms(now - back), input });
     }
     all

@@ -1,5 +1,6 @@
 //! What other matchers have committed.
 
+use fillstream_domain::Seq;
 use fillstream_domain::book::{Commit, PartsStep};
 use fillstream_event_log::Record;
 use tokio::time::Instant;
@@ -12,22 +13,23 @@ impl Market {
     /// Takes commits of the log: ours are known already or are under way.
     pub(super) fn hear(&mut self, records: Vec<Record>) -> Result<(), Ended> {
         // Ours, that we know to be stored, need not be read.
-        for record in records.into_iter().filter(|record| record.seq > self.commit) {
+        for record in records.into_iter().filter(|record| Seq::new(record.seq) > self.commit) {
+            let seq = Seq::new(record.seq);
             let part = match Commit::decode(&record.payload) {
                 Ok(part) => part,
                 Err(error) if is_of_another_version(&error) => return Err(Ended::Version(error)),
                 Err(error) => {
-                    warn!(seq = record.seq, %error, "no part of a commit, passed over");
-                    self.end = self.end.max(record.seq);
+                    warn!(%seq, %error, "no part of a commit, passed over");
+                    self.end = self.end.max(seq);
                     continue;
                 }
             };
-            self.end = self.end.max(record.seq);
-            let (step, torn) = self.parts.push(record.seq, part);
+            self.end = self.end.max(seq);
+            let (step, torn) = self.parts.push(seq, part);
             if let Some(torn) = torn {
                 warn!(
-                    first = torn.first,
-                    last = torn.last,
+                    first = %torn.first,
+                    last = %torn.last,
                     "parts of a commit that never ended are passed over"
                 );
             }

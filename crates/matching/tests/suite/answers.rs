@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use fillstream_domain::{
-    Timestamp,
+    Seq, Timestamp,
     book::{BookInput, Commit, Side},
     subject::{book_inputs, market_commits},
 };
@@ -70,13 +70,18 @@ async fn nothing_is_committed_before_what_others_have_committed_is_followed() {
     let asked = log.commits_asked();
     let (_, first) = rig.place(rig.placed(user(1), Side::Sell, "100", "1"));
     log.give_inputs_until(first);
-    until("a commit is held", || slow.state().position == first && log.commits_asked() > asked).await;
+    until("a commit is held", || slow.state().position == Seq::new(first) && log.commits_asked() > asked)
+        .await;
     let (_, second) = rig.place(rig.placed(user(1), Side::Sell, "101", "1"));
     let quick = rig.matcher(Settings::default());
     rig.covered(second).await;
     quick.stop().await;
     let (_, commit) = rig.commits().await.pop().unwrap();
-    assert_eq!((commit.first_input, commit.last_input), (first, second), "one commit covers both");
+    assert_eq!(
+        (commit.first_input, commit.last_input),
+        (Seq::new(first), Seq::new(second)),
+        "one commit covers both"
+    );
     log.hold_commits(false);
     until("it stands by", || !slow.state().leading).await;
     until("it leads again", || slow.state().leading).await;
@@ -109,7 +114,7 @@ async fn a_commit_that_is_not_what_we_would_have_said_stops_the_market() {
         log.hold_commits(true);
         let refused = rig.cancel(order, user(2));
         let (_, last) = rig.place(rig.placed(user(1), Side::Sell, "101", "1"));
-        until("both are applied", || at_work.state().position == last).await;
+        until("both are applied", || at_work.state().position == Seq::new(last)).await;
         // What another matcher makes of it, spoiled.
         let mut commit = right_commit(&rig, refused, last).await;
         spoil(&mut commit);
@@ -130,7 +135,7 @@ async fn right_commit(rig: &Rig, first: u64, last: u64) -> Commit {
     for record in inputs.next(100).await.unwrap().into_iter().filter(|record| record.seq <= last) {
         let stored_at = Timestamp::from_unix_ms(record.stored_at);
         let input = Ok(BookInput::decode(&record.payload).unwrap());
-        pending.push(machine.apply(&Recorded { seq: record.seq, stored_at, input }).unwrap());
+        pending.push(machine.apply(&Recorded { seq: Seq::new(record.seq), stored_at, input }).unwrap());
     }
     let parts = pending.cut(&rig.symbol, COMMIT_BYTES);
     Commit::decode(&parts[0].payload).unwrap()

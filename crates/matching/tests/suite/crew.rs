@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use fillstream_domain::{book::Side, subject::market_commits};
+use fillstream_domain::{Seq, book::Side, subject::market_commits};
 use fillstream_matching::{Settings, verify};
 
 use crate::rig::{Rig, eventually, until, user};
@@ -80,7 +80,7 @@ async fn an_input_that_is_left_out_is_found_by_verify() {
     for (left_out, is_clean) in [(0, true), (skipped, false)] {
         let twin = rig.twin().await;
         for (_, mut commit) in rig.commits().await {
-            commit.outcomes.retain(|outcome| outcome.seq != left_out);
+            commit.outcomes.retain(|outcome| outcome.seq != Seq::new(left_out));
             twin.append_raw(market_commits(&twin.symbol), commit.encode());
         }
         let report = verify(&twin.log, None, &mut |_, _| {}).await.unwrap();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fillstream_domain::{
-    Timestamp,
+    Seq, Timestamp,
     book::{BookInput, Commit, Definition, InputResult, Levels, Outcome, Side},
     subject::{book_definition, book_order, market_commits},
 };
@@ -21,7 +21,7 @@ use crate::{
 /// The first part of a commit that has no end.
 fn torn(rig: &Rig, first_input: u64, last_input: u64) -> Vec<u8> {
     let outcome = Outcome {
-        seq: last_input,
+        seq: Seq::new(last_input),
         at: now(),
         result: InputResult::Accepted,
         continued: false,
@@ -31,7 +31,16 @@ fn torn(rig: &Rig, first_input: u64, last_input: u64) -> Vec<u8> {
     };
     let symbol = rig.symbol.clone();
     let outcomes = vec![outcome];
-    Commit { symbol, first_input, last_input, part: 1, last: false, hash: None, outcomes }.encode()
+    Commit {
+        symbol,
+        first_input: Seq::new(first_input),
+        last_input: Seq::new(last_input),
+        part: 1,
+        last: false,
+        hash: None,
+        outcomes,
+    }
+    .encode()
 }
 
 async fn verified(rig: &Rig) -> Report {
@@ -59,20 +68,20 @@ async fn what_is_no_commit_at_the_logs_end_holds_up_nobody() {
             })
             .await;
         };
-        covered(1).await;
+        covered(Seq::new(1)).await;
         until("its commit is known", || at_work.state().pending == 0).await;
         // Under a matcher at work.
         spoil(3);
         let (_, seq) = rig.place(rig.placed(user(1), Side::Sell, "100", "1"));
-        covered(seq).await;
+        covered(Seq::new(seq)).await;
         at_work.stop().await;
         // And at the very end.
         spoil(seq);
         let report = verified(&rig).await;
         assert!(report.is_clean(), "{report:?}");
-        assert_eq!(report.markets[0].last_input, seq);
+        assert_eq!(report.markets[0].last_input, Seq::new(seq));
         let end = rig.log.info().await.unwrap().last_seq;
-        assert_eq!(load(&rig.log, None, &rig.symbol).await.unwrap().end, end);
+        assert_eq!(load(&rig.log, None, &rig.symbol).await.unwrap().end, Seq::new(end));
     }
 }
 
@@ -101,7 +110,10 @@ async fn nothing_is_committed_over_a_commit_of_another_version() {
         until("the market stands still", || at_work.matcher.markets().iter().any(|(_, state)| !state.loaded))
             .await;
         let report = verified(&rig).await;
-        assert_eq!(report.markets[0].difference.as_ref().map(|difference| difference.seq), Some(seq));
+        assert_eq!(
+            report.markets[0].difference.as_ref().map(|difference| difference.seq),
+            Some(Seq::new(seq))
+        );
         let last = rig.log.last(&market_commits(&rig.symbol), Consistency::Leader).await.unwrap().unwrap();
         assert_eq!(last.seq, seq);
         at_work.stop().await;
@@ -118,12 +130,17 @@ async fn verify_ends_where_a_commit_covers_what_is_no_input() {
         let (seq, commit) = rig.commits().await.pop().unwrap();
         // The commit's own place, which is no input's, or one far behind the stream's end.
         let last_input = seq + beyond - 1;
-        let outcomes = vec![Outcome { seq: last_input, ..commit.outcomes[0].clone() }];
-        let foreign = Commit { first_input: last_input, last_input, outcomes, ..commit };
+        let outcomes = vec![Outcome { seq: Seq::new(last_input), ..commit.outcomes[0].clone() }];
+        let foreign = Commit {
+            first_input: Seq::new(last_input),
+            last_input: Seq::new(last_input),
+            outcomes,
+            ..commit
+        };
         rig.append_raw(market_commits(&rig.symbol), foreign.encode());
         let report = verified(&rig).await;
         let difference = report.markets[0].difference.as_ref().unwrap();
-        assert_eq!(difference.seq, last_input, "{difference:?}");
+        assert_eq!(difference.seq, Seq::new(last_input), "{difference:?}");
     }
 }
 
@@ -139,11 +156,14 @@ async fn an_input_without_effect_that_is_left_out_is_found_by_verify() {
     at_work.stop().await;
     let twin = rig.twin().await;
     for (_, mut commit) in rig.commits().await {
-        commit.outcomes.retain(|outcome| outcome.seq != refused);
+        commit.outcomes.retain(|outcome| outcome.seq != Seq::new(refused));
         twin.append_raw(market_commits(&twin.symbol), commit.encode());
     }
     let report = verified(&twin).await;
-    assert_eq!(report.markets[0].difference.as_ref().map(|difference| difference.seq), Some(refused));
+    assert_eq!(
+        report.markets[0].difference.as_ref().map(|difference| difference.seq),
+        Some(Seq::new(refused))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -189,7 +209,7 @@ async fn a_snapshot_that_is_not_its_commits_state_is_passed_over() {
     let bytes = rig.snapshots.get(&early).await.unwrap().unwrap();
     rig.snapshots.put(&format!("{home}/{commit:020}"), bytes).await.unwrap();
     let loaded = load(&rig.log, Some(&*rig.snapshots), &rig.symbol).await.unwrap();
-    assert_eq!((loaded.machine.cursor(), loaded.commit), (seq, commit));
+    assert_eq!((loaded.machine.cursor(), loaded.commit), (Seq::new(seq), Seq::new(commit)));
 }
 
 /// Also while more is pending than one commit can hold.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fillstream_domain::{Amount, book::Symbol};
+use fillstream_domain::{Amount, Seq, book::Symbol};
 use fillstream_event_log::{EventLog, SnapshotStore};
 use fillstream_matching::{Levels, PastError, Settings, book_at};
 use rand::{Rng, SeedableRng};
@@ -13,7 +13,7 @@ use crate::rig::Rig;
 /// Every book of the log, folded one commit after the other: what holds from each sequence on.
 async fn all_books(rig: &Rig) -> BTreeMap<u64, Levels> {
     let (mut bids, mut asks) = (BTreeMap::<Amount, Amount>::new(), BTreeMap::<Amount, Amount>::new());
-    let mut books = BTreeMap::from([(0, Levels { seq: 0, bids: Vec::new(), asks: Vec::new() })]);
+    let mut books = BTreeMap::from([(0, Levels { seq: Seq::new(0), bids: Vec::new(), asks: Vec::new() })]);
     for (seq, commit) in rig.commits().await {
         for outcome in &commit.outcomes {
             for (side, levels) in [(&mut bids, &outcome.levels.bids), (&mut asks, &outcome.levels.asks)] {
@@ -24,7 +24,7 @@ async fn all_books(rig: &Rig) -> BTreeMap<u64, Levels> {
         if commit.last {
             let bids = bids.iter().rev().map(|(price, quantity)| (*price, *quantity)).collect();
             let asks = asks.iter().map(|(price, quantity)| (*price, *quantity)).collect();
-            books.insert(seq, Levels { seq, bids, asks });
+            books.insert(seq, Levels { seq: Seq::new(seq), bids, asks });
         }
     }
     books
@@ -46,7 +46,7 @@ async fn books_of_a_thousand_moments_are_what_a_fold_says() {
     for round in 0..2 {
         for _ in 0..500 {
             let at = dice.random_range(0..=newest);
-            let found = book_at(&rig.log, Some(&*rig.snapshots), &rig.symbol, at).await.unwrap();
+            let found = book_at(&rig.log, Some(&*rig.snapshots), &rig.symbol, Seq::new(at)).await.unwrap();
             let (_, expected) = books.range(..=at).next_back().unwrap();
             assert_eq!(&found, expected, "at {at}");
         }
@@ -63,8 +63,8 @@ async fn books_of_a_thousand_moments_are_what_a_fold_says() {
 #[tokio::test]
 async fn the_future_is_refused_and_a_market_without_commits_is_empty() {
     let rig = Rig::new();
-    let ahead = book_at(&rig.log, None, &rig.symbol, 2).await;
-    assert!(matches!(ahead, Err(PastError::Ahead { newest: 1 })), "{ahead:?}");
+    let ahead = book_at(&rig.log, None, &rig.symbol, Seq::new(2)).await;
+    assert!(matches!(ahead, Err(PastError::Ahead { newest: Seq::FIRST })), "{ahead:?}");
     let nothing: Symbol = "ETH/USDT".parse().unwrap();
-    assert!(book_at(&rig.log, None, &nothing, 1).await.unwrap().bids.is_empty());
+    assert!(book_at(&rig.log, None, &nothing, Seq::new(1)).await.unwrap().bids.is_empty());
 }

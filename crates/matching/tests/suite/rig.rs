@@ -9,7 +9,7 @@ use std::{
 };
 
 use fillstream_domain::{
-    Amount, OrderId, Timestamp, UserId,
+    Amount, OrderId, Seq, Timestamp, UserId,
     book::{
         AmendRequested, BookInput, BookPlaced, CancelRequested, Commit, Definition, OrderType, Outcome,
         SelfTradePrevention, Side, Symbol, TimeInForce,
@@ -237,7 +237,7 @@ impl Rig {
     /// Waits until a commit covers the input.
     pub(crate) async fn covered(&self, input: u64) {
         let covered = async {
-            while self.commits().await.last().is_none_or(|(_, commit)| commit.last_input < input) {
+            while self.commits().await.last().is_none_or(|(_, commit)| commit.last_input < Seq::new(input)) {
                 sleep(Duration::from_millis(2)).await;
             }
         };
@@ -248,13 +248,13 @@ impl Rig {
         self.covered(input).await;
         let commits = self.commits().await;
         let mut outcomes = commits.into_iter().flat_map(|(_, commit)| commit.outcomes);
-        outcomes.find(|outcome| outcome.seq == input).unwrap()
+        outcomes.find(|outcome| outcome.seq == Seq::new(input)).unwrap()
     }
 
     /// Every input is covered once, in order, and the log reproduces itself.
     pub(crate) async fn check(&self, inputs: usize) {
         let commits = self.commits().await;
-        let seqs: Vec<u64> =
+        let seqs: Vec<Seq> =
             commits.iter().flat_map(|(_, commit)| &commit.outcomes).map(|outcome| outcome.seq).collect();
         assert!(seqs.is_sorted_by(|one, other| one < other), "an input is covered twice, or out of order");
         assert_eq!(seqs.len(), inputs, "inputs that are covered");

@@ -1,6 +1,7 @@
 //! One matcher at its work.
 
 use fillstream_domain::{
+    Seq,
     book::{Change, InputResult, Side, TimeInForce},
     subject::{ALL_PARKED, book_order},
 };
@@ -38,7 +39,8 @@ async fn a_stream_without_markets_gets_the_contracts() {
     let (running, stopped) = (matcher.clone(), stop.clone());
     let task = tokio::spawn(async move { running.run(stopped).await });
     crate::rig::until("three markets are at work", || {
-        matcher.markets().iter().filter(|(_, state)| state.loaded && state.position > 0).count() == 3
+        matcher.markets().iter().filter(|(_, state)| state.loaded && state.position > Seq::new(0)).count()
+            == 3
     })
     .await;
     let defined = fillstream_matching::definitions(&log).await.unwrap();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use fillstream_domain::book::{BookPlaced, BookStatus, Commit, Definition, InputResult, Side, Symbol};
-use fillstream_domain::{Amount, OrderId};
+use fillstream_domain::{Amount, OrderId, Seq};
 
 use super::{
     BookOrderPatch, BookOrderRow, DefinitionRow, LevelRow, MarketPatch, TradeRow, UserUpdateRow, messages,
@@ -20,24 +20,24 @@ pub struct MarketBatch {
     levels: BTreeMap<(Symbol, Side, Amount), LevelRow>,
     definitions: Vec<DefinitionRow>,
     markets: BTreeMap<Symbol, MarketPatch>,
-    span: Option<(u64, u64)>,
+    span: Option<(Seq, Seq)>,
 }
 
 impl MarketBatch {
     /// Takes a placed event in. Of two with one id the first counts, here as in the read model.
-    pub fn placed(&mut self, seq: u64, placed: &BookPlaced) {
+    pub fn placed(&mut self, seq: Seq, placed: &BookPlaced) {
         self.reach(seq);
         self.placed.entry(placed.order_id).or_insert_with(|| BookOrderRow::new(seq, placed));
     }
 
     /// Takes a definition in. It is in force once a commit says so.
-    pub fn definition(&mut self, seq: u64, definition: Definition) {
+    pub fn definition(&mut self, seq: Seq, definition: Definition) {
         self.reach(seq);
         self.definitions.push(DefinitionRow { seq, definition });
     }
 
     /// Takes a complete commit in: all its parts with their sequences. Nothing happens without parts.
-    pub fn commit<C: AsRef<Commit>>(&mut self, parts: &[(u64, C)]) {
+    pub fn commit<C: AsRef<Commit>>(&mut self, parts: &[(Seq, C)]) {
         let Some((end, last)) = parts.last() else { return };
         let last = last.as_ref();
         self.reach(*end);
@@ -62,7 +62,7 @@ impl MarketBatch {
         }
     }
 
-    fn part(&mut self, seq: u64, part: &Commit) {
+    fn part(&mut self, seq: Seq, part: &Commit) {
         let told = messages(seq, part);
         for message in &told.orders {
             self.updates.push(message.into());
@@ -88,7 +88,7 @@ impl MarketBatch {
         }
     }
 
-    fn reach(&mut self, seq: u64) {
+    fn reach(&mut self, seq: Seq) {
         let first = self.span.map_or(seq, |(first, _)| first);
         self.span = Some((first, seq));
     }
@@ -144,14 +144,14 @@ impl MarketBatch {
 
     /// First and last sequence; nothing when the batch is empty.
     #[must_use]
-    pub const fn span(&self) -> Option<(u64, u64)> {
+    pub const fn span(&self) -> Option<(Seq, Seq)> {
         self.span
     }
 }
 
 /// Takes a part into its commit's change of the market. `changed` says whether an input that goes on has changed a level
 /// in an earlier part: its depth message is numbered where it ends.
-fn market(patch: &mut MarketPatch, changed: &mut bool, seq: u64, part: &Commit) {
+fn market(patch: &mut MarketPatch, changed: &mut bool, seq: Seq, part: &Commit) {
     let mut depth = None;
     for outcome in &part.outcomes {
         patch.market_time = Some(outcome.at);

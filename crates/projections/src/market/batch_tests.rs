@@ -1,6 +1,6 @@
-use fillstream_domain::Timestamp;
 use fillstream_domain::book::InputResult::{Accepted, Defined, Ticked};
 use fillstream_domain::book::{CancelReason, Change, Levels, RefusalCode};
+use fillstream_domain::{Seq, Timestamp};
 
 use super::super::MarketRow;
 use super::super::fixture::{
@@ -14,7 +14,7 @@ const KINDS: usize = 7;
 fn push(batch: &mut MarketBatch, seq: u64, kind: usize) {
     let buy = |filled| state(1, 7, Side::Buy, "4", filled);
     let change = match kind {
-        0 => return batch.placed(seq, &placed(1, 8, Side::Sell, "9")),
+        0 => return batch.placed(Seq::new(seq), &placed(1, 8, Side::Sell, "9")),
         1 => Change::Created(buy("0")),
         2 => trade(seq, 0, "1", state(2, 8, Side::Sell, "1", "1"), buy("1")),
         3 => trade(seq, 0, "4", state(1, 7, Side::Buy, "4", "4"), state(2, 7, Side::Sell, "9", "5")),
@@ -24,7 +24,7 @@ fn push(batch: &mut MarketBatch, seq: u64, kind: usize) {
     };
     let result =
         if kind == 6 { InputResult::Rejected(refusal(RefusalCode::DuplicateOrder)) } else { Accepted };
-    batch.commit(&[(seq, commit(vec![outcome(seq, result, vec![change], Levels::default())]))]);
+    batch.commit(&[(Seq::new(seq), commit(vec![outcome(seq, result, vec![change], Levels::default())]))]);
 }
 
 /// The read model's orders in memory, as the statements of a store treat them.
@@ -42,7 +42,7 @@ fn apply(model: &mut BTreeMap<OrderId, BookOrderRow>, batch: &MarketBatch) {
 /// Order 1 after it was placed at 1 and these happened, cut into batches after each whose bit is set.
 fn row(kinds: &[usize], cuts: usize) -> BookOrderRow {
     let (mut model, mut batch) = (BTreeMap::new(), MarketBatch::default());
-    batch.placed(1, &placed(1, 7, Side::Buy, "4"));
+    batch.placed(Seq::new(1), &placed(1, 7, Side::Buy, "4"));
     for (place, (kind, seq)) in kinds.iter().zip(2..).enumerate() {
         if cuts & (1 << place) != 0 {
             apply(&mut model, &std::mem::take(&mut batch));
@@ -66,8 +66,8 @@ fn check(kinds: &[usize], expected: &str) {
         row.last_index
     );
     assert_eq!(found, expected, "{kinds:?}");
-    assert_eq!((row.placed_seq, row.created_at), (1, at(0)));
-    assert_eq!(row.updated_at, if row.last_seq == 1 { at(0) } else { at(row.last_seq) });
+    assert_eq!((row.placed_seq, row.created_at), (Seq::FIRST, at(0)));
+    assert_eq!(row.updated_at, if row.last_seq == Seq::FIRST { at(0) } else { at(row.last_seq.get()) });
 }
 
 #[test]
@@ -100,41 +100,44 @@ fn a_batch_holds_the_last_of_each_level_and_market() {
     let mut batch = MarketBatch::default();
     assert_eq!(batch.span(), None);
     let definition = Definition::standard(symbol(), Timestamp::from_unix_ms(0));
-    batch.definition(3, definition.clone());
-    batch.commit(&[(4, commit(vec![outcome(3, Defined, vec![], Levels::default())]))]);
+    batch.definition(Seq::new(3), definition.clone());
+    batch.commit(&[(Seq::new(4), commit(vec![outcome(3, Defined, vec![], Levels::default())]))]);
     let change = |levels| outcome(17, Accepted, vec![], levels);
-    batch.commit(&[(20, commit(vec![change(levels(&[("99", "1")], &[("101", "1"), ("102", "1")]))]))]);
+    batch.commit(&[(
+        Seq::new(20),
+        commit(vec![change(levels(&[("99", "1")], &[("101", "1"), ("102", "1")]))]),
+    )]);
     let torn = parts(
         21,
         vec![vec![change(levels(&[("99", "0")], &[]))], vec![change(levels(&[], &[("101", "2")]))]],
     );
     batch.commit(&torn);
-    batch.commit(&[(23, commit(vec![outcome(18, Ticked, vec![], Levels::default())]))]);
+    batch.commit(&[(Seq::new(23), commit(vec![outcome(18, Ticked, vec![], Levels::default())]))]);
 
     let found = batch.levels().map(|row| format!("{} {} {} {}", row.side, row.price, row.quantity, row.seq));
     assert_eq!(found.collect::<Vec<_>>(), ["BUY 99 0 21", "SELL 101 2 22", "SELL 102 1 20"]);
     let market = MarketPatch {
         symbol: symbol(),
-        definition_seq: Some(3),
-        commit_seq: 23,
-        last_input: 18,
+        definition_seq: Some(Seq::new(3)),
+        commit_seq: Seq::new(23),
+        last_input: Seq::new(18),
         hash: Some("00000000000000ff".to_owned()),
         market_time: Some(at(18)),
-        depth_seq: Some(22),
+        depth_seq: Some(Seq::new(22)),
         depth_index: Some(0),
     };
     assert_eq!(batch.markets().collect::<Vec<_>>(), [&market]);
-    assert_eq!(batch.definitions(), [DefinitionRow { seq: 3, definition }]);
-    assert_eq!(batch.span(), Some((3, 23)));
+    assert_eq!(batch.definitions(), [DefinitionRow { seq: Seq::new(3), definition }]);
+    assert_eq!(batch.span(), Some((Seq::new(3), Seq::new(23))));
     let mut late = MarketBatch::default();
     late.commit(&torn);
-    assert_eq!(late.span(), Some((22, 22)), "a commit counts at its final part");
+    assert_eq!(late.span(), Some((Seq::new(22), Seq::new(22))), "a commit counts at its final part");
 }
 
 #[test]
 fn rows_survive_their_own_json() {
     let mut batch = MarketBatch::default();
-    batch.placed(1, &placed(2, 7, Side::Buy, "4"));
+    batch.placed(Seq::new(1), &placed(2, 7, Side::Buy, "4"));
     push(&mut batch, 2, 3);
     let row = batch.new_orders().next().unwrap();
     let text = serde_json::to_string(&row).unwrap();
@@ -145,12 +148,12 @@ fn rows_survive_their_own_json() {
     let market = MarketRow {
         symbol: symbol(),
         definition: Some(Definition::standard(symbol(), at(0))),
-        definition_seq: Some(3),
-        commit_seq: 4,
-        last_input: 3,
+        definition_seq: Some(Seq::new(3)),
+        commit_seq: Seq::new(4),
+        last_input: Seq::new(3),
         hash: None,
         market_time: at(3),
-        depth_seq: 0,
+        depth_seq: Seq::new(0),
         depth_index: 0,
     };
     for market in [MarketRow { definition: None, ..market.clone() }, market] {

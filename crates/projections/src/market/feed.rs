@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 
 use fillstream_domain::book::{Commit, Levels, Outcome, Symbol};
-use fillstream_domain::{Amount, Timestamp};
+use fillstream_domain::{Amount, Position, Seq, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -82,8 +82,8 @@ pub struct BookFeed {
     top: Top,
     held: Held,
     market_time: Timestamp,
-    top_position: (u64, u32),
-    depth_position: (u64, u32),
+    top_position: Position,
+    depth_position: Position,
 }
 
 impl BookFeed {
@@ -96,8 +96,8 @@ impl BookFeed {
             top: Top::default(),
             held: Held::default(),
             market_time: Timestamp::from_unix_ms(0),
-            top_position: (0, 0),
-            depth_position: (0, 0),
+            top_position: Position::START,
+            depth_position: Position::START,
         }
     }
 
@@ -110,14 +110,14 @@ impl BookFeed {
         }
         feed.top = feed.book.top();
         feed.market_time = market.market_time;
-        feed.depth_position = (market.depth_seq, market.depth_index);
+        feed.depth_position = Position::new(market.depth_seq, market.depth_index);
         // Where the top changed last is not in the read model. It never changes without a level: not behind this one.
         feed.top_position = feed.depth_position;
         feed
     }
 
     /// Takes in the part at `seq`, whose commit must be complete, and tells what it changed.
-    pub fn take(&mut self, seq: u64, part: &Commit) -> BookMessages {
+    pub fn take(&mut self, seq: Seq, part: &Commit) -> BookMessages {
         let (mut tops, mut depths) = (Vec::new(), Vec::new());
         for outcome in &part.outcomes {
             self.book.apply(&outcome.levels);
@@ -132,8 +132,10 @@ impl BookFeed {
         }
         let messages =
             BookMessages { tops: numbered(seq, tops, |_| ()), depths: numbered(seq, depths, |_| ()) };
-        self.top_position = messages.tops.last().map_or(self.top_position, |last| (seq, last.index));
-        self.depth_position = messages.depths.last().map_or(self.depth_position, |last| (seq, last.index));
+        self.top_position =
+            messages.tops.last().map_or(self.top_position, |last| Position::new(seq, last.index));
+        self.depth_position =
+            messages.depths.last().map_or(self.depth_position, |last| Position::new(seq, last.index));
         messages
     }
 
@@ -145,13 +147,13 @@ impl BookFeed {
 
     /// Position of the last message of the market's top; 0, 0 before the first.
     #[must_use]
-    pub const fn top_position(&self) -> (u64, u32) {
+    pub const fn top_position(&self) -> Position {
         self.top_position
     }
 
     /// Position of the last message of the market's depth; 0, 0 before the first.
     #[must_use]
-    pub const fn depth_position(&self) -> (u64, u32) {
+    pub const fn depth_position(&self) -> Position {
         self.depth_position
     }
 

@@ -1,9 +1,14 @@
 use fillstream_domain::book::InputResult::{Accepted, Ticked};
+use fillstream_domain::{Position, Seq};
 use serde_json::json;
 
 use super::super::MarketBatch;
 use super::super::fixture::{amount, at, commit, levels, outcome, parts, symbol};
 use super::*;
+
+fn position(seq: u64, index: u32) -> Position {
+    Position::new(Seq::new(seq), index)
+}
 
 /// `best_bid best_ask seq.index[!]`
 fn tops(messages: &BookMessages) -> Vec<String> {
@@ -20,7 +25,7 @@ fn tops(messages: &BookMessages) -> Vec<String> {
 fn the_top_is_told_when_it_changes_and_only_then() {
     let mut feed = BookFeed::new(symbol());
     let messages = feed.take(
-        30,
+        Seq::new(30),
         &commit(vec![
             outcome(17, Accepted, vec![], levels(&[("99", "1")], &[])),
             outcome(18, Accepted, vec![], levels(&[("98", "1")], &[])),
@@ -31,16 +36,27 @@ fn the_top_is_told_when_it_changes_and_only_then() {
     );
     assert_eq!(tops(&messages), ["99 - 30.0", "99 101 30.1", "- 101 30.2!"]);
     let depths: Vec<_> = messages.depths.iter().map(|depth| (depth.seq, depth.index, depth.last)).collect();
-    assert_eq!(depths, [(30, 0, false), (30, 1, false), (30, 2, false), (30, 3, true)]);
-    assert_eq!((feed.top_position(), feed.depth_position()), ((30, 2), (30, 3)));
-    let quiet = feed.take(31, &commit(vec![outcome(22, Ticked, vec![], Levels::default())]));
-    assert_eq!((quiet, feed.depth_position()), (BookMessages::default(), (30, 3)));
+    assert_eq!(
+        depths,
+        [
+            (Seq::new(30), 0, false),
+            (Seq::new(30), 1, false),
+            (Seq::new(30), 2, false),
+            (Seq::new(30), 3, true)
+        ]
+    );
+    assert_eq!((feed.top_position(), feed.depth_position()), (position(30, 2), position(30, 3)));
+    let quiet = feed.take(Seq::new(31), &commit(vec![outcome(22, Ticked, vec![], Levels::default())]));
+    assert_eq!((quiet, feed.depth_position()), (BookMessages::default(), position(30, 3)));
 }
 
 #[test]
 fn an_input_in_parts_is_judged_when_it_ends() {
     let mut feed = BookFeed::new(symbol());
-    feed.take(29, &commit(vec![outcome(16, Accepted, vec![], levels(&[], &[("101", "5"), ("102", "5")]))]));
+    feed.take(
+        Seq::new(29),
+        &commit(vec![outcome(16, Accepted, vec![], levels(&[], &[("101", "5"), ("102", "5")]))]),
+    );
     let parts = parts(
         30,
         vec![
@@ -63,8 +79,12 @@ fn an_input_in_parts_is_judged_when_it_ends() {
     let mut batch = MarketBatch::default();
     batch.commit(&parts);
     let market = batch.markets().next().unwrap();
-    assert_eq!((market.depth_seq, market.depth_index), (Some(32), Some(1)), "the rows number alike");
-    assert_eq!(feed.depth_position(), (32, 1));
+    assert_eq!(
+        (market.depth_seq, market.depth_index),
+        (Some(Seq::new(32)), Some(1)),
+        "the rows number alike"
+    );
+    assert_eq!(feed.depth_position(), position(32, 1));
 }
 
 #[test]
@@ -74,7 +94,7 @@ fn a_client_that_applies_the_updates_has_the_same_checksum() {
     for seq in 1..200_u64 {
         let price = (90 + seq * 7 % 20).to_string();
         let change = levels(&[(&price, &(seq % 3).to_string())], &[]);
-        for depth in feed.take(seq, &commit(vec![outcome(seq, Accepted, vec![], change)])).depths {
+        for depth in feed.take(Seq::new(seq), &commit(vec![outcome(seq, Accepted, vec![], change)])).depths {
             client.apply(&Levels { bids: depth.body.bids, asks: depth.body.asks });
             assert_eq!(client.checksum(), depth.body.checksum, "after {seq}");
         }
@@ -90,8 +110,10 @@ fn the_contract_s_fields() {
         "bid_quantity": null, "ask_quantity": null, "spread": null, "timestamp": "1970-01-01T00:00:00.000Z",
     });
     assert_eq!(json!(feed.top()), empty);
-    let told = feed
-        .take(30, &commit(vec![outcome(17, Accepted, vec![], levels(&[("99.5", "1")], &[("101", "2")]))]));
+    let told = feed.take(
+        Seq::new(30),
+        &commit(vec![outcome(17, Accepted, vec![], levels(&[("99.5", "1")], &[("101", "2")]))]),
+    );
     assert_eq!(
         json!(told.tops[0]),
         json!({

@@ -4,7 +4,7 @@ use fillstream_domain::book::{
     BookPlaced, CancelReason, Change, Commit, InputResult, Levels, OrderState, OrderType, Outcome, Refusal,
     RefusalCode, SelfTradePrevention, Side, Symbol, TimeInForce, Trade, trade_id,
 };
-use fillstream_domain::{Amount, OrderId, Timestamp, UserId, parse_exact};
+use fillstream_domain::{Amount, OrderId, Seq, Timestamp, UserId, parse_exact};
 use rust_decimal::Decimal;
 
 pub(crate) fn amount(text: &str) -> Amount {
@@ -65,7 +65,7 @@ pub(crate) fn placed(number: u32, owner: u32, side: Side, quantity: &str) -> Boo
 
 pub(crate) fn trade(input: u64, place: u32, quantity: &str, taker: OrderState, maker: OrderState) -> Change {
     Change::Trade(Box::new(Trade {
-        trade_id: trade_id(&symbol(), input, place),
+        trade_id: trade_id(&symbol(), Seq::new(input), place),
         price: amount("100"),
         quantity: amount(quantity),
         maker_fee: amount("0.05"),
@@ -92,12 +92,12 @@ pub(crate) fn levels(bids: &[(&str, &str)], asks: &[(&str, &str)]) -> Levels {
 }
 
 pub(crate) fn outcome(seq: u64, result: InputResult, changes: Vec<Change>, levels: Levels) -> Outcome {
-    Outcome { seq, at: at(seq), result, continued: false, goes_on: false, changes, levels }
+    Outcome { seq: Seq::new(seq), at: at(seq), result, continued: false, goes_on: false, changes, levels }
 }
 
 /// A commit in one part.
 pub(crate) fn commit(outcomes: Vec<Outcome>) -> Commit {
-    let input = |outcome: Option<&Outcome>| outcome.map_or(0, |outcome| outcome.seq);
+    let input = |outcome: Option<&Outcome>| outcome.map_or(Seq::ZERO, |outcome| outcome.seq);
     Commit {
         symbol: symbol(),
         first_input: input(outcomes.first()),
@@ -110,7 +110,7 @@ pub(crate) fn commit(outcomes: Vec<Outcome>) -> Commit {
 }
 
 /// A commit in parts, the first at `seq`. An input that is in two of them goes on.
-pub(crate) fn parts(seq: u64, outcomes: Vec<Vec<Outcome>>) -> Vec<(u64, Commit)> {
+pub(crate) fn parts(seq: u64, outcomes: Vec<Vec<Outcome>>) -> Vec<(Seq, Commit)> {
     let (first, end) = (outcomes[0][0].seq, outcomes.last().unwrap().last().unwrap().seq);
     let inputs: Vec<_> = outcomes.iter().map(|part| (part[0].seq, part.last().unwrap().seq)).collect();
     let mut parts = Vec::new();
@@ -122,7 +122,7 @@ pub(crate) fn parts(seq: u64, outcomes: Vec<Vec<Outcome>>) -> Vec<(u64, Commit)>
         part.outcomes[0].continued = place > 0 && inputs[place - 1].1 == inputs[place].0;
         let goes_on = !last && inputs[place].1 == inputs[place + 1].0;
         part.outcomes.last_mut().unwrap().goes_on = goes_on;
-        parts.push((seq + place as u64, part));
+        parts.push((Seq::new(seq + place as u64), part));
     }
     parts
 }

@@ -12,7 +12,7 @@ use fillstream_domain::book::{
     BookStatus, CancelReason, Change, Commit, InputResult, OrderState, Outcome, Refusal, RefusalCode, Side,
     Symbol, Trade,
 };
-use fillstream_domain::{Amount, OrderId, Price, Timestamp, TradeId, UserId};
+use fillstream_domain::{Amount, OrderId, Price, Seq, Timestamp, TradeId, UserId};
 use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 use serde_json::json;
@@ -27,7 +27,7 @@ pub struct Message<T> {
     #[serde(flatten)]
     pub body: T,
     /// Sequence of the part that causes it.
-    pub seq: u64,
+    pub seq: Seq,
     /// Place among what that part causes on the channel, from 0.
     pub index: u32,
     /// That part causes nothing further on the channel.
@@ -140,7 +140,7 @@ pub struct Messages {
 
 /// What the part at `seq` tells. Only parts of complete commits may be told to anybody.
 #[must_use]
-pub fn messages(seq: u64, part: &Commit) -> Messages {
+pub fn messages(seq: Seq, part: &Commit) -> Messages {
     let mut told = Told { symbol: &part.symbol, orders: Vec::new(), trades: Vec::new() };
     for outcome in &part.outcomes {
         for change in &outcome.changes {
@@ -155,7 +155,7 @@ pub fn messages(seq: u64, part: &Commit) -> Messages {
 
 /// Numbers the bodies that the part at `seq` causes, each on its channel.
 pub(super) fn numbered<T, C: Eq + Hash>(
-    seq: u64,
+    seq: Seq,
     bodies: Vec<T>,
     channel: impl Fn(&T) -> C,
 ) -> Vec<Message<T>> {

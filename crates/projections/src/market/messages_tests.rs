@@ -1,3 +1,4 @@
+use fillstream_domain::Seq;
 use fillstream_domain::book::{InputResult::*, Levels};
 use serde_json::{Value, json};
 
@@ -8,7 +9,7 @@ use super::Side::{Buy, Sell};
 use super::*;
 
 fn told(result: InputResult, changes: Vec<Change>) -> Messages {
-    messages(30, &commit(vec![outcome(17, result, changes, Levels::default())]))
+    messages(Seq::new(30), &commit(vec![outcome(17, result, changes, Levels::default())]))
 }
 
 /// Each as `order user action status filled/quantity left seq.index[!]`, `!` on the last of its part and channel.
@@ -36,7 +37,8 @@ fn check(result: InputResult, changes: Vec<Change>, orders: &[&str], trades: usi
     let told = told(result, changes);
     assert_eq!(shown(&told), orders);
     let places: Vec<_> = told.trades.iter().map(|trade| (trade.seq, trade.index, trade.last)).collect();
-    let expected = (0..trades).map(|place| (30, u32::try_from(place).unwrap(), place + 1 == trades));
+    let expected =
+        (0..trades).map(|place| (Seq::new(30), u32::try_from(place).unwrap(), place + 1 == trades));
     assert_eq!(places, expected.collect::<Vec<_>>());
 }
 
@@ -180,7 +182,7 @@ fn the_contract_s_fields() {
     assert_eq!(
         json!(told.trades[0]),
         json!({
-            "type": "trade_executed", "trade_id": fillstream_domain::book::trade_id(&symbol(), 17, 0),
+            "type": "trade_executed", "trade_id": fillstream_domain::book::trade_id(&symbol(), Seq::new(17), 0),
             "symbol": "BTC/USDT", "price": "100", "quantity": "1", "buyer_id": user(7), "seller_id": user(8),
             "buyer_fee": "0.05", "seller_fee": "0.1", "maker_order_id": order(1), "taker_order_id": order(2),
             "executed_at": at(17), "seq": 30, "index": 0, "last": true,

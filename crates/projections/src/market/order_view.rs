@@ -3,7 +3,7 @@
 use fillstream_domain::book::{
     BookPlaced, BookStatus, OrderType, SelfTradePrevention, Side, Symbol, TimeInForce,
 };
-use fillstream_domain::{Amount, ClientKey, OrderId, Price, Timestamp, UserId};
+use fillstream_domain::{Amount, ClientKey, OrderId, Price, Seq, Timestamp, UserId};
 use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -40,7 +40,7 @@ pub struct BookOrderView {
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     /// Sequence of what changed it last: the placed event, then parts of commits.
-    pub seq: u64,
+    pub seq: Seq,
 }
 
 impl From<&BookOrderRow> for BookOrderView {
@@ -73,7 +73,7 @@ impl From<&BookOrderRow> for BookOrderView {
 impl BookOrderView {
     /// An order right after it was placed: open, nothing filled.
     #[must_use]
-    pub fn placed(seq: u64, placed: &BookPlaced) -> Self {
+    pub fn placed(seq: Seq, placed: &BookPlaced) -> Self {
         Self::from(&BookOrderRow::new(seq, placed))
     }
 }

@@ -3,7 +3,7 @@
 use fillstream_domain::book::{
     BookPlaced, BookStatus, Definition, OrderType, SelfTradePrevention, Side, Symbol, TimeInForce,
 };
-use fillstream_domain::{Amount, ClientKey, OrderId, Timestamp, TradeId, UserId};
+use fillstream_domain::{Amount, ClientKey, OrderId, Seq, Timestamp, TradeId, UserId};
 use serde::{Deserialize, Serialize};
 
 use super::messages::{Message, OrderUpdate, TradeExecuted};
@@ -54,9 +54,9 @@ pub struct BookOrderRow {
     /// Market time of its last change; when it was accepted before the first.
     pub updated_at: Timestamp,
     /// Sequence of the placed event.
-    pub placed_seq: u64,
+    pub placed_seq: Seq,
     /// Sequence of the part with its last change; of the placed event before the first.
-    pub last_seq: u64,
+    pub last_seq: Seq,
     /// Index of the last change on the user's channel.
     pub last_index: u32,
 }
@@ -73,7 +73,7 @@ pub struct BookOrderPatch {
     pub filled_quote: Amount,
     pub fee: Amount,
     pub updated_at: Timestamp,
-    pub last_seq: u64,
+    pub last_seq: Seq,
     pub last_index: u32,
 }
 
@@ -83,7 +83,7 @@ pub struct UserUpdateRow {
     /// Whose channel.
     pub user_id: UserId,
     /// Sequence of the part.
-    pub seq: u64,
+    pub seq: Seq,
     /// Place among what the part causes on the channel. The column is `place`: `index` is a word of SQL.
     #[serde(rename = "place")]
     pub index: u32,
@@ -100,7 +100,7 @@ pub struct UserUpdateRow {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TradeRow {
     /// Sequence of the part.
-    pub seq: u64,
+    pub seq: Seq,
     /// Place among the part's trades.
     #[serde(rename = "place")]
     pub index: u32,
@@ -140,14 +140,14 @@ pub struct LevelRow {
     pub price: Amount,
     pub quantity: Amount,
     /// Sequence of the part that changed it last.
-    pub seq: u64,
+    pub seq: Seq,
 }
 
 /// A definition that was asked for, in force or not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DefinitionRow {
     /// Sequence of the input.
-    pub seq: u64,
+    pub seq: Seq,
     /// Filters and fees.
     #[serde(with = "json_text")]
     pub definition: Definition,
@@ -162,17 +162,17 @@ pub struct MarketRow {
     #[serde(with = "json_text::option")]
     pub definition: Option<Definition>,
     /// Sequence of the input that brought it.
-    pub definition_seq: Option<u64>,
+    pub definition_seq: Option<Seq>,
     /// Sequence of the last commit's final part.
-    pub commit_seq: u64,
+    pub commit_seq: Seq,
     /// Sequence of the last input that is covered.
-    pub last_input: u64,
+    pub last_input: Seq,
     /// The book's hash after it, 16 hex digits.
     pub hash: Option<String>,
     /// Latest recorded time of its inputs.
     pub market_time: Timestamp,
     /// Position of the last message of the market's depth; 0, 0 before the first.
-    pub depth_seq: u64,
+    pub depth_seq: Seq,
     /// See `depth_seq`.
     pub depth_index: u32,
 }
@@ -182,19 +182,19 @@ pub struct MarketRow {
 #[expect(missing_docs, reason = "the fields of MarketRow")]
 pub struct MarketPatch {
     pub symbol: Symbol,
-    pub definition_seq: Option<u64>,
-    pub commit_seq: u64,
-    pub last_input: u64,
+    pub definition_seq: Option<Seq>,
+    pub commit_seq: Seq,
+    pub last_input: Seq,
     pub hash: Option<String>,
     pub market_time: Option<Timestamp>,
-    pub depth_seq: Option<u64>,
+    pub depth_seq: Option<Seq>,
     pub depth_index: Option<u32>,
 }
 
 impl BookOrderRow {
     /// The row of an order that was just placed.
     #[must_use]
-    pub fn new(seq: u64, placed: &BookPlaced) -> Self {
+    pub fn new(seq: Seq, placed: &BookPlaced) -> Self {
         Self {
             order_id: placed.order_id,
             client_order_id: placed.client_order_id.clone(),

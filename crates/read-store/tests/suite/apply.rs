@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 
-use fillstream_domain::OrderId;
+use fillstream_domain::{Incarnation, OrderId, Seq};
 use fillstream_read_store::{Applied, Dump, ReadStore, StoreError};
 
 use crate::lives::{self, Recorded, What, at, batch, end, expected, recorded};
@@ -26,7 +26,7 @@ on_both!(
 /// The live model goes on from `from` in batches of `size`; every event must find its order.
 pub async fn project(store: &ReadStore, mut from: u64, events: &[Recorded], size: usize) {
     for events in events.chunks(size) {
-        let applied = store.apply(at(from), &batch(events), end(events)).await.unwrap();
+        let applied = store.apply(at(from), &batch(events), Seq::new(end(events))).await.unwrap();
         assert_eq!(applied, Applied::Done { strays: vec![] });
         from = end(events);
     }
@@ -45,7 +45,7 @@ async fn batches_of_any_size_leave_the_same_rows(place: &Place) {
     assert_eq!(store.dump().await.unwrap(), expected(&events));
     // Foreign records move the checkpoint alone.
     let later = end(&events) + 1_000;
-    let applied = store.apply(at(end(&events)), &batch(&[]), later).await.unwrap();
+    let applied = store.apply(at(end(&events)), &batch(&[]), Seq::new(later)).await.unwrap();
     assert_eq!(applied, Applied::Done { strays: vec![] });
     assert_eq!(store.checkpoint().await.unwrap(), Some(at(later)));
 }
@@ -59,7 +59,9 @@ async fn an_order_is_read_back_from_its_events(place: &Place) {
         let log: Vec<_> = events
             .iter()
             .filter_map(|recorded| match &recorded.what {
-                What::Swap(event, payload) if event.order_id() == id => Some((recorded.seq, payload.clone())),
+                What::Swap(event, payload) if event.order_id() == id => {
+                    Some((Seq::new(recorded.seq), payload.clone()))
+                }
                 What::Swap(..) | What::Placed(_) | What::Definition(_) | What::Commit(_) => None,
             })
             .collect();
@@ -87,14 +89,14 @@ async fn the_checkpoint_is_compared_and_set(place: &Place) {
     let (first, second) = (place.open().await, place.open().await);
     let (early, late) = events.split_at(10);
     // An empty model is at 0, whoever asks.
-    let refused = first.apply(at(3), &batch(&[]), 4).await.unwrap();
+    let refused = first.apply(at(3), &batch(&[]), Seq::new(4)).await.unwrap();
     assert_eq!(refused, Applied::Moved(at(0)));
     project(&first, 0, early, 10).await;
-    let moved = second.apply(at(0), &batch(early), end(early)).await.unwrap();
+    let moved = second.apply(at(0), &batch(early), Seq::new(end(early))).await.unwrap();
     assert_eq!(moved, Applied::Moved(at(end(early))));
     assert_eq!(second.dump().await.unwrap(), expected(early));
     project(&second, end(early), late, 10).await;
-    let ahead = first.apply(at(end(&events) + 5), &batch(&[]), end(&events) + 9).await.unwrap();
+    let ahead = first.apply(at(end(&events) + 5), &batch(&[]), Seq::new(end(&events) + 9)).await.unwrap();
     assert_eq!(ahead, Applied::Moved(at(end(&events))));
     assert_eq!(first.dump().await.unwrap(), expected(&events));
 }
@@ -103,11 +105,12 @@ async fn another_incarnation_is_told_apart(place: &Place) {
     let events = lives::stream(3);
     let store = place.open().await;
     project(&store, 0, &events, 3).await;
-    let recreated = fillstream_read_store::Checkpoint { incarnation: 7, seq: 0 };
-    let applied = store.apply(recreated, &batch(&events), end(&events)).await.unwrap();
+    let recreated = fillstream_read_store::Checkpoint { incarnation: Incarnation::new(7), seq: Seq::new(0) };
+    let applied = store.apply(recreated, &batch(&events), Seq::new(end(&events))).await.unwrap();
     assert_eq!(applied, Applied::OtherStream(at(end(&events))));
-    let same_seq = fillstream_read_store::Checkpoint { incarnation: 7, seq: end(&events) };
-    let applied = store.apply(same_seq, &batch(&[]), end(&events) + 1).await.unwrap();
+    let same_seq =
+        fillstream_read_store::Checkpoint { incarnation: Incarnation::new(7), seq: Seq::new(end(&events)) };
+    let applied = store.apply(same_seq, &batch(&[]), Seq::new(end(&events) + 1)).await.unwrap();
     assert_eq!(applied, Applied::OtherStream(at(end(&events))));
     assert_eq!(store.dump().await.unwrap(), expected(&events));
 }
@@ -116,13 +119,13 @@ async fn a_batch_must_lie_between_the_checkpoints(place: &Place) {
     let store = place.open().await;
     let events = [lives::placed(5, lives::order(1)), lives::placed(8, lives::order(2))];
     for (from, to) in [(5, 8), (6, 9), (0, 7), (9, 4), (0, u64::MAX)] {
-        let error = store.apply(at(from), &batch(&events), to).await.unwrap_err();
+        let error = store.apply(at(from), &batch(&events), Seq::new(to)).await.unwrap_err();
         assert!(matches!(error, StoreError::OutOfRange { .. }), "{from} to {to}: {error}");
         assert!(!error.is_transient());
     }
     assert_eq!(store.checkpoint().await.unwrap(), None);
     project(&store, 4, &[], 1).await;
-    let applied = store.apply(at(0), &batch(&events), 8).await.unwrap();
+    let applied = store.apply(at(0), &batch(&events), Seq::new(8)).await.unwrap();
     assert_eq!(applied, Applied::Done { strays: vec![] });
 }
 
@@ -137,7 +140,7 @@ async fn a_dropped_apply_is_all_or_nothing(place: &Place) {
     // At 0 it is dropped at its first wait, whatever the machine is doing.
     for wakes in 0_u32.. {
         let later = batch(&events[half..]);
-        let mut apply = pin!(store.apply(from, &later, end(&events)));
+        let mut apply = pin!(store.apply(from, &later, Seq::new(end(&events))));
         let mut polls = 0;
         let outcome = poll_fn(|context| match apply.as_mut().poll(context) {
             Poll::Ready(applied) => Poll::Ready(Some(applied.unwrap())),
@@ -164,8 +167,10 @@ async fn a_failed_apply_leaves_nothing(place: &Place) {
     project(&store, 0, &events[..half], half).await;
     // The log rows can be written, the order rows cannot.
     place.execute("ALTER TABLE swap_order_rows RENAME TO hidden").await;
-    let error =
-        store.apply(at(end(&events[..half])), &batch(&events[half..]), end(&events)).await.unwrap_err();
+    let error = store
+        .apply(at(end(&events[..half])), &batch(&events[half..]), Seq::new(end(&events)))
+        .await
+        .unwrap_err();
     assert!(!error.is_transient(), "{error:?}");
     place.execute("ALTER TABLE hidden RENAME TO swap_order_rows").await;
     assert_eq!(store.dump().await.unwrap(), expected(&events[..half]));
@@ -205,7 +210,7 @@ async fn orders_that_cannot_follow_are_named(place: &Place) {
         lives::placed(6, lives::order(3)),
     ];
     project(&store, 0, &life, 2).await;
-    let applied = store.apply(at(2), &batch(&strange), 6).await.unwrap();
+    let applied = store.apply(at(2), &batch(&strange), Seq::new(6)).await.unwrap();
     let Applied::Done { mut strays } = applied else { panic!("{applied:?}") };
     strays.sort();
     let mut named = [placed, unknown];

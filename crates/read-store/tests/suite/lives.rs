@@ -1,8 +1,8 @@
 //! Recorded lives of swap orders and markets, interleaved as a stream holds them. The same seed makes the same stream.
 
-use fillstream_domain::OrderId;
 use fillstream_domain::book::{BookPlaced, Commit, Definition};
 use fillstream_domain::swap::SwapEvent;
+use fillstream_domain::{Incarnation, OrderId, Seq};
 use fillstream_projections::Batch;
 use fillstream_read_store::{Checkpoint, Dump};
 
@@ -47,7 +47,7 @@ pub enum What {
     /// A market's rules.
     Definition(Definition),
     /// All parts of a commit, with their sequences.
-    Commit(Vec<(u64, Commit)>),
+    Commit(Vec<(Seq, Commit)>),
 }
 
 pub fn order(number: usize) -> OrderId {
@@ -124,9 +124,9 @@ pub fn batch(events: &[Recorded]) -> Batch {
     let mut batch = Batch::default();
     for Recorded { seq, what } in events {
         match what {
-            What::Swap(event, payload) => batch.swaps.push(*seq, event, payload.as_bytes()),
-            What::Placed(placed) => batch.market.placed(*seq, placed),
-            What::Definition(definition) => batch.market.definition(*seq, definition.clone()),
+            What::Swap(event, payload) => batch.swaps.push(Seq::new(*seq), event, payload.as_bytes()),
+            What::Placed(placed) => batch.market.placed(Seq::new(*seq), placed),
+            What::Definition(definition) => batch.market.definition(Seq::new(*seq), definition.clone()),
             What::Commit(parts) => batch.market.commit(parts),
         }
     }
@@ -134,7 +134,7 @@ pub fn batch(events: &[Recorded]) -> Batch {
 }
 
 pub fn at(seq: u64) -> Checkpoint {
-    Checkpoint { incarnation: INCARNATION, seq }
+    Checkpoint { incarnation: Incarnation::new(INCARNATION), seq: Seq::new(seq) }
 }
 
 /// The sequence that a model of these events stands at.

@@ -1,8 +1,9 @@
 //! What GETs and catch-ups ask of the market's side.
 
 use fillstream_domain::book::BookStatus;
+use fillstream_domain::{Position, Seq};
 use fillstream_projections::market::BookFeed;
-use fillstream_read_store::{Applied, Checkpoint, PlacePosition, ReadStore, StoredChannel};
+use fillstream_read_store::{Applied, Checkpoint, ReadStore, StoredChannel};
 
 use crate::apply::project;
 use crate::lives::{self, What, at, end, expected};
@@ -63,7 +64,7 @@ async fn trades_are_paged_newest_first(place: &Place) {
         loop {
             let page = store.trades(&symbol, before, 4).await.unwrap();
             let Some(last) = page.last() else { break };
-            before = Some((last.seq, last.index));
+            before = Some(Position::new(last.seq, last.index));
             paged.extend(page);
         }
         assert_eq!(paged, trades);
@@ -80,47 +81,52 @@ async fn catch_ups_are_bounded_at_both_ends(place: &Place) {
         let channel = StoredChannel::Orders(user(2), wanted);
         let mut rows = all.user_updates.clone();
         rows.retain(|row| row.user_id == user(2) && wanted.is_none_or(|symbol| row.symbol == *symbol));
-        let positions: Vec<_> = rows.iter().map(|row| (row.seq, row.index)).collect();
+        let positions: Vec<_> = rows.iter().map(|row| Position::new(row.seq, row.index)).collect();
         for (after, up_to) in bounds(&positions) {
             let found = store.user_updates(user(2), wanted, after, up_to, 7).await.unwrap();
-            let within =
-                rows.iter().filter(|row| (row.seq, row.index) > after && (row.seq, row.index) <= up_to);
+            let within = rows.iter().filter(|row| is_within(Position::new(row.seq, row.index), after, up_to));
             assert_eq!(found, within.take(7).cloned().collect::<Vec<_>>());
             check_channel(&store, channel, &positions, after, up_to).await;
         }
         let channel = StoredChannel::Trades(wanted);
         let mut rows = all.trades.clone();
         rows.retain(|row| wanted.is_none_or(|symbol| row.symbol == *symbol));
-        let positions: Vec<_> = rows.iter().map(|row| (row.seq, row.index)).collect();
+        let positions: Vec<_> = rows.iter().map(|row| Position::new(row.seq, row.index)).collect();
         for (after, up_to) in bounds(&positions) {
             let found = store.trades_after(wanted, after, up_to, 7).await.unwrap();
-            let within =
-                rows.iter().filter(|row| (row.seq, row.index) > after && (row.seq, row.index) <= up_to);
+            let within = rows.iter().filter(|row| is_within(Position::new(row.seq, row.index), after, up_to));
             assert_eq!(found, within.take(7).cloned().collect::<Vec<_>>());
             check_channel(&store, channel, &positions, after, up_to).await;
         }
-        let first = store.trades_after(wanted, (0, 0), (u64::MAX, u32::MAX), u32::MAX).await.unwrap();
+        let first = store
+            .trades_after(wanted, Position::START, Position::after_all_of(Seq::MAX), u32::MAX)
+            .await
+            .unwrap();
         assert_eq!(first, rows, "from the beginning to the end");
     }
 }
 
+fn is_within(position: Position, after: Position, up_to: Position) -> bool {
+    position > after && position <= up_to
+}
+
 /// Pairs of positions, some of them between two messages.
-fn bounds(positions: &[PlacePosition]) -> impl Iterator<Item = (PlacePosition, PlacePosition)> {
+fn bounds(positions: &[Position]) -> impl Iterator<Item = (Position, Position)> {
     assert!(positions.len() > 10, "{}", positions.len());
     (0..positions.len()).step_by(3).map(|place| {
-        let (up_to, _) = positions[positions.len() - 1 - place / 2];
-        (positions[place], (up_to, u32::try_from(place % 2).unwrap()))
+        let up_to = positions[positions.len() - 1 - place / 2].seq;
+        (positions[place], Position::new(up_to, u32::try_from(place % 2).unwrap()))
     })
 }
 
 async fn check_channel(
     store: &ReadStore,
     channel: StoredChannel<'_>,
-    positions: &[PlacePosition],
-    after: PlacePosition,
-    up_to: PlacePosition,
+    positions: &[Position],
+    after: Position,
+    up_to: Position,
 ) {
-    let within = positions.iter().filter(|position| **position > after && **position <= up_to).count();
+    let within = positions.iter().filter(|position| is_within(**position, after, up_to)).count();
     let count = store.channel_count(channel, after, up_to, 9).await.unwrap();
     assert_eq!(count, within.min(9) as u64, "{channel:?} from {after:?} to {up_to:?}");
     let last = positions.iter().rev().find(|position| **position <= up_to);
@@ -171,9 +177,9 @@ async fn a_commit_that_is_there_takes_no_level_back(place: &Place) {
     let full = store.dump().await.unwrap();
     let first = events.iter().find(|recorded| matches!(recorded.what, What::Commit(_))).unwrap();
     place.execute(&format!("UPDATE read_model SET seq = {}", first.seq - 1)).await;
-    let from = Checkpoint { seq: first.seq - 1, ..at(0) };
+    let from = Checkpoint { seq: Seq::new(first.seq - 1), ..at(0) };
     let batch = lives::batch(std::slice::from_ref(first));
-    let applied = store.apply(from, &batch, first.seq).await.unwrap();
+    let applied = store.apply(from, &batch, Seq::new(first.seq)).await.unwrap();
     assert_eq!(applied, Applied::Done { strays: vec![] });
     assert_eq!(store.dump().await.unwrap().markets, full.markets);
 }

@@ -6,7 +6,7 @@ use fillstream_domain::book::{
     BookPlaced, CancelReason, Change, Commit, Definition, InputResult, Levels, OrderState, OrderType,
     Outcome, Refusal, RefusalCode, SelfTradePrevention, Side, Symbol, TimeInForce, Trade, trade_id,
 };
-use fillstream_domain::{Amount, ClientKey, OrderId, Timestamp, UserId, parse_exact};
+use fillstream_domain::{Amount, ClientKey, OrderId, Seq, Timestamp, UserId, parse_exact};
 use fillstream_projections::market::{LevelRow, MarketBatch, MarketPatch, MarketRow};
 
 use crate::lives::{Dice, Recorded, What};
@@ -56,7 +56,7 @@ impl Markets {
         }
         *seq += 1;
         let parts = cut(&symbol(market), *seq, outcomes, dice);
-        *seq = parts.last().unwrap().0;
+        *seq = parts.last().unwrap().0.get();
         stream.push(Recorded { seq: *seq, what: What::Commit(parts) });
     }
 
@@ -83,7 +83,15 @@ impl Markets {
             4 => (InputResult::Ticked, vec![]),
             _ => self.place(market, stream, seq, dice),
         };
-        Outcome { seq, at: at(seq), result, continued: false, goes_on: false, changes, levels: levels(dice) }
+        Outcome {
+            seq: Seq::new(seq),
+            at: at(seq),
+            result,
+            continued: false,
+            goes_on: false,
+            changes,
+            levels: levels(dice),
+        }
     }
 
     fn define(&mut self, market: usize, stream: &mut Vec<Recorded>, seq: u64) -> Outcome {
@@ -91,7 +99,7 @@ impl Markets {
         let definition = Definition::standard(symbol(market), at(seq));
         stream.push(Recorded { seq, what: What::Definition(definition) });
         let (result, changes, levels) = (InputResult::Defined, vec![], Levels::default());
-        Outcome { seq, at: at(seq), result, continued: false, goes_on: false, changes, levels }
+        Outcome { seq: Seq::new(seq), at: at(seq), result, continued: false, goes_on: false, changes, levels }
     }
 
     fn place(
@@ -135,7 +143,7 @@ impl Markets {
                 open.remove(found);
             }
             changes.push(Change::Trade(Box::new(Trade {
-                trade_id: trade_id(&symbol(market), seq, place),
+                trade_id: trade_id(&symbol(market), Seq::new(seq), place),
                 price: amount(100),
                 quantity: whole(1),
                 maker_fee: amount(0),
@@ -189,7 +197,7 @@ fn levels(dice: &mut Dice) -> Levels {
 }
 
 /// In one part, or in several: then the last input goes on over two of them.
-fn cut(symbol: &Symbol, seq: u64, mut outcomes: Vec<Outcome>, dice: &mut Dice) -> Vec<(u64, Commit)> {
+fn cut(symbol: &Symbol, seq: u64, mut outcomes: Vec<Outcome>, dice: &mut Dice) -> Vec<(Seq, Commit)> {
     let (first_input, last_input) = (outcomes[0].seq, outcomes.last().unwrap().seq);
     let mut parts = vec![outcomes.clone()];
     if dice.roll(4) == 0 {
@@ -215,7 +223,7 @@ fn cut(symbol: &Symbol, seq: u64, mut outcomes: Vec<Outcome>, dice: &mut Dice) -
             hash: last.then(|| format!("{seq:016x}")),
             outcomes,
         };
-        (seq + place as u64, part)
+        (Seq::new(seq + place as u64), part)
     });
     parts.collect()
 }
@@ -231,7 +239,7 @@ pub fn row(batch: &MarketBatch, patch: &MarketPatch) -> MarketRow {
         last_input: patch.last_input,
         hash: patch.hash.clone(),
         market_time: patch.market_time.unwrap(),
-        depth_seq: patch.depth_seq.unwrap_or(0),
+        depth_seq: patch.depth_seq.unwrap_or(Seq::new(0)),
         depth_index: patch.depth_index.unwrap_or(0),
     }
 }

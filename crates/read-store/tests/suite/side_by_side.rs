@@ -1,5 +1,6 @@
 //! Projectors, readers and a rebuild at the same time.
 
+use fillstream_domain::{Incarnation, Seq};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -19,10 +20,10 @@ on_both!(
 async fn follow(store: ReadStore, events: Arc<Vec<Recorded>>, size: usize) -> usize {
     let mut from = store.checkpoint().await.unwrap().unwrap_or(at(0));
     let mut steps = 0;
-    while from.seq < end(&events) {
+    while from.seq < Seq::new(end(&events)) {
         let next: Vec<_> =
-            events.iter().filter(|recorded| recorded.seq > from.seq).take(size).cloned().collect();
-        match store.apply(from, &batch(&next), end(&next)).await {
+            events.iter().filter(|recorded| recorded.seq > from.seq.get()).take(size).cloned().collect();
+        match store.apply(from, &batch(&next), Seq::new(end(&next))).await {
             Ok(Applied::Done { strays }) => {
                 assert_eq!(strays, []);
                 from = at(end(&next));
@@ -49,8 +50,8 @@ async fn two_projectors_do_each_step_once(place: &Place) {
 async fn a_projector_that_waited_for_the_swap_goes_on(place: &Place) {
     let events = Arc::new(lives::stream(20));
     let store = place.open().await;
-    let mut rebuild = Rebuild::begin(&store, INCARNATION).await.unwrap();
-    rebuild.apply(&batch(&events[..40]), end(&events[..40])).await.unwrap();
+    let mut rebuild = Rebuild::begin(&store, Incarnation::new(INCARNATION)).await.unwrap();
+    rebuild.apply(&batch(&events[..40]), Seq::new(end(&events[..40]))).await.unwrap();
     let closing = rebuild.close_in().await.unwrap();
     let projector = tokio::spawn(follow(store.clone(), Arc::clone(&events), 7));
     closing.swap().await.unwrap();
@@ -68,7 +69,7 @@ async fn readers_never_see_time_run_back(place: &Place) {
             let (mut last, mut looks) = (0, 0);
             while !done.load(Ordering::Relaxed) || looks == 0 {
                 let dump = store.dump().await.unwrap();
-                let seq = dump.checkpoint.map_or(0, |checkpoint| checkpoint.seq);
+                let seq = dump.checkpoint.map_or(0, |checkpoint| checkpoint.seq.get());
                 assert!(seq >= last, "from {last} back to {seq}");
                 let shown = events.iter().take_while(|recorded| recorded.seq <= seq).count();
                 assert!(seq == 0 || dump == expected(&events[..shown]), "torn at {seq}");

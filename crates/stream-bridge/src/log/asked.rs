@@ -1,6 +1,7 @@
 //! What a client asks of the log.
 
 use axum::http::HeaderValue;
+use fillstream_domain::Seq;
 use fillstream_event_log::is_pattern;
 use fillstream_http_edge::{Problem, parameter};
 
@@ -15,7 +16,7 @@ pub(super) struct Asked {
     /// Which subjects.
     pub(super) pattern: String,
     /// Everything behind this sequence; nothing for the newest messages.
-    pub(super) after: Option<u64>,
+    pub(super) after: Option<Seq>,
     /// How many at once.
     pub(super) limit: usize,
 }
@@ -30,7 +31,7 @@ impl Asked {
             return Err(Problem::malformed("query:subject", must));
         }
         let must = "must be a sequence of the stream";
-        let sequence = |text: &str| text.parse::<u64>().ok();
+        let sequence = |text: &str| text.parse::<Seq>().ok();
         let after = match last_event_id {
             Some(id) => {
                 let seq = id.to_str().ok().and_then(sequence);
@@ -61,7 +62,7 @@ mod tests {
         let check = |query: &str, id: Option<&str>, expected: Result<(&str, Option<u64>, usize), &str>| {
             let id = id.map(|id| HeaderValue::from_str(id).unwrap());
             let read = Asked::read(Some(query), id.as_ref());
-            let told = read.as_ref().map(|asked| (&*asked.pattern, asked.after, asked.limit));
+            let told = read.as_ref().map(|asked| (&*asked.pattern, asked.after.map(Seq::get), asked.limit));
             let told = told
                 .map_err(|problem| serde_json::to_value(problem).unwrap()["errors"][0]["pointer"].clone());
             assert_eq!(told, expected.map_err(Into::into), "{query} {id:?}");

@@ -1,5 +1,6 @@
 //! One reader of the live log: a place in the stream, moved on by pages.
 
+use fillstream_domain::Seq;
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{body::Bytes, response::Response};
@@ -40,8 +41,8 @@ enum End {
 struct Feed {
     view: Arc<View>,
     pattern: Arc<str>,
-    /// The last sequence told; 0 before the first.
-    told: u64,
+    /// The last sequence told; [`Seq::ZERO`] before the first.
+    told: Seq,
     chunks: mpsc::Sender<Bytes>,
     condition: watch::Receiver<Condition>,
     told_lost: bool,
@@ -57,29 +58,29 @@ pub(super) fn answer(view: Arc<View>, asked: Asked, seat: Seat) -> Response {
     // What has happened before is news to this reader.
     condition.mark_changed();
     let Asked { pattern, after, limit } = asked;
-    let told = after.unwrap_or(0);
+    let told = after.unwrap_or(Seq::ZERO);
     let pattern: Arc<str> = pattern.into();
     let mut feed = Feed { view, pattern, told, chunks, condition, told_lost: false, comments };
     let Seat { connection, reading } = seat;
     tokio::spawn(async move {
         let Err(end) = feed.run(after, limit as u64).await;
-        debug!(told = feed.told, ?end, "a reader of the log ends");
+        debug!(told = %feed.told, ?end, "a reader of the log ends");
         drop(reading);
     });
     event_stream(receiver, connection)
 }
 
 impl Feed {
-    async fn run(&mut self, after: Option<u64>, newest: u64) -> Result<Infallible, End> {
+    async fn run(&mut self, after: Option<Seq>, newest: u64) -> Result<Infallible, End> {
         let mut next = self.begin(after, newest).await?;
         let mut position = self.view.hub.positions();
         loop {
             // Before the read: what it does not find is not there up to here.
-            let seen = position.borrow_and_update().unwrap_or(0);
+            let seen = position.borrow_and_update().unwrap_or(Seq::ZERO);
             let Messages { messages, .. } = self.page(next).await?;
             next = match messages.last() {
-                Some(last) => last.seq + 1,
-                None => next.max(seen + 1),
+                Some(last) => Seq::new(last.seq + 1),
+                None => next.max(seen.next()),
             };
             self.tell(&messages).await?;
             if next > seen {
@@ -94,13 +95,14 @@ impl Feed {
     }
 
     /// Where the feed begins: behind what the client has seen, or with the newest messages.
-    async fn begin(&mut self, after: Option<u64>, wanted: u64) -> Result<u64, End> {
-        let last = self.ask_log(|view, _| async move { view.hub.log.info().await }.boxed()).await?.last_seq;
+    async fn begin(&mut self, after: Option<Seq>, wanted: u64) -> Result<Seq, End> {
+        let info = self.ask_log(|view, _| async move { view.hub.log.info().await }.boxed()).await?;
+        let last = Seq::new(info.last_seq);
         match after {
-            Some(after) if after <= last => return Ok(after + 1),
+            Some(after) if after <= last => return Ok(after.next()),
             // It is of an older copy of the stream, or made up.
             Some(_) => {
-                self.told = 0;
+                self.told = Seq::ZERO;
                 self.control("reset", "ahead_of_stream", "The stream does not go that far").await?;
             }
             None => {}
@@ -111,9 +113,11 @@ impl Feed {
         .await
     }
 
-    async fn page(&mut self, from: u64) -> Result<Messages, End> {
-        self.ask_log(|view, pattern| async move { view.messages.browse(&pattern, from, PAGE).await }.boxed())
-            .await
+    async fn page(&mut self, from: Seq) -> Result<Messages, End> {
+        self.ask_log(|view, pattern| {
+            async move { view.messages.browse(&pattern, from.get(), PAGE).await }.boxed()
+        })
+        .await
     }
 
     /// Asks the log until it answers. That it does not is told by the process's condition.
@@ -182,7 +186,7 @@ impl Feed {
             if chunk.len() >= CHUNK_BYTES || at + 1 == messages.len() {
                 self.write(std::mem::take(&mut chunk).into()).await?;
                 self.view.hub.counters.messages_sent.add(std::mem::take(&mut count));
-                self.told = message.seq;
+                self.told = Seq::new(message.seq);
             }
         }
         Ok(())

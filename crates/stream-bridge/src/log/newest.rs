@@ -1,6 +1,7 @@
 //! Where the newest messages of a pattern begin. The stream is read forward only, but it counts: so many match from here
 //! on. The place is found by halving.
 
+use fillstream_domain::Seq;
 use fillstream_event_log::{Browse, LogError};
 
 /// How much further back each next look goes, until it is far enough.
@@ -8,21 +9,21 @@ const STRIDE: u64 = 4;
 
 /// The sequence from which on `wanted` messages match (more, when some come meanwhile); the first one when there are
 /// fewer. `last` is the stream's last sequence.
-pub(super) async fn newest(log: &dyn Browse, pattern: &str, last: u64, wanted: u64) -> Result<u64, LogError> {
-    let (mut window, mut few) = (wanted, last.saturating_add(1));
+pub(super) async fn newest(log: &dyn Browse, pattern: &str, last: Seq, wanted: u64) -> Result<Seq, LogError> {
+    let (mut window, mut few) = (wanted, last.next());
     let mut found = loop {
-        let from = (last + 1).saturating_sub(window).max(1);
+        let from = last.next().minus(window).max(Seq::FIRST);
         if count(log, pattern, from).await? >= wanted {
             break from;
         }
-        if from == 1 {
-            return Ok(1);
+        if from == Seq::FIRST {
+            return Ok(Seq::FIRST);
         }
         few = from;
         window = window.saturating_mul(STRIDE);
     };
-    while few - found > 1 {
-        let middle = found + (few - found) / 2;
+    while few.since(found) > 1 {
+        let middle = found.plus(few.since(found) / 2);
         if count(log, pattern, middle).await? >= wanted {
             found = middle;
         } else {
@@ -33,8 +34,8 @@ pub(super) async fn newest(log: &dyn Browse, pattern: &str, last: u64, wanted: u
 }
 
 /// How many match from a sequence on.
-async fn count(log: &dyn Browse, pattern: &str, from: u64) -> Result<u64, LogError> {
-    let page = log.browse(pattern, from, 1).await?;
+async fn count(log: &dyn Browse, pattern: &str, from: Seq) -> Result<u64, LogError> {
+    let page = log.browse(pattern, from.get(), 1).await?;
     Ok(page.messages.len() as u64 + page.left)
 }
 
@@ -72,7 +73,7 @@ mod tests {
         let check = async |matching: Vec<u64>, last, expected: u64| {
             let told = format!("{} of {last}", matching.len());
             let log = Matching(matching, AtomicU64::new(0));
-            let from = newest(&log, ">", last, 100).await.unwrap();
+            let from = newest(&log, ">", Seq::new(last), 100).await.unwrap().get();
             let found = |from: u64| log.0.iter().filter(|seq| **seq >= from).count();
             assert_eq!((found(from), from), (found(expected), expected), "{told}");
             assert!(log.1.load(Ordering::Relaxed) < 50, "{told}: asked {:?} times", log.1);

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use fillstream_domain::Timestamp;
+use fillstream_domain::{Seq, Timestamp};
 use fillstream_event_log::Message;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 /// See the module's first line.
 #[derive(Serialize)]
 pub(super) struct Shown<'a> {
-    seq: u64,
+    seq: Seq,
     subject: &'a str,
     stored_at: Timestamp,
     payload: Payload<'a>,
@@ -41,7 +41,7 @@ impl<'a> From<&'a Message> for Shown<'a> {
     fn from(message: &'a Message) -> Self {
         let payload = payload(&message.payload);
         Self {
-            seq: message.seq,
+            seq: Seq::new(message.seq),
             subject: &message.subject,
             stored_at: Timestamp::from_unix_ms(message.stored_at),
             encoding: matches!(payload, Payload::Base64(_)).then_some("base64"),

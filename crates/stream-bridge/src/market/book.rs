@@ -1,16 +1,13 @@
 //! A market's book as its sockets see it, with the positions at which its two channels stand.
 
 use axum::extract::ws::Utf8Bytes;
-use fillstream_domain::{Timestamp, book::Commit};
+use fillstream_domain::{Incarnation, Position, Seq, Timestamp, book::Commit};
 use fillstream_projections::market::{BookFeed, BookMessages, DepthSnapshot, OrderbookUpdate};
 use parking_lot::Mutex;
 
-use crate::{
-    market::{
-        channel::{MarketChannel, MarketStream},
-        frame,
-    },
-    token::Position,
+use crate::market::{
+    channel::{MarketChannel, MarketStream},
+    frame,
 };
 
 /// See the module's first line.
@@ -29,7 +26,7 @@ impl MarketBook {
     }
 
     /// Takes in a part of a complete commit: what it tells, the book having moved already.
-    pub(crate) fn take_in(&self, seq: u64, part: &Commit) -> BookMessages {
+    pub(crate) fn take_in(&self, seq: Seq, part: &Commit) -> BookMessages {
         let mut state = self.0.lock();
         (state.orderbook, state.depth) = (None, None);
         state.feed.take(seq, part)
@@ -40,15 +37,14 @@ impl MarketBook {
     pub(crate) fn snapshot(
         &self,
         channel: &MarketChannel,
-        incarnation: u64,
+        incarnation: Incarnation,
         now: Timestamp,
     ) -> (Position, Utf8Bytes) {
         let State { feed, orderbook, depth } = &mut *self.0.lock();
-        let at = |(seq, index)| Position { seq, index };
         let time = |market_time: Timestamp| if market_time.unix_ms() == 0 { now } else { market_time };
         match channel.stream() {
             MarketStream::Depth => {
-                let at = at(feed.depth_position());
+                let at = feed.depth_position();
                 let encode = || {
                     let body = feed.depth();
                     let body = DepthSnapshot { timestamp: time(body.timestamp), ..body };
@@ -57,7 +53,7 @@ impl MarketBook {
                 (at, depth.get_or_insert_with(encode).clone())
             }
             MarketStream::Orders | MarketStream::Trades | MarketStream::Orderbook => {
-                let at = at(feed.top_position());
+                let at = feed.top_position();
                 let encode = || {
                     let body = feed.top();
                     let body = OrderbookUpdate { timestamp: time(body.timestamp), ..body };

@@ -1,8 +1,8 @@
 //! The channels of the market, by name: what positions, chains and tokens belong to.
 
-use fillstream_domain::{UserId, book::Symbol};
+use fillstream_domain::{Incarnation, Position, UserId, book::Symbol};
 
-use crate::token::{self, After, NotAToken, Position};
+use crate::token::{self, After, NotAToken};
 
 /// FNV-1a, 64 bits: stable across builds and machines, as a token's channel has to be.
 const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
@@ -73,7 +73,7 @@ impl MarketChannel {
 
     /// The token of a position on this channel, in a stream of this incarnation.
     #[must_use]
-    pub fn token(&self, incarnation: u64, position: Position) -> String {
+    pub fn token(&self, incarnation: Incarnation, position: Position) -> String {
         token::token(self.mark(), incarnation, position)
     }
 
@@ -81,7 +81,7 @@ impl MarketChannel {
     ///
     /// # Errors
     /// When it is neither.
-    pub fn after(&self, incarnation: u64, text: &str) -> Result<After, NotAToken> {
+    pub fn after(&self, incarnation: Incarnation, text: &str) -> Result<After, NotAToken> {
         token::after(self.mark(), incarnation, text)
     }
 
@@ -101,6 +101,8 @@ impl MarketChannel {
 mod tests {
     use std::collections::HashSet;
 
+    use fillstream_domain::Seq;
+
     use super::*;
 
     #[test]
@@ -118,18 +120,29 @@ mod tests {
             MarketChannel::Depth(btc),
             MarketChannel::Depth(eth),
         ];
-        let at = Position { seq: 4711, index: 3 };
-        let tokens: HashSet<String> = channels.iter().map(|channel| channel.token(7, at)).collect();
+        let at = Position::new(Seq::new(4711), 3);
+        let tokens: HashSet<String> =
+            channels.iter().map(|channel| channel.token(Incarnation::new(7), at)).collect();
         assert_eq!(tokens.len(), channels.len());
         for channel in &channels {
             for other in &channels {
                 let expected =
                     if channel == other { After::Position(at) } else { After::Foreign("other_channel") };
-                assert_eq!(channel.after(7, &other.token(7, at)), Ok(expected), "{channel:?} {other:?}");
+                assert_eq!(
+                    channel.after(Incarnation::new(7), &other.token(Incarnation::new(7), at)),
+                    Ok(expected),
+                    "{channel:?} {other:?}"
+                );
             }
-            assert_eq!(channel.after(8, &channel.token(7, at)), Ok(After::Foreign("other_stream")));
-            assert_eq!(channel.after(7, "4711"), Ok(After::Position(Position::after_all_of(4711))));
-            assert_eq!(channel.after(7, "nonsense"), Err(NotAToken));
+            assert_eq!(
+                channel.after(Incarnation::new(8), &channel.token(Incarnation::new(7), at)),
+                Ok(After::Foreign("other_stream"))
+            );
+            assert_eq!(
+                channel.after(Incarnation::new(7), "4711"),
+                Ok(After::Position(Position::after_all_of(Seq::new(4711))))
+            );
+            assert_eq!(channel.after(Incarnation::new(7), "nonsense"), Err(NotAToken));
         }
     }
 }

@@ -81,8 +81,7 @@ async fn admit(
         return Err(Problem::new(StatusCode::NOT_FOUND, "not_found", "There is no such socket here."));
     };
     let (user, channel) = who_asks(askers, wanted, asked).await?;
-    let read =
-        |channel: &MarketChannel| after(asked.query, |text| channel.after(hub.log.incarnation(), text));
+    let read = |channel: &MarketChannel| after(asked.query, |text| channel.after(hub.incarnation(), text));
     let after = channel.as_ref().map(read).transpose()?.flatten();
     let connection = room(hub)?;
     let find = async {

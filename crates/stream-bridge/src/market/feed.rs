@@ -1,5 +1,6 @@
 //! A channel as the process keeps it, and a socket's place on it.
 
+use fillstream_domain::{Position, Seq};
 use std::{
     ops::Deref,
     sync::{Arc, atomic::AtomicUsize},
@@ -16,7 +17,6 @@ use crate::{
         registry::Markets,
         ring::{Ring, Told},
     },
-    token::Position,
 };
 
 /// A channel that is kept up to date by the tail.
@@ -26,7 +26,7 @@ pub(crate) struct Feed {
     /// Changes whenever the ring has something new.
     pub(crate) news: watch::Sender<()>,
     /// The tail was here when the channel was begun: what is at or before it is not in the ring.
-    pub(crate) since: u64,
+    pub(crate) since: Seq,
     /// The position of the channel's last message at or before `since`, once it is known. Held by the one that reads
     /// it; the others wait.
     pub(crate) beginning: tokio::sync::Mutex<Option<Position>>,
@@ -36,7 +36,7 @@ pub(crate) struct Feed {
 
 impl Feed {
     /// A channel from `since` on; `before` is where it stood then, if that is known.
-    pub(crate) fn new(channel: MarketChannel, since: u64, before: Option<Position>) -> Arc<Self> {
+    pub(crate) fn new(channel: MarketChannel, since: Seq, before: Option<Position>) -> Arc<Self> {
         Arc::new(Self {
             channel,
             ring: Mutex::new(Ring::new(before)),

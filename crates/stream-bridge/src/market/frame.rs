@@ -2,17 +2,19 @@
 
 use std::fmt::{self, Write as _};
 
-use fillstream_domain::{Timestamp, book::Symbol};
+use fillstream_domain::{Incarnation, Position, Seq, Timestamp, book::Symbol};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::{
-    market::{channel::MarketChannel, ring::Told},
-    token::Position,
-};
+use crate::market::{channel::MarketChannel, ring::Told};
 
 /// A message of a channel.
-pub(crate) fn live(channel: &MarketChannel, incarnation: u64, told: &Told, previous: Position) -> String {
+pub(crate) fn live(
+    channel: &MarketChannel,
+    incarnation: Incarnation,
+    told: &Told,
+    previous: Position,
+) -> String {
     let Told { at, last, body } = told;
     let last = if *last { r#","last":true"# } else { "" };
     let token = channel.token(incarnation, *at);
@@ -24,7 +26,12 @@ pub(crate) fn live(channel: &MarketChannel, incarnation: u64, told: &Told, previ
 }
 
 /// How a book stands: the chain starts anew at its position.
-pub(crate) fn snapshot(channel: &MarketChannel, incarnation: u64, at: Position, body: String) -> String {
+pub(crate) fn snapshot(
+    channel: &MarketChannel,
+    incarnation: Incarnation,
+    at: Position,
+    body: String,
+) -> String {
     let token = channel.token(incarnation, at);
     extended(body, at, format_args!(r#","snapshot":true,"token":"{token}"}}"#))
 }
@@ -52,13 +59,13 @@ pub(crate) struct PlaceText {
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "At")]
 struct AtText {
-    seq: u64,
+    seq: Seq,
     index: u32,
     token: String,
 }
 
 impl PlaceText {
-    pub(crate) fn new(channel: &MarketChannel, incarnation: u64, at: Position) -> Self {
+    pub(crate) fn new(channel: &MarketChannel, incarnation: Incarnation, at: Position) -> Self {
         let token = channel.token(incarnation, at);
         Self { at: Some(AtText { seq: at.seq, index: at.index, token }), ..Self::without_position(channel) }
     }

@@ -2,12 +2,10 @@
 
 use async_trait::async_trait;
 use fillstream_domain::book::Symbol;
+use fillstream_domain::{Position, Seq};
 use fillstream_projections::market::BookFeed;
 
-use crate::{
-    market::{channel::MarketChannel, ring::Told},
-    token::Position,
-};
+use crate::market::{channel::MarketChannel, ring::Told};
 
 /// What was stored cannot be read at the moment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -18,7 +16,7 @@ pub struct HistoryError(pub String);
 #[derive(Debug, Default)]
 pub struct Books {
     /// Everything up to this sequence is in them, nothing behind it.
-    pub checkpoint: u64,
+    pub checkpoint: Seq,
     /// One for each market that is known.
     pub books: Vec<(Symbol, BookFeed)>,
 }
@@ -33,7 +31,7 @@ pub trait MarketHistory: Send + Sync + 'static {
     async fn books(&self) -> Result<Books, HistoryError>;
 
     /// The sequence up to which everything is stored.
-    async fn checkpoint(&self) -> Result<u64, HistoryError>;
+    async fn checkpoint(&self) -> Result<Seq, HistoryError>;
 
     /// The position of the channel's last message at or before `up_to`; nothing when there is none.
     async fn last(&self, channel: &MarketChannel, up_to: Position) -> Result<Option<Position>, HistoryError>;

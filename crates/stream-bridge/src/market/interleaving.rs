@@ -4,7 +4,7 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use fillstream_domain::{Timestamp, book::Side};
+use fillstream_domain::{Incarnation, Position, Seq, Timestamp, book::Side};
 use fillstream_event_log::{EventLog, MemoryLog};
 use futures_util::FutureExt;
 use rand::{Rng, SeedableRng, seq::IndexedRandom};
@@ -23,7 +23,6 @@ use crate::{
         ring::MAX_LINES,
     },
     settings::Settings,
-    token::Position,
 };
 
 #[path = "../../tests/market/flow.rs"]
@@ -36,7 +35,7 @@ pub(super) mod stored;
 use flow::{commit, created, levels, lot, outcome, parts, record, trade};
 use stored::Stored;
 
-const INCARNATION: u64 = 7;
+const INCARNATION: Incarnation = Incarnation::new(7);
 const MARKETS: [&str; 2] = ["BTC/USDT", "ETH/USDT"];
 /// Steps after which everything still under way is brought to its end.
 const STEPS: usize = 120;
@@ -79,8 +78,8 @@ struct World {
     markets: Arc<Markets>,
     tail: MarketTail,
     /// Records that the tail has handed over.
-    handed: u64,
-    stored_up_to: u64,
+    handed: Seq,
+    stored_up_to: Seq,
     orders: u128,
     sockets: Vec<Socket>,
     gone: Vec<Socket>,
@@ -90,7 +89,7 @@ struct World {
 
 impl World {
     async fn new(seed: u64, broken: Broken) -> Self {
-        let log = MemoryLog::new(INCARNATION);
+        let log = MemoryLog::new(INCARNATION.get());
         for market in MARKETS {
             log.append_now(record(&commit(market, Vec::new())));
         }
@@ -112,8 +111,8 @@ impl World {
             hub,
             markets,
             tail,
-            handed,
-            stored_up_to,
+            handed: Seq::new(handed),
+            stored_up_to: Seq::new(stored_up_to),
             orders: 0,
             sockets,
             gone,
@@ -166,20 +165,20 @@ impl World {
     /// The tail takes the next record in.
     async fn hand_over(&mut self) {
         let Some(record) = self.next_record().await else { return };
-        self.handed = record.seq;
+        self.handed = Seq::new(record.seq);
         self.tail.take_in(&self.markets, &self.log, &record).await;
         self.hub.set_position(self.tail.position(self.handed));
     }
 
     async fn next_record(&self) -> Option<fillstream_event_log::Record> {
-        let mut follow = self.log.follow(self.handed + 1, None).await.unwrap();
+        let mut follow = self.log.follow(self.handed.next().get(), None).await.unwrap();
         if follow.behind() == 0 { None } else { follow.next(1).await.unwrap().pop() }
     }
 
     /// The projection goes on, perhaps beyond the tail: it has one of its own.
     fn project(&mut self) {
-        self.stored_up_to += self.dice.random_range(0..4);
-        self.stored.hold_at(self.stored_up_to);
+        self.stored_up_to = self.stored_up_to.plus(self.dice.random_range(0..4));
+        self.stored.hold_at(self.stored_up_to.get());
     }
 
     fn any_channel(&mut self) -> MarketChannel {
@@ -197,7 +196,7 @@ impl World {
         };
         if self.broken == Broken::Since {
             let last = self.log.info().await.unwrap().last_seq;
-            self.markets.pretend_position(last);
+            self.markets.pretend_position(Seq::new(last));
         }
         let seat = self.markets.watch(&self.hub, &channel).unwrap();
         let from = seat.feed.ring.lock().end();
@@ -253,7 +252,7 @@ impl World {
             let message: Value = serde_json::from_str(&frame).unwrap();
             let named = (message["prev_seq"].as_u64(), message["prev_index"].as_u64());
             let gate = socket.gate.replace(at).unwrap();
-            socket.broken_chain += usize::from(named != (Some(gate.seq), Some(gate.index.into())));
+            socket.broken_chain += usize::from(named != (Some(gate.seq.get()), Some(gate.index.into())));
             socket.told.push(at);
         }
     }
@@ -265,7 +264,7 @@ impl World {
             // Its place is given up: only what it was told is kept.
             if let Some(gone) = self.gone.last_mut() {
                 let seat = &gone.seat;
-                let kept = crate::market::feed::Feed::new(seat.feed.channel.clone(), 0, None);
+                let kept = crate::market::feed::Feed::new(seat.feed.channel.clone(), Seq::new(0), None);
                 let seat = Seat {
                     feed: kept,
                     hub: Arc::clone(&seat.hub),
@@ -294,7 +293,7 @@ impl World {
         {
             let channel = self.stored.channel(&socket.seat.feed.channel).await;
             let from = socket.after.unwrap_or(socket.owed_from);
-            let up_to = if stayed { Position::after_all_of(u64::MAX) } else { socket.gate.unwrap_or(from) };
+            let up_to = if stayed { Position::after_all_of(Seq::MAX) } else { socket.gate.unwrap_or(from) };
             let owed = channel.iter().map(|told| told.at).filter(|at| *at > from && *at <= up_to);
             faults.missing += owed.filter(|at| !socket.told.contains(at)).count();
             faults.twice += socket.told.windows(2).filter(|pair| pair[1] <= pair[0]).count();

@@ -9,6 +9,7 @@
 //! A client is not behind by what came in one burst while its socket waited for news: that is sent first, and what comes
 //! meanwhile counts. What comes on one channel while the client holds up the sending of another counts as well.
 
+use fillstream_domain::Position;
 use std::sync::Arc;
 
 use axum::extract::ws::Utf8Bytes;
@@ -22,7 +23,6 @@ use crate::{
         stored::patient,
         subscription::{Next, Number, Pace},
     },
-    token::Position,
     wire::{End, code},
 };
 
@@ -114,7 +114,7 @@ impl MarketSocket {
 
     /// Sends some of what the channel does not keep any more, up to there.
     async fn send_stored(&mut self, number: Number, up_to: Position) -> Result<(), End> {
-        let (markets, incarnation) = (Arc::clone(&self.markets), self.hub.log.incarnation());
+        let (markets, incarnation) = (Arc::clone(&self.markets), self.hub.incarnation());
         let Some(subscription) = self.subscription(number) else { return Ok(()) };
         let (channel, after) = (subscription.seat.feed.channel.clone(), subscription.gate);
         let read = async {

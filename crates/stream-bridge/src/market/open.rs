@@ -5,6 +5,7 @@
 //!                                                                  └─ reset, live from where it stands
 //! ```
 
+use fillstream_domain::Position;
 use std::sync::Arc;
 
 use axum::extract::ws::Utf8Bytes;
@@ -23,7 +24,7 @@ use crate::{
         socket::{MarketSocket, Single},
         subscription::{Number, Pace, Subscription},
     },
-    token::{After, Position},
+    token::After,
     wire::{End, code},
 };
 
@@ -51,7 +52,7 @@ impl MarketSocket {
         channel: &MarketChannel,
         after: Option<String>,
     ) -> Result<Result<(), Refused>, End> {
-        let incarnation = self.hub.log.incarnation();
+        let incarnation = self.hub.incarnation();
         let after = match after.map(|text| channel.after(incarnation, &text)).transpose() {
             Ok(after) => after,
             Err(_) => return Ok(Err(request::bad_after())),
@@ -130,7 +131,7 @@ impl MarketSocket {
 
     /// The book as it stands: what a subscription to a book begins with, and begins anew with.
     fn snapshot(&mut self, number: Number) -> Option<(Position, Utf8Bytes)> {
-        let (now, incarnation) = ((self.hub.clock)(), self.hub.log.incarnation());
+        let (now, incarnation) = ((self.hub.clock)(), self.hub.incarnation());
         let subscription = self.subscription(number)?;
         let book = subscription.seat.book.as_ref()?;
         Some(book.snapshot(&subscription.seat.feed.channel, incarnation, now))

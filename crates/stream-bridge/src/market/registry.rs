@@ -19,7 +19,7 @@ use std::{
 };
 
 use fillstream_domain::{
-    UserId,
+    Position, Seq, UserId,
     book::{Commit, Symbol},
 };
 use fillstream_projections::market::{BookFeed, Message, messages};
@@ -34,7 +34,6 @@ use crate::{
         history::{HistoryError, MarketHistory},
         ring::{Body, Told},
     },
-    token::Position,
 };
 
 /// See the module's first line.
@@ -44,12 +43,12 @@ pub(crate) struct Markets {
     /// Channels have been told everything up to this sequence.
     told: AtomicU64,
     /// Up to where the store was last found to hold everything. Held by the one that asks.
-    stored: tokio::sync::Mutex<u64>,
+    stored: tokio::sync::Mutex<Seq>,
 }
 
 struct Registry {
     /// Everything up to here has found its channels.
-    position: u64,
+    position: Seq,
     trades: Arc<Feed>,
     markets: HashMap<Symbol, Market>,
     /// Channels of users whose orders somebody watches.
@@ -70,9 +69,8 @@ struct Market {
 
 impl Market {
     /// A market whose book stands so after `checkpoint`, and whose last trade was at `trades`.
-    fn new(symbol: Symbol, feed: BookFeed, checkpoint: u64, trades: Position) -> Self {
-        let at = |(seq, index)| Some(Position { seq, index });
-        let (top, depth) = (at(feed.top_position()), at(feed.depth_position()));
+    fn new(symbol: Symbol, feed: BookFeed, checkpoint: Seq, trades: Position) -> Self {
+        let (top, depth) = (Some(feed.top_position()), Some(feed.depth_position()));
         let trades = Feed::new(MarketChannel::Trades(Some(symbol.clone())), checkpoint, Some(trades));
         Self {
             book: Arc::new(MarketBook::new(feed)),
@@ -86,12 +84,12 @@ impl Market {
 impl Markets {
     pub(crate) fn new(history: Arc<dyn MarketHistory>) -> Arc<Self> {
         let registry = Registry {
-            position: 0,
-            trades: Feed::new(MarketChannel::Trades(None), 0, None),
+            position: Seq::ZERO,
+            trades: Feed::new(MarketChannel::Trades(None), Seq::ZERO, None),
             markets: HashMap::new(),
             users: HashMap::new(),
         };
-        let stored = tokio::sync::Mutex::new(0);
+        let stored = tokio::sync::Mutex::new(Seq::ZERO);
         Arc::new(Self { history, registry: Mutex::new(registry), told: AtomicU64::new(0), stored })
     }
 
@@ -99,7 +97,7 @@ impl Markets {
     ///
     /// # Errors
     /// When the store cannot be asked.
-    pub(crate) async fn load(&self) -> Result<u64, HistoryError> {
+    pub(crate) async fn load(&self) -> Result<Seq, HistoryError> {
         let books = self.history.books().await?;
         let up_to = Position::after_all_of(books.checkpoint);
         let last = async |channel: MarketChannel| self.history.last(&channel, up_to).await;
@@ -120,7 +118,7 @@ impl Markets {
     ///
     /// # Errors
     /// When the store cannot be asked.
-    pub(crate) async fn stores(&self, seq: u64) -> Result<bool, HistoryError> {
+    pub(crate) async fn stores(&self, seq: Seq) -> Result<bool, HistoryError> {
         let mut stored = self.stored.lock().await;
         if *stored < seq {
             *stored = self.history.checkpoint().await?;
@@ -129,7 +127,7 @@ impl Markets {
     }
 
     /// Hands out a whole commit.
-    pub(crate) fn take_in(&self, parts: &[(u64, Arc<Commit>)]) {
+    pub(crate) fn take_in(&self, parts: &[(Seq, Arc<Commit>)]) {
         let Some((position, last)) = parts.last() else { return };
         let symbol = &last.symbol;
         let market = self.market_of(symbol);
@@ -156,12 +154,12 @@ impl Markets {
         market.trades.tell(trades);
         market.orderbook.tell(orderbook);
         market.depth.tell(depth);
-        self.told.store(*position, Ordering::Relaxed);
+        self.told.store(position.get(), Ordering::Relaxed);
     }
 
     /// The last sequence that channels have been told of.
-    pub(crate) fn told(&self) -> u64 {
-        self.told.load(Ordering::Relaxed)
+    pub(crate) fn told(&self) -> Seq {
+        Seq::new(self.told.load(Ordering::Relaxed))
     }
 
     /// The channel of all trades, and those of users that are watched, each with its messages; behind this, channels
@@ -170,7 +168,7 @@ impl Markets {
         &self,
         mut orders: HashMap<UserId, Vec<Told>>,
         symbol: &Symbol,
-        position: u64,
+        position: Seq,
     ) -> (Arc<Feed>, Vec<Delivery>) {
         let mut registry = self.registry.lock();
         registry.position = position;
@@ -250,7 +248,7 @@ impl Markets {
 
     /// Negative control: as if everything up to there had found its channels.
     #[cfg(test)]
-    pub(crate) fn pretend_position(&self, seq: u64) {
+    pub(crate) fn pretend_position(&self, seq: Seq) {
         self.registry.lock().position = seq;
     }
 }
@@ -268,6 +266,6 @@ impl Registry {
 }
 
 fn told<T>(message: Message<T>, body: impl FnOnce(T) -> Body) -> Told {
-    let at = Position { seq: message.seq, index: message.index };
+    let at = Position::new(message.seq, message.index);
     Told { at, last: message.last, body: body(message.body) }
 }

@@ -8,15 +8,13 @@
 //! Each message names the one before it on the channel, whoever reads it. What is not kept any more, up to `before`,
 //! is in the read store (orders, trades) or of no interest (books, which are told anew as a whole).
 
+use fillstream_domain::{Incarnation, Position, Seq};
 use std::{collections::VecDeque, sync::Arc};
 
 use axum::extract::ws::Utf8Bytes;
 use fillstream_projections::market::{DepthUpdate, OrderUpdate, OrderbookUpdate, TradeExecuted};
 
-use crate::{
-    market::{channel::MarketChannel, frame},
-    token::Position,
-};
+use crate::market::{channel::MarketChannel, frame};
 
 /// Messages that a channel keeps: more than an order causes that sweeps thousands of makers, so that nobody who keeps up
 /// has to read from the store.
@@ -151,7 +149,7 @@ impl Ring {
     }
 
     /// Events at or before `seq`, as far as they are kept.
-    pub(crate) fn events_up_to(&self, seq: u64) -> u64 {
+    pub(crate) fn events_up_to(&self, seq: Seq) -> u64 {
         let behind = self.lines.partition_point(|line| line.told.at.seq <= seq);
         self.lines.get(behind).map_or(self.events, |line| line.event - 1)
     }
@@ -167,7 +165,7 @@ impl Ring {
     pub(crate) fn frames_behind(
         &mut self,
         channel: &MarketChannel,
-        incarnation: u64,
+        incarnation: Incarnation,
         after: Position,
         max: usize,
     ) -> Vec<(Position, Utf8Bytes)> {

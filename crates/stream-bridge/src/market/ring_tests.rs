@@ -1,10 +1,11 @@
 use super::*;
+use fillstream_domain::{Incarnation, Position, Seq};
 
 const CHANNEL: MarketChannel = MarketChannel::Trades(None);
-const INCARNATION: u64 = 7;
+const INCARNATION: Incarnation = Incarnation::new(7);
 
-fn at(seq: u64, index: u32) -> Position {
-    Position { seq, index }
+fn at(seq: Seq, index: u32) -> Position {
+    Position::new(seq, index)
 }
 
 fn told(at: Position, text: &str) -> Told {
@@ -13,9 +14,9 @@ fn told(at: Position, text: &str) -> Told {
 
 /// A channel that stood at 1, 0, with messages at these places behind it.
 fn ring(places: &[(u64, u32)]) -> Ring {
-    let mut ring = Ring::new(Some(at(1, 0)));
+    let mut ring = Ring::new(Some(at(Seq::new(1), 0)));
     for (seq, index) in places {
-        ring.push(told(at(*seq, *index), ""));
+        ring.push(told(at(Seq::new(*seq), *index), ""));
     }
     ring
 }
@@ -26,7 +27,7 @@ fn frames(ring: &mut Ring, after: Position) -> Vec<(Position, Position)> {
     let frames = frames.map(|(at, text)| {
         let message: serde_json::Value = serde_json::from_str(&text).unwrap();
         let index = u32::try_from(message["prev_index"].as_u64().unwrap()).unwrap();
-        (at, Position { seq: message["prev_seq"].as_u64().unwrap(), index })
+        (at, Position { seq: Seq::new(message["prev_seq"].as_u64().unwrap()), index })
     });
     frames.collect()
 }
@@ -37,28 +38,28 @@ fn each_message_is_kept_once_and_names_the_one_before_it() {
     let mut ring = ring(&places);
     // What is known already comes again, as behind a tail that was set up anew.
     for (seq, index) in [(7, 0), (3, 1), (1, 0), (0, 9)] {
-        ring.push(told(at(seq, index), "again"));
+        ring.push(told(at(Seq::new(seq), index), "again"));
     }
-    let all: Vec<_> = [(1, 0)].iter().chain(&places).map(|(seq, index)| at(*seq, *index)).collect();
+    let all: Vec<_> = [(1, 0)].iter().chain(&places).map(|(seq, index)| at(Seq::new(*seq), *index)).collect();
     for (place, after) in all.iter().enumerate() {
         let behind: Vec<_> = all[place..].windows(2).map(|pair| (pair[1], pair[0])).collect();
         assert_eq!(frames(&mut ring, *after), behind, "behind {after:?}");
         assert_eq!(ring.count_behind(*after), behind.len(), "behind {after:?}");
     }
-    assert_eq!((ring.end(), ring.events()), (Some(at(7, 0)), 3));
+    assert_eq!((ring.end(), ring.events()), (Some(at(Seq::new(7), 0)), 3));
 }
 
 #[test]
 fn places_between_messages_are_found() {
     let ring = ring(&[(3, 0), (3, 1), (5, 0), (7, 0)]);
     for (place, stands_for, events_up_to, events_behind) in [
-        (at(0, 0), None, 0, 3),
-        (at(1, 0), Some(at(1, 0)), 0, 3),
-        (at(2, 0), Some(at(1, 0)), 0, 3),
-        (at(3, 0), Some(at(3, 0)), 1, 3),
-        (at(4, 0), Some(at(3, 1)), 1, 2),
-        (Position::after_all_of(5), Some(at(5, 0)), 2, 1),
-        (at(9, 0), Some(at(7, 0)), 3, 0),
+        (at(Seq::new(0), 0), None, 0, 3),
+        (at(Seq::new(1), 0), Some(at(Seq::new(1), 0)), 0, 3),
+        (at(Seq::new(2), 0), Some(at(Seq::new(1), 0)), 0, 3),
+        (at(Seq::new(3), 0), Some(at(Seq::new(3), 0)), 1, 3),
+        (at(Seq::new(4), 0), Some(at(Seq::new(3), 1)), 1, 2),
+        (Position::after_all_of(Seq::new(5)), Some(at(Seq::new(5), 0)), 2, 1),
+        (at(Seq::new(9), 0), Some(at(Seq::new(7), 0)), 3, 0),
     ] {
         assert_eq!(ring.at_or_before(place), stands_for, "{place:?}");
         assert_eq!(ring.events_up_to(place.seq), events_up_to, "{place:?}");
@@ -71,30 +72,43 @@ fn places_between_messages_are_found() {
 fn a_channel_whose_beginning_is_not_known_is_silent_until_it_is() {
     let mut ring = Ring::new(None);
     assert_eq!(ring.end(), None);
-    ring.push(told(at(5, 0), ""));
-    assert_eq!((frames(&mut ring, at(0, 0)), ring.forgotten(at(0, 0))), (Vec::new(), None));
-    ring.begin(at(2, 4));
-    ring.begin(at(3, 3));
-    assert_eq!(frames(&mut ring, at(2, 4)), [(at(5, 0), at(2, 4))], "the first answer counts");
+    ring.push(told(at(Seq::new(5), 0), ""));
+    assert_eq!(
+        (frames(&mut ring, at(Seq::new(0), 0)), ring.forgotten(at(Seq::new(0), 0))),
+        (Vec::new(), None)
+    );
+    ring.begin(at(Seq::new(2), 4));
+    ring.begin(at(Seq::new(3), 3));
+    assert_eq!(
+        frames(&mut ring, at(Seq::new(2), 4)),
+        [(at(Seq::new(5), 0), at(Seq::new(2), 4))],
+        "the first answer counts"
+    );
 }
 
 #[test]
 fn the_oldest_are_forgotten_by_number_and_by_size() {
     let few: Vec<_> = (2..).take(MAX_LINES).map(|seq| (seq, 0)).collect();
     let mut ring = ring(&few);
-    assert_eq!(ring.forgotten(at(1, 0)), None, "as many as are kept");
-    ring.push(told(at(90, 0), ""));
-    assert_eq!((ring.forgotten(at(1, 0)), ring.forgotten(at(2, 0))), (Some(at(2, 0)), None));
-    assert_eq!((ring.count_behind(at(0, 0)), ring.events()), (MAX_LINES, MAX_LINES as u64 + 1));
+    assert_eq!(ring.forgotten(at(Seq::new(1), 0)), None, "as many as are kept");
+    ring.push(told(at(Seq::new(90), 0), ""));
+    assert_eq!(
+        (ring.forgotten(at(Seq::new(1), 0)), ring.forgotten(at(Seq::new(2), 0))),
+        (Some(at(Seq::new(2), 0)), None)
+    );
+    assert_eq!((ring.count_behind(at(Seq::new(0), 0)), ring.events()), (MAX_LINES, MAX_LINES as u64 + 1));
     // Two of these are more than a channel keeps, and the last one stays however large it is.
     let large = "x".repeat(MAX_BYTES / 2);
     for seq in [91, 92] {
-        ring.push(told(at(seq, 0), &large));
-        assert_eq!(ring.count_behind(at(0, 0)), 1, "{seq}");
+        ring.push(told(at(Seq::new(seq), 0), &large));
+        assert_eq!(ring.count_behind(at(Seq::new(0), 0)), 1, "{seq}");
     }
-    assert_eq!((ring.forgotten(at(90, 0)), ring.end()), (Some(at(91, 0)), Some(at(92, 0))));
-    ring.push(told(at(93, 0), ""));
-    assert_eq!(ring.count_behind(at(0, 0)), 1, "what it takes is given back with it");
-    ring.push(told(at(94, 0), ""));
-    assert_eq!(ring.count_behind(at(0, 0)), 2);
+    assert_eq!(
+        (ring.forgotten(at(Seq::new(90), 0)), ring.end()),
+        (Some(at(Seq::new(91), 0)), Some(at(Seq::new(92), 0)))
+    );
+    ring.push(told(at(Seq::new(93), 0), ""));
+    assert_eq!(ring.count_behind(at(Seq::new(0), 0)), 1, "what it takes is given back with it");
+    ring.push(told(at(Seq::new(94), 0), ""));
+    assert_eq!(ring.count_behind(at(Seq::new(0), 0)), 2);
 }

@@ -1,6 +1,7 @@
 //! What a socket of the market says beside its channels' messages, and how anything is sent.
 
 use axum::extract::ws::Utf8Bytes;
+use fillstream_domain::Position;
 
 use crate::{
     market::{
@@ -8,7 +9,6 @@ use crate::{
         socket::MarketSocket,
         subscription::{Number, Subscription},
     },
-    token::Position,
     wire::{End, Unwritten, code},
 };
 
@@ -141,6 +141,6 @@ impl MarketSocket {
 impl Subscription {
     /// Where it stands, as it is told.
     pub(crate) fn place(&self) -> PlaceText {
-        PlaceText::new(&self.seat.feed.channel, self.seat.hub.log.incarnation(), self.gate)
+        PlaceText::new(&self.seat.feed.channel, self.seat.hub.incarnation(), self.gate)
     }
 }

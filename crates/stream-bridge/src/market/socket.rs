@@ -10,7 +10,7 @@
 use std::{collections::VecDeque, convert::Infallible, future::ready, sync::Arc};
 
 use axum::extract::ws::{Message, WebSocket};
-use fillstream_domain::UserId;
+use fillstream_domain::{Position, Seq, UserId};
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use tokio::sync::watch;
 use tracing::debug;
@@ -27,7 +27,7 @@ use crate::{
         subscription::{Bell, Number, Subscription},
     },
     pulse::{Beat, Pulse},
-    token::{After, Position},
+    token::After,
     wire::{End, Wire, code},
 };
 
@@ -71,7 +71,7 @@ pub(crate) struct MarketSocket {
     /// Subscriptions that may have something to send.
     pub(crate) ready: VecDeque<Number>,
     /// The channels had been told everything up to this sequence when the socket had nothing to do last.
-    pub(crate) free_at: u64,
+    pub(crate) free_at: Seq,
     requests: VecDeque<Result<Request, Refused>>,
     condition: watch::Receiver<Condition>,
     told_lost: bool,

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use fillstream_domain::{
+    Position, Seq,
     book::{BookInput, Symbol},
     subject::book_definition,
 };
@@ -19,7 +20,6 @@ use crate::{
         registry::Markets,
     },
     socket::LOG_PAUSE,
-    token::Position,
 };
 
 /// Messages that are sent to a client that resumes. Who has missed more is better off with the pages over HTTP.
@@ -97,7 +97,7 @@ impl Markets {
     }
 
     /// What is stored, once that is everything up to `seq`.
-    pub(crate) async fn stored(&self, seq: u64) -> &dyn MarketHistory {
+    pub(crate) async fn stored(&self, seq: Seq) -> &dyn MarketHistory {
         while !patient(|| self.stores(seq)).await {
             sleep(STORE_PAUSE).await;
         }

@@ -1,5 +1,6 @@
 //! A socket's place on one channel, and how it keeps up.
 
+use fillstream_domain::{Position, Seq};
 use std::{
     pin::Pin,
     task::{Context, Poll},
@@ -8,7 +9,7 @@ use std::{
 use axum::extract::ws::Utf8Bytes;
 use tokio::sync::watch;
 
-use crate::{counters::Held, market::feed::Seat, token::Position};
+use crate::{counters::Held, market::feed::Seat};
 
 /// One subscription of a socket; its number is unique on the socket.
 pub(crate) type Number = u64;
@@ -68,8 +69,8 @@ impl Future for Bell {
 impl Subscription {
     /// A look at the channel, `max` frames at most. The socket was last free for it when the channels had been told
     /// everything up to `free_at`.
-    pub(crate) fn next(&mut self, max: usize, free_at: u64) -> Next {
-        let incarnation = self.seat.hub.log.incarnation();
+    pub(crate) fn next(&mut self, max: usize, free_at: Seq) -> Next {
+        let incarnation = self.seat.hub.incarnation();
         let mut ring = self.seat.feed.ring.lock();
         let seen = *self.seen.get_or_insert_with(|| ring.events_up_to(free_at));
         Next {
@@ -104,6 +105,6 @@ impl Subscription {
 
     /// The resume token.
     pub(crate) fn token(&self) -> String {
-        self.seat.feed.channel.token(self.seat.hub.log.incarnation(), self.gate)
+        self.seat.feed.channel.token(self.seat.hub.incarnation(), self.gate)
     }
 }

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use fillstream_domain::{Timestamp, book::Side, subject::market_commits};
+use fillstream_domain::{Incarnation, Position, Timestamp, book::Side, subject::market_commits};
 use fillstream_event_log::{MemoryLog, NewRecord};
 
 use super::*;
@@ -14,7 +14,6 @@ use crate::{
         },
     },
     settings::Settings,
-    token::Position,
 };
 
 const BTC: &str = "BTC/USDT";
@@ -38,7 +37,8 @@ async fn told(stored: Vec<NewRecord>, taken: &[usize]) -> Vec<Position> {
     for place in taken {
         tail.take_in(&markets, &log, &records[*place]).await;
     }
-    let frames = seat.feed.ring.lock().frames_behind(&channel, 7, Position::START, usize::MAX);
+    let frames =
+        seat.feed.ring.lock().frames_behind(&channel, Incarnation::new(7), Position::START, usize::MAX);
     frames.into_iter().map(|(at, _)| at).collect()
 }
 
@@ -52,7 +52,7 @@ fn traded(n: u128) -> fillstream_domain::book::Outcome {
 #[tokio::test]
 async fn a_commit_that_is_met_inside_is_told_from_its_beginning() {
     let records = || parts(BTC, vec![traded(1), traded(2), traded(3)]).iter().map(record).collect::<Vec<_>>();
-    let whole: Vec<_> = [1, 2, 3].map(|seq| Position { seq, index: 0 }).into();
+    let whole: Vec<_> = [1, 2, 3].map(|seq| Position::new(Seq::new(seq), 0)).into();
     for (taken, expected) in [
         (&[0, 1, 2][..], &whole),
         (&[1, 2], &whole),
@@ -70,5 +70,5 @@ async fn what_is_no_commit_of_its_market_is_told_to_nobody() {
     let elsewhere = NewRecord { subject: market_commits(&symbol("ETH/USDT")), ..good.clone() };
     let torn = NewRecord { payload: "{".into(), ..good.clone() };
     let told = told(vec![elsewhere, torn, good], &[0, 1, 2]).await;
-    assert_eq!(told, [Position { seq: 3, index: 0 }]);
+    assert_eq!(told, [Position::new(Seq::new(3), 0)]);
 }

@@ -1,7 +1,7 @@
 //! Commits as a matcher writes them, made by hand.
 
 use fillstream_domain::{
-    Amount, OrderId, Timestamp, TradeId, UserId,
+    Amount, OrderId, Seq, Timestamp, TradeId, UserId,
     book::{
         CancelReason, Change, Commit, InputResult, Levels, OrderState, OrderType, Outcome, Side, Symbol,
         Trade,
@@ -95,7 +95,7 @@ pub(crate) fn levels(bids: &[(u64, u64)], asks: &[(u64, u64)]) -> Levels {
 
 pub(crate) fn outcome(changes: Vec<Change>, levels: Levels) -> Outcome {
     Outcome {
-        seq: 1,
+        seq: Seq::FIRST,
         at: Timestamp::from_unix_ms(1_768_000_000_123),
         result: InputResult::Accepted,
         continued: false,
@@ -108,8 +108,8 @@ pub(crate) fn outcome(changes: Vec<Change>, levels: Levels) -> Outcome {
 pub(crate) fn commit(market: &str, outcomes: Vec<Outcome>) -> Commit {
     Commit {
         symbol: symbol(market),
-        first_input: 1,
-        last_input: 1,
+        first_input: Seq::FIRST,
+        last_input: Seq::FIRST,
         part: 1,
         last: true,
         hash: Some("00000000000000ff".to_owned()),

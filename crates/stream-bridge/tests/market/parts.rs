@@ -1,5 +1,6 @@
 //! Commits of several messages.
 
+use fillstream_domain::Seq;
 use std::time::Duration;
 
 use serde_json::json;
@@ -61,7 +62,7 @@ async fn a_process_that_starts_at_any_part_tells_all_of_it() {
         }
         let mut twin = Rig::without_tail(&rig.log.calm, settings(), None);
         twin.run_tail();
-        crate::rig::until("it follows", || twin.hub.position() > 0).await;
+        crate::rig::until("it follows", || twin.hub.position() > Seq::new(0)).await;
         let mut trades = Client::connect(&twin.url("/ws/trades?after=2")).await;
         for commit in &commits[started_at..] {
             seq = rig.append(commit);

@@ -1,9 +1,10 @@
 //! `after`: what followed, from the store behind its checkpoint, then live.
 
+use fillstream_domain::{Incarnation, Position, Seq};
 use std::time::Duration;
 
 use fillstream_domain::book::Side::Buy;
-use fillstream_stream_bridge::{MarketChannel, Position};
+use fillstream_stream_bridge::MarketChannel;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
@@ -57,10 +58,14 @@ async fn tokens_of_elsewhere_are_answered_with_a_reset_and_live() {
     let trades = MarketChannel::Trades(None);
     let orders = MarketChannel::Orders(user(2), None);
     for (after, reason) in [
-        (orders.token(INCARNATION, at(1)), "other_channel"),
-        (MarketChannel::Trades(Some(BTC.parse().unwrap())).token(INCARNATION, at(1)), "other_channel"),
-        (trades.token(INCARNATION + 1, at(1)), "other_stream"),
-        (trades.token(INCARNATION, at(seq + 1000)), "ahead_of_stream"),
+        (orders.token(Incarnation::new(INCARNATION), at(Seq::new(1))), "other_channel"),
+        (
+            MarketChannel::Trades(Some(BTC.parse().unwrap()))
+                .token(Incarnation::new(INCARNATION), at(Seq::new(1))),
+            "other_channel",
+        ),
+        (trades.token(Incarnation::new(INCARNATION + 1), at(Seq::new(1))), "other_stream"),
+        (trades.token(Incarnation::new(INCARNATION), at(Seq::new(seq + 1000))), "ahead_of_stream"),
         ((seq + 1000).to_string(), "ahead_of_stream"),
     ] {
         let mut client = Client::connect(&rig.url(&format!("/ws/trades?after={after}"))).await;
@@ -82,7 +87,8 @@ async fn ten_thousand_are_sent_and_one_more_is_too_far() {
         rig.commit(BTC, sweep(1000, 1));
     }
     rig.caught_up().await;
-    let token = MarketChannel::Trades(None).token(INCARNATION, Position { seq: first, index: 0 });
+    let token =
+        MarketChannel::Trades(None).token(Incarnation::new(INCARNATION), Position::new(Seq::new(first), 0));
     let url = rig.url(&format!("/ws/trades?after={token}"));
     let mut client = Client::connect(&url).await;
     client.take(10_000).await;

@@ -17,7 +17,7 @@ use axum::{
     response::Response,
 };
 use fillstream_domain::{
-    Timestamp,
+    Seq, Timestamp,
     book::{Commit, Outcome},
 };
 use fillstream_event_log::{EventLog, MemoryLog};
@@ -113,7 +113,7 @@ impl Rig {
     /// The tail has handed out all that is stored.
     pub(crate) async fn caught_up(&self) {
         let last = self.log.calm.info().await.unwrap().last_seq;
-        until("the tail has handed it out", || self.hub.position() == last).await;
+        until("the tail has handed it out", || self.hub.position() == Seq::new(last)).await;
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

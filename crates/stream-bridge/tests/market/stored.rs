@@ -1,5 +1,6 @@
 //! A read store that is told from the log whenever it is asked, up to a checkpoint that tests may hold back.
 
+use fillstream_domain::{Position, Seq};
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{
@@ -12,7 +13,7 @@ use async_trait::async_trait;
 use fillstream_domain::book::{Commit, Parts, PartsStep, Symbol};
 use fillstream_event_log::{EventLog, MemoryLog};
 use fillstream_projections::market::{BookFeed, messages};
-use fillstream_stream_bridge::{Body, Books, HistoryError, MarketChannel, MarketHistory, Position, Told};
+use fillstream_stream_bridge::{Body, Books, HistoryError, MarketChannel, MarketHistory, Told};
 use parking_lot::Mutex;
 
 #[derive(Clone)]
@@ -34,7 +35,7 @@ pub(crate) struct Stored {
 struct Read {
     last: u64,
     parts: HashMap<Symbol, Parts>,
-    whole: Vec<Vec<(u64, Commit)>>,
+    whole: Vec<Vec<(Seq, Commit)>>,
 }
 
 impl Stored {
@@ -60,7 +61,7 @@ impl Stored {
     }
 
     /// All whole commits up to the checkpoint.
-    async fn commits(&self) -> (u64, Vec<Vec<(u64, Commit)>>) {
+    async fn commits(&self) -> (Seq, Vec<Vec<(Seq, Commit)>>) {
         let from = self.read.lock().last + 1;
         let mut tail = self.log.follow(from, None).await.unwrap();
         let records = if tail.behind() == 0 { Vec::new() } else { tail.next(usize::MAX).await.unwrap() };
@@ -72,14 +73,14 @@ impl Stored {
             read.last = record.seq;
             let Ok(commit) = Commit::decode(&record.payload) else { continue };
             let parts = read.parts.entry(commit.symbol.clone()).or_default();
-            if let PartsStep::Complete(parts) = parts.push(record.seq, commit).0 {
+            if let PartsStep::Complete(parts) = parts.push(Seq::new(record.seq), commit).0 {
                 read.whole.push(parts);
             }
         }
-        let mut checkpoint = read.last.min(self.held_at.load(Ordering::Relaxed));
+        let mut checkpoint = Seq::new(read.last.min(self.held_at.load(Ordering::Relaxed)));
         let held = read.parts.values().filter_map(Parts::held_from);
         let begun = read.whole.iter().filter(|parts| parts[parts.len() - 1].0 > checkpoint);
-        let before = begun.map(|parts| parts[0].0 - 1).chain(held).min();
+        let before = begun.map(|parts| parts[0].0.prev()).chain(held).min();
         checkpoint = checkpoint.min(before.unwrap_or(checkpoint));
         let stored = read.whole.iter().filter(|parts| parts[0].0 <= checkpoint).cloned().collect();
         (checkpoint, stored)
@@ -93,7 +94,7 @@ impl Stored {
                 continue;
             }
             let told = messages(*seq, part);
-            let at = |index| Position { seq: *seq, index };
+            let at = |index| Position::new(*seq, index);
             match channel {
                 MarketChannel::Orders(user, _) => {
                     all.extend(told.orders.into_iter().filter(|message| message.body.user_id == *user).map(
@@ -128,8 +129,8 @@ impl MarketHistory for Stored {
         Ok(Books { checkpoint, books: books.into_iter().collect() })
     }
 
-    async fn checkpoint(&self) -> Result<u64, HistoryError> {
-        Ok(if self.claims_all { u64::MAX } else { self.commits().await.0 })
+    async fn checkpoint(&self) -> Result<Seq, HistoryError> {
+        Ok(if self.claims_all { Seq::MAX } else { self.commits().await.0 })
     }
 
     async fn last(&self, channel: &MarketChannel, up_to: Position) -> Result<Option<Position>, HistoryError> {

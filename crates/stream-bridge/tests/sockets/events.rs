@@ -1,8 +1,9 @@
 //! Event streams: what family A's socket says, word for word, without a socket.
 
+use fillstream_domain::{Incarnation, Position, Seq};
 use std::time::Duration;
 
-use fillstream_stream_bridge::{Channel, Family, Position, Settings};
+use fillstream_stream_bridge::{Channel, Family, Settings};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -61,7 +62,9 @@ async fn what_was_seen_is_resumed_as_the_socket_resumes_it() {
     rig.append(order(1), &GOOD[1..]).await;
     let channel = |number| Channel { order: order(number), family: Family::Progress };
     let places = rig.channel(order(1), true).await;
-    let token = |(seq, index)| channel(1).token(INCARNATION, Position { seq, index });
+    let token = |(seq, index): (u64, u32)| {
+        channel(1).token(Incarnation::new(INCARNATION), Position::new(Seq::new(seq), index))
+    };
     let last = places.last().map(|place| token(*place)).unwrap();
     let start = Position::START;
     let status = Channel { family: Family::Status, ..channel(1) };
@@ -69,9 +72,9 @@ async fn what_was_seen_is_resumed_as_the_socket_resumes_it() {
     afters.extend([
         (places[3].0.to_string(), "backfill"),
         ("0".to_owned(), "backfill"),
-        (channel(2).token(INCARNATION, start), "reset"),
-        (status.token(INCARNATION, start), "reset"),
-        (channel(1).token(INCARNATION + 1, start), "reset"),
+        (channel(2).token(Incarnation::new(INCARNATION), start), "reset"),
+        (status.token(Incarnation::new(INCARNATION), start), "reset"),
+        (channel(1).token(Incarnation::new(INCARNATION + 1), start), "reset"),
         ("999999".to_owned(), "reset"),
     ]);
     for (after, third) in afters {

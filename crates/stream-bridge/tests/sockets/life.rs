@@ -1,7 +1,7 @@
 //! Lives of swap orders, and what each channel must show of them: told from the events alone.
 
 use fillstream_domain::{
-    OrderId,
+    OrderId, Seq,
     subject::{swap_placed, swap_progress},
     swap::SwapEvent,
 };
@@ -65,7 +65,7 @@ pub(crate) fn places<'a>(
     let mut status = None;
     let mut found: Vec<Place> = Vec::new();
     for (seq, event) in events {
-        for entry in entries(seq, event, status) {
+        for entry in entries(Seq::new(seq), event, status) {
             status = Some(entry.status);
             if every_step || entry.changes_status {
                 let index = found.last().map_or(0, |(last, index)| if *last == seq { index + 1 } else { 0 });

@@ -1,7 +1,7 @@
 //! `?after=`: what a client has seen already is not sent again, and what it cannot have seen is told.
 
-use fillstream_domain::OrderId;
-use fillstream_stream_bridge::{Channel, Family, Position};
+use fillstream_domain::{Incarnation, OrderId, Position, Seq};
+use fillstream_stream_bridge::{Channel, Family};
 use serde_json::Value;
 
 use crate::{
@@ -15,7 +15,8 @@ fn family(every_step: bool) -> Family {
 }
 
 fn token(order: OrderId, every_step: bool, (seq, index): Place) -> String {
-    Channel { order, family: family(every_step) }.token(INCARNATION, Position { seq, index })
+    Channel { order, family: family(every_step) }
+        .token(Incarnation::new(INCARNATION), Position { seq: Seq::new(seq), index })
 }
 
 async fn resume(rig: &Rig, every_step: bool, after: &str) -> Client {
@@ -84,7 +85,7 @@ async fn a_bare_sequence_stands_for_all_of_its_event() {
     for every_step in [true, false] {
         let rig = rig_with_a_past().await;
         let channel = rig.channel(order(1), every_step).await;
-        for after in 0..rig.hub.position() {
+        for after in 0..rig.hub.position().get() {
             let rest: Vec<Place> = channel.iter().copied().filter(|(seq, _)| *seq > after).collect();
             let mut client = resume(&rig, every_step, &after.to_string()).await;
             client.until_type("backfill").await;
@@ -97,15 +98,15 @@ async fn a_bare_sequence_stands_for_all_of_its_event() {
 async fn a_token_of_elsewhere_is_answered_by_reset_and_everything() {
     let rig = rig_with_a_past().await;
     let end = rig.hub.position();
-    let of_another_stream =
-        Channel { order: order(1), family: Family::Progress }.token(8, Position { seq: 1, index: 0 });
+    let of_another_stream = Channel { order: order(1), family: Family::Progress }
+        .token(Incarnation::new(8), Position::new(Seq::new(1), 0));
     for (after, reason) in [
         (of_another_stream, "other_stream"),
         (token(order(1), false, (1, 0)), "other_channel"),
         (token(order(2), true, (1, 0)), "other_channel"),
-        (token(order(1), true, (end + 1, 0)), "ahead_of_stream"),
+        (token(order(1), true, (end.get() + 1, 0)), "ahead_of_stream"),
         (u64::MAX.to_string(), "ahead_of_stream"),
-        ((end + 1).to_string(), "ahead_of_stream"),
+        (end.next().to_string(), "ahead_of_stream"),
     ] {
         let mut client = resume(&rig, true, &after).await;
         let reset = client.until_type("reset").await;

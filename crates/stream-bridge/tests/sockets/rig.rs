@@ -17,7 +17,7 @@ use axum::{
     response::Response,
     routing::get,
 };
-use fillstream_domain::{OrderId, Timestamp, swap::SwapEvent};
+use fillstream_domain::{OrderId, Seq, Timestamp, swap::SwapEvent};
 use fillstream_event_log::{Consistency, EventLog, NewRecord};
 use fillstream_http_edge::{Askers, Origins, parameter};
 use fillstream_stream_bridge::{Asked, Family, Hub, Settings, events, upgrade};
@@ -98,7 +98,7 @@ impl Rig {
     /// The tail has handed out all that is stored.
     pub(crate) async fn caught_up(&self) {
         let last = self.log.calm.info().await.unwrap().last_seq;
-        until("the tail has handed it out", || self.hub.position() == last).await;
+        until("the tail has handed it out", || self.hub.position() == Seq::new(last)).await;
     }
 
     /// The task that follows the stream ends, as if it had panicked.

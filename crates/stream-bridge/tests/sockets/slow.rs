@@ -1,8 +1,9 @@
 //! Clients that do not read, or not fast enough.
 
+use fillstream_domain::{Incarnation, Position, Seq};
 use std::time::Duration;
 
-use fillstream_stream_bridge::{After, Channel, Family, Position, Settings};
+use fillstream_stream_bridge::{After, Channel, Family, Settings};
 use futures_util::SinkExt;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -80,8 +81,12 @@ async fn a_write_that_stalls_ends_with_a_token_that_repeats_nothing() {
         assert_eq!(code, 4408);
         let family = if every_step { Family::Progress } else { Family::Status };
         let (seq, index) = *client.shown.last().unwrap();
-        let named = Channel { order: order(1), family }.after(INCARNATION, &token);
-        assert_eq!(named, Ok(After::Position(Position { seq, index })), "the last message that it got");
+        let named = Channel { order: order(1), family }.after(Incarnation::new(INCARNATION), &token);
+        assert_eq!(
+            named,
+            Ok(After::Position(Position::new(Seq::new(seq), index))),
+            "the last message that it got"
+        );
 
         rig.append(order(1), &["confirmed"]).await;
         let mut again = Client::connect(&format!("{}after={token}", rig.url(every_step, order(1)))).await;

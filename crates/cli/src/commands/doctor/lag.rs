@@ -74,7 +74,7 @@ async fn market(
     let last = log.last(&market_commits(symbol), Consistency::Leader).await?;
     let covered = match last.as_ref().map(|record| Commit::decode(&record.payload)) {
         None => 0,
-        Some(Ok(commit)) => commit.last_input,
+        Some(Ok(commit)) => commit.last_input.get(),
         Some(Err(error)) => {
             let found = format!("the last commit of {symbol} cannot be read: {error}");
             let remedy = "fillstream verify";
@@ -150,7 +150,7 @@ fn compare(rows: Checkpoint, stream: Checkpoint) -> Finding {
             "stop every process, delete read-model.db* (or empty the PostgreSQL database), start again";
         return Finding::wrong(CHECK, format!("{found}: they are newer"), "not beyond the stream", remedy);
     }
-    if stream.seq - rows.seq > ROWS_LAG {
+    if stream.seq.since(rows.seq) > ROWS_LAG {
         let right = format!("at most {ROWS_LAG} behind");
         let remedy = "start `fillstream serve --role projector`, or wait while it falls";
         return Finding::warning(CHECK, found, right, remedy);
@@ -173,6 +173,7 @@ pub(super) async fn parked(log: &JetStreamLog) -> Result<Finding, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use fillstream_domain::{Incarnation, Seq};
     use serde_json::json;
 
     use super::*;
@@ -180,7 +181,8 @@ mod tests {
 
     #[test]
     fn rows_belong_to_their_stream_and_follow_it() {
-        let at = |incarnation, seq| Checkpoint { incarnation, seq };
+        let at =
+            |incarnation, seq| Checkpoint { incarnation: Incarnation::new(incarnation), seq: Seq::new(seq) };
         for (rows, verdict, remedy) in [
             (at(1, 5_000), Verdict::Ok, ""),
             (at(1, 4_000), Verdict::Ok, ""),

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use fillstream_clock::now;
 use fillstream_domain::{
-    Amount, OrderId,
+    Amount, OrderId, Seq,
     book::{Change, Commit, Definition, InputResult, Outcome, Parts, PartsStep, Side, Symbol},
     parse_exact,
     subject::market_commits,
@@ -32,12 +32,12 @@ pub(super) fn shares_at_dollars(symbol: &Symbol) -> Definition {
 pub(super) async fn collect(
     log: &dyn EventLog,
     symbol: &Symbol,
-    from: u64,
+    from: Seq,
     orders: &[OrderId],
     told: impl Fn(usize),
-) -> Result<Vec<(u64, Answer)>, Failure> {
+) -> Result<Vec<(Seq, Answer)>, Failure> {
     let (units, pattern) = (shares_at_dollars(symbol), market_commits(symbol));
-    let (mut tail, mut parts) = (log.follow(from, Some(&pattern)).await?, Parts::new());
+    let (mut tail, mut parts) = (log.follow(from.get(), Some(&pattern)).await?, Parts::new());
     let mut answers = Vec::with_capacity(orders.len());
     while answers.len() < orders.len() {
         for (seq, part) in next(&mut *tail, symbol).await? {
@@ -45,7 +45,7 @@ pub(super) async fn collect(
                 PartsStep::Complete(complete) => complete,
                 PartsStep::Held => continue,
                 PartsStep::BeganInside { read_again_from } => {
-                    tail = log.follow(read_again_from, Some(&pattern)).await?;
+                    tail = log.follow(read_again_from.get(), Some(&pattern)).await?;
                     break;
                 }
             };
@@ -60,7 +60,7 @@ pub(super) async fn collect(
     Ok(answers)
 }
 
-async fn next(tail: &mut dyn Follow, symbol: &Symbol) -> Result<Vec<(u64, Commit)>, Failure> {
+async fn next(tail: &mut dyn Follow, symbol: &Symbol) -> Result<Vec<(Seq, Commit)>, Failure> {
     let silent = || {
         format!(
             "no matcher of {symbol} has answered for {} s: what was stored is kept; once one runs, the same command goes on",
@@ -68,7 +68,7 @@ async fn next(tail: &mut dyn Follow, symbol: &Symbol) -> Result<Vec<(u64, Commit
         )
     };
     let records = timeout(PATIENCE, tail.next(PAGE)).await.map_err(|_| silent())??;
-    records.into_iter().map(|record| Ok((record.seq, Commit::decode(&record.payload)?))).collect()
+    records.into_iter().map(|record| Ok((Seq::new(record.seq), Commit::decode(&record.payload)?))).collect()
 }
 
 /// The answer to an input about `order`; nothing for definitions and time, which the import did not ask.

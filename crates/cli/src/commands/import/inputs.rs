@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use fillstream_clock::now;
 use fillstream_domain::{
-    Amount, OrderId, UserId,
+    Amount, OrderId, Seq, UserId,
     book::{
         AmendRequested, BookInput, CancelRequested, Definition, Definitions, Flag, Lots, OrderType, Request,
         Side, Symbol, Terms, Ticks, TimeInForce,
@@ -46,9 +46,9 @@ pub(super) struct Import {
     symbol: Symbol,
     asked: Vec<Asked>,
     /// Sequences of those that are stored, from the first one on.
-    stored: Vec<u64>,
+    stored: Vec<Seq>,
     /// The last record of each order's subject.
-    last: BTreeMap<OrderId, u64>,
+    last: BTreeMap<OrderId, Seq>,
 }
 
 impl Import {
@@ -72,7 +72,7 @@ impl Import {
     }
 
     /// Sequences of what is stored, in order.
-    pub(super) fn stored(&self) -> &[u64] {
+    pub(super) fn stored(&self) -> &[Seq] {
         &self.stored
     }
 
@@ -94,8 +94,8 @@ impl Import {
                 let next = self.asked.get(self.stored.len());
                 match next.filter(|asked| record.event_id == Some(asked.event_id)) {
                     Some(asked) => {
-                        self.last.insert(asked.order, record.seq);
-                        self.stored.push(record.seq);
+                        self.last.insert(asked.order, Seq::new(record.seq));
+                        self.stored.push(Seq::new(record.seq));
                     }
                     None => {
                         let (symbol, seq) = (&self.symbol, record.seq);
@@ -114,7 +114,8 @@ impl Import {
     pub(super) async fn store(&mut self, log: &dyn EventLog, told: impl Fn(usize)) -> Result<(), Failure> {
         while let Some(asked) = self.asked.get(self.stored.len()) {
             let record = self.record(asked);
-            let (order, seq) = (asked.order, log.append(record).await.map_err(|error| stopped(&error))?);
+            let order = asked.order;
+            let seq = Seq::new(log.append(record).await.map_err(|error| stopped(&error))?);
             self.last.insert(order, seq);
             self.stored.push(seq);
             told(self.stored.len());
@@ -140,7 +141,7 @@ impl Import {
         };
         NewRecord {
             subject: book_order(&self.symbol, order_id),
-            after: self.last.get(&order_id).copied().unwrap_or(0),
+            after: self.last.get(&order_id).copied().map_or(0, Seq::get),
             event_id: asked.event_id,
             event_type: input.event_type().cloud_event_type(),
             time: at.to_string(),

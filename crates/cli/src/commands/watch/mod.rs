@@ -7,7 +7,7 @@ mod picture;
 use std::process::ExitCode;
 
 use clap::Args;
-use fillstream_domain::OrderId;
+use fillstream_domain::{OrderId, Seq};
 use indicatif::ProgressBar;
 use serde_json::Value;
 
@@ -97,11 +97,11 @@ impl Shown {
 fn step(entry: &Value) -> String {
     let text = |name: &str| entry[name].as_str().unwrap_or_default();
     let (seq, kind) = (entry["seq"].as_u64().unwrap_or_default(), text("type"));
-    life_line(seq, text("timestamp"), kind, text("message"))
+    life_line(Seq::new(seq), text("timestamp"), kind, text("message"))
 }
 
 /// A line of an order's history, the same wherever it is told.
-pub(crate) fn life_line(seq: u64, at: &str, what: &str, message: &str) -> String {
+pub(crate) fn life_line(seq: Seq, at: &str, what: &str, message: &str) -> String {
     let style = match what {
         "confirmed" => GOOD,
         "failed" => BAD,
