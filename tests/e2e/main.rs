@@ -9,6 +9,7 @@ mod browser;
 mod cli_cases;
 mod crash_sweep;
 mod descriptions;
+mod doors;
 mod examples;
 mod first_order;
 mod http_cases;

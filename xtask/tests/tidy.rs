@@ -37,6 +37,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
         &["clock", "crash-point", "domain", "event-log", "parked", "retry", "swap-machine", "venues"],
     ),
     ("http-edge", &["domain", "retry"]),
+    ("http-server", &["http-edge", "retry"]),
     ("nats-api", &["event-log", "http-edge", "retry"]),
     ("descriptions", &["domain", "http-edge"]),
     ("http-api", &["crash-point", "domain", "event-log", "http-edge", "projections", "retry"]),
@@ -63,7 +64,19 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("async-nats", &["event-log"]),
     ("prometheus-client", &["metrics"]),
     ("sqlx", &["read-store"]),
-    ("axum", &["descriptions", "http-edge", "http-api", "nats-api", "stream-bridge", "web-page", "cli"]),
+    (
+        "axum",
+        &[
+            "descriptions",
+            "http-edge",
+            "http-server",
+            "http-api",
+            "nats-api",
+            "stream-bridge",
+            "web-page",
+            "cli",
+        ],
+    ),
 ];
 
 /// Lines of a file written by hand. What is longer has more than one subject.

@@ -1,6 +1,6 @@
 //! Reading a request's body: bounded, JSON, numbers by their text.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, error::Error};
 
 use axum::{
     body::{Body, to_bytes},
@@ -8,7 +8,8 @@ use axum::{
 };
 use bytes::Bytes;
 use fillstream_domain::{Token, swap::Field};
-use fillstream_http_edge::Problem;
+use fillstream_http_edge::{BodyTooLate, Problem};
+use http_body_util::LengthLimitError;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json, value::RawValue};
 
@@ -27,15 +28,22 @@ pub(crate) async fn read(headers: &HeaderMap, body: Body, max: usize) -> Result<
         return Err(problem.field("header:Content-Type", "must be application/json"));
     }
     to_bytes(body, max).await.map_err(|error| {
-        let too_large = std::error::Error::source(&error)
-            .is_some_and(|source| source.to_string().contains("length limit"));
+        let too_large = causes(&error).any(<dyn Error>::is::<LengthLimitError>);
         if too_large {
             let detail = format!("The body must have at most {max} bytes.");
             Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+        } else if causes(&error).any(<dyn Error>::is::<BodyTooLate>) {
+            let detail = "The body did not come in time. Nothing is stored.";
+            Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", detail)
         } else {
             Problem::malformed("", "the body ended early")
         }
     })
+}
+
+/// An error and what it came of.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| (*error).source())
 }
 
 /// The fields of a swap order's body, each as it was written. Unknown ones are ignored: old clients send more.

@@ -7,16 +7,19 @@
 //!  a socket's upgrade: ?ticket= in place of the header ─▶ Tickets, once
 //! ```
 
+use std::{sync::Arc, time::Duration};
+
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use fillstream_domain::{Timestamp, UserId};
 
 use crate::{
     FieldProblem, Problem,
     bearer::{self, bearer},
+    limits::{Cost, Limits},
     named::{Named, named, user},
     parameters,
-    tickets::{Ticket, Tickets},
-    tokens::Tokens,
+    tickets::{Holder, Ticket, Tickets},
+    tokens::{Proven, Tokens},
 };
 
 /// How a server finds out who asks. One for the whole process: it holds the open tickets.
@@ -25,6 +28,7 @@ pub struct Askers {
     /// Nothing without authentication.
     tokens: Option<Tokens>,
     tickets: Tickets,
+    limits: Arc<Limits>,
     clock: fn() -> Timestamp,
 }
 
@@ -32,7 +36,7 @@ impl Askers {
     /// Without authentication: whoever is named is believed. For loopback addresses only.
     #[must_use]
     pub fn open(clock: fn() -> Timestamp) -> Self {
-        Self { tokens: None, tickets: Tickets::default(), clock }
+        Self { tokens: None, tickets: Tickets::default(), limits: Arc::default(), clock }
     }
 
     /// With bearer tokens.
@@ -41,11 +45,18 @@ impl Askers {
         Self { tokens: Some(tokens), ..Self::open(clock) }
     }
 
+    /// With limits on how much one user may ask.
+    #[must_use]
+    pub fn limited(self, limits: Arc<Limits>) -> Self {
+        Self { limits, ..self }
+    }
+
     /// Who asks over HTTP. With authentication it is always somebody, without perhaps nobody.
     ///
     /// # Errors
     /// 401 for a token that is missing or does not hold, and for any `Authorization` that nobody would check; 400 for
-    /// a user that is no UUID; 403 (without authentication 422) when another user is named.
+    /// a user that is no UUID; 403 (without authentication 422) when another user is named; 429 for one who asks too
+    /// often.
     pub async fn asker(&self, headers: &HeaderMap, query: Option<&str>) -> Result<Asker, Problem> {
         self.find(headers, query, None, Needed::Always).await
     }
@@ -77,27 +88,52 @@ impl Askers {
         self.find(headers, query, ticket, Needed::IfNamed).await
     }
 
-    /// A ticket for one socket of this asker.
+    /// Whether whoever asks has to prove it. Where they do, what is public names nobody.
+    #[must_use]
+    pub const fn verify(&self) -> bool {
+        self.tokens.is_some()
+    }
+
+    /// Takes what something costs out of the asker's bucket.
+    ///
+    /// # Errors
+    /// 429 when there is too little in it; nothing was taken then.
+    pub fn charge(&self, asker: Asker, cost: Cost) -> Result<(), Problem> {
+        self.limits.charge(asker.user, cost)
+    }
+
+    /// How long the token still holds by which the asker came in; nothing without one.
+    #[must_use]
+    pub fn time_left(&self, asker: Asker) -> Option<Duration> {
+        let left = asker.ends?.unix_ms().saturating_sub((self.clock)().unix_ms());
+        Some(Duration::from_millis(u64::try_from(left).unwrap_or(0)))
+    }
+
+    /// A ticket for one socket of this asker. It opens one that ends with the token by which it was asked for.
     ///
     /// # Errors
     /// 400 when nobody is named; 503 when too many are open.
     pub fn ticket(&self, asker: Asker) -> Result<Ticket, Problem> {
-        self.tickets.issue(asker.known()?, (self.clock)())
+        let holder = Holder { user: asker.known()?, ends: asker.ends };
+        self.tickets.issue(holder, (self.clock)())
     }
 
     async fn find(
         &self,
         headers: &HeaderMap,
         query: Option<&str>,
-        ticket: Option<UserId>,
+        ticket: Option<Holder>,
         needed: Needed,
     ) -> Result<Asker, Problem> {
         let proven = match (&self.tokens, ticket) {
-            (_, Some(user)) => Some(user),
+            (_, Some(holder)) => Some(holder),
             (None, None) if headers.contains_key(header::AUTHORIZATION) => return Err(nobody_would_check()),
             (None, None) => None,
             (Some(tokens), None) => match bearer(headers)? {
-                Some(token) => Some(tokens.subject(token).await?),
+                Some(token) => {
+                    let Proven { user, ends } = tokens.proven(token).await?;
+                    Some(Holder { user, ends: Some(ends) })
+                }
                 None => None,
             },
         };
@@ -106,11 +142,16 @@ impl Askers {
         if verified && proven.is_none() && (needed == Needed::Always || !named.is_empty()) {
             return Err(bearer::required());
         }
-        named.into_iter().try_fold(Asker { user: proven, verified }, Asker::and)
+        let (user, ends) = (proven.map(|holder| holder.user), proven.and_then(|holder| holder.ends));
+        let asker = named.into_iter().try_fold(Asker { user, verified, ends }, Asker::and)?;
+        if asker.user.is_some() {
+            self.limits.charge(asker.user, Cost::Request)?;
+        }
+        Ok(asker)
     }
 
     /// The user of the request's ticket, if it has one.
-    fn spend(&self, headers: &HeaderMap, query: Option<&str>) -> Result<Option<UserId>, Problem> {
+    fn spend(&self, headers: &HeaderMap, query: Option<&str>) -> Result<Option<Holder>, Problem> {
         let mut tickets = parameters(query, "ticket");
         let Some(ticket) = tickets.next() else { return Ok(None) };
         if tickets.next().is_some() || headers.contains_key(header::AUTHORIZATION) {
@@ -140,6 +181,8 @@ fn nobody_would_check() -> Problem {
 pub struct Asker {
     user: Option<UserId>,
     verified: bool,
+    /// When the token ends that proves it.
+    ends: Option<Timestamp>,
 }
 
 impl Asker {

@@ -44,13 +44,21 @@ pub struct Ticket {
     expires_at: Timestamp,
 }
 
+/// Whom a ticket stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Holder {
+    pub(crate) user: UserId,
+    /// When the token ends by which the ticket was asked for; nothing without one.
+    pub(crate) ends: Option<Timestamp>,
+}
+
 /// The tickets that are not used yet.
 #[derive(Default)]
 pub(crate) struct Tickets(Mutex<OpenTickets>);
 
 #[derive(Default)]
 struct OpenTickets {
-    users: HashMap<[u8; TICKET_BYTES], UserId>,
+    users: HashMap<[u8; TICKET_BYTES], Holder>,
     /// In the order of their ends. Used ones stand here until then.
     ends: VecDeque<(Timestamp, [u8; TICKET_BYTES])>,
 }
@@ -60,7 +68,7 @@ impl Tickets {
     ///
     /// # Errors
     /// 503 when too many are open, or the operating system has no random bytes.
-    pub(crate) fn issue(&self, user: UserId, now: Timestamp) -> Result<Ticket, Problem> {
+    pub(crate) fn issue(&self, holder: Holder, now: Timestamp) -> Result<Ticket, Problem> {
         let mut ticket = [0; TICKET_BYTES];
         SystemRandom::new().fill(&mut ticket).map_err(|_| {
             Problem::new(
@@ -78,7 +86,7 @@ impl Tickets {
             let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_tickets", detail);
             return Err(problem.header(header::RETRY_AFTER, HeaderValue::from_static("1")));
         }
-        open.users.insert(ticket, user);
+        open.users.insert(ticket, holder);
         open.ends.push_back((expires_at, ticket));
         Ok(Ticket { ticket: BASE64_URL_SAFE_NO_PAD.encode(ticket), expires_at })
     }
@@ -87,7 +95,7 @@ impl Tickets {
     ///
     /// # Errors
     /// 401 when it is unknown, used or expired; which of them is nobody's business.
-    pub(crate) fn spend(&self, ticket: &str, now: Timestamp) -> Result<UserId, Problem> {
+    pub(crate) fn spend(&self, ticket: &str, now: Timestamp) -> Result<Holder, Problem> {
         let invalid = || invalid_token("The ticket is unknown, used or expired.");
         let ticket = BASE64_URL_SAFE_NO_PAD.decode(ticket).map_err(|_| invalid())?;
         let ticket: [u8; TICKET_BYTES] = ticket.try_into().map_err(|_| invalid())?;
@@ -144,6 +152,10 @@ mod tests {
 
     const USER: &str = "0198c0de-7a5e-7c3a-9f00-3f2a1b4c5d6e";
 
+    fn holder() -> Holder {
+        Holder { user: USER.parse().unwrap(), ends: Some(at(7_000_000)) }
+    }
+
     fn at(ms: i64) -> Timestamp {
         Timestamp::from_unix_ms(ms)
     }
@@ -155,16 +167,16 @@ mod tests {
     #[test]
     fn a_ticket_lives_for_half_a_minute() {
         for (later, expected) in [
-            (0, Ok(USER)),
-            (29_999, Ok(USER)),
+            (0, Ok(holder())),
+            (29_999, Ok(holder())),
             (30_000, Err("invalid_token")),
             (3_600_000, Err("invalid_token")),
         ] {
             let tickets = Tickets::default();
-            let ticket = tickets.issue(USER.parse().unwrap(), at(1000)).unwrap();
+            let ticket = tickets.issue(holder(), at(1000)).unwrap();
             assert_eq!(ticket.expires_at, at(31_000));
             let spent = code(tickets.spend(&ticket.ticket, at(1000 + later)));
-            assert_eq!(spent, expected.map(|user| user.parse().unwrap()), "{later} ms later");
+            assert_eq!(spent, expected, "{later} ms later");
             assert_eq!(code(tickets.spend(&ticket.ticket, at(1000 + later))), Err("invalid_token"));
         }
     }
@@ -172,7 +184,7 @@ mod tests {
     #[test]
     fn there_is_an_end_to_open_tickets_and_room_again() {
         let tickets = Tickets::default();
-        let user = USER.parse().unwrap();
+        let user = holder();
         let first = tickets.issue(user, at(0)).unwrap();
         for _ in 1..MAX_TICKETS {
             tickets.issue(user, at(10)).unwrap();
@@ -193,7 +205,7 @@ mod tests {
     #[test]
     fn tickets_are_not_shown() {
         let tickets = Tickets::default();
-        let ticket = tickets.issue(USER.parse().unwrap(), at(0)).unwrap();
+        let ticket = tickets.issue(holder(), at(0)).unwrap();
         let shown = format!("{tickets:?}");
         assert!(!shown.contains(&ticket.ticket) && shown == "Tickets(1)", "{shown}");
     }

@@ -2,12 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use fillstream_domain::UserId;
+use fillstream_domain::{Timestamp, UserId};
 use jsonwebtoken::{
     Algorithm, DecodingKey, Validation, decode, decode_header,
     errors::{Error, ErrorKind},
 };
 use serde::Deserialize;
+use serde_json::Number;
 
 use crate::{
     Problem,
@@ -81,14 +82,15 @@ impl Tokens {
         self
     }
 
-    /// The user that the token proves.
+    /// What the token proves.
     ///
     /// # Errors
-    /// 401 when it proves none.
-    pub(crate) async fn subject(&self, token: &str) -> Result<UserId, Problem> {
+    /// 401 when it proves nothing; 503 when there are no keys to tell.
+    pub(crate) async fn proven(&self, token: &str) -> Result<Proven, Problem> {
         #[derive(Deserialize)]
         struct Claims {
             sub: String,
+            exp: Number,
         }
         let header = decode_header(token).map_err(|_| invalid_token("The token cannot be read."))?;
         if header.crit.is_some() {
@@ -98,7 +100,9 @@ impl Tokens {
         let key = key.ok_or_else(|| invalid_token("The token is signed with a key that is not known."))?;
         let claims = decode::<Claims>(token, &key.decoding, &self.validation(key.algorithm));
         let claims = claims.map_err(|error| invalid_token(why(&error)))?.claims;
-        claims.sub.parse().map_err(|_| invalid_token("The subject of the token must be a hyphenated UUID."))
+        let user = claims.sub.parse();
+        let user = user.map_err(|_| invalid_token("The subject of the token must be a hyphenated UUID."))?;
+        Ok(Proven { user, ends: ends(&claims.exp) })
     }
 
     /// The key says which algorithm; the token's header must agree.
@@ -120,6 +124,26 @@ impl Tokens {
         validation
     }
 }
+
+/// What a token proves, and until when it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Proven {
+    pub(crate) user: UserId,
+    /// The token's end, with the leeway of clocks.
+    pub(crate) ends: Timestamp,
+}
+
+/// `exp` with the leeway. It is a number of seconds, perhaps with a fraction, which is not worth a float.
+fn ends(exp: &Number) -> Timestamp {
+    let text = exp.to_string();
+    let seconds = text.split(['.', 'e', 'E']).next().and_then(|whole| whole.parse::<i64>().ok());
+    // What is no number of seconds that anybody lives to see has no end.
+    let ms = seconds.filter(|seconds| *seconds < FAR).map_or(FAR, |seconds| seconds).saturating_mul(1000);
+    Timestamp::from_unix_ms(ms).after(LEEWAY)
+}
+
+/// Seconds to the year 2286: an end that is none.
+const FAR: i64 = 10_000_000_000;
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "all other kinds say the same: it is no token of ours")]
 fn why(error: &Error) -> &'static str {

@@ -50,8 +50,16 @@ pub struct Counters {
     pub stale_reads: Count,
     /// Times that the tail's consumer was set up again.
     pub tail_recreated: Count,
-    /// Upgrades refused because the process is full or going down.
+    /// Upgrades refused, for whatever reason.
     pub refused: Count,
+    /// Of these: because the address has all the sockets that it may have.
+    pub refused_of_address: Count,
+    /// Of these: because the user has.
+    pub refused_of_user: Count,
+    /// Sockets closed because their token had ended.
+    pub tokens_ended: Count,
+    /// Sockets closed because their client spoke too often.
+    pub spoke_too_often: Count,
 }
 
 /// Counts one for as long as it is held.

@@ -18,13 +18,20 @@ pub fn channels() -> Vec<Channel> {
 }
 
 /// Codes with which any socket may be closed.
-pub(crate) const CLOSES: [(u16, &str); 8] = [
+pub(crate) const CLOSES: [(u16, &str); 9] = [
     (code::GOING_AWAY, "The server goes down; the reason is the token to resume with."),
     (code::PROTOCOL, "A frame breaks the protocol."),
     (code::NOT_UTF8, "A text is not UTF-8."),
-    (code::POLICY, "Nothing was heard for 60 s, or there is no such order after all."),
+    (code::POLICY, "Nothing was heard for 60 s, or too much; or there is no such order after all."),
     (code::TOO_BIG, "A message is larger than 1 MiB."),
-    (code::TRY_LATER, "The stream cannot be reached; the reason is the token to resume with."),
+    (
+        code::TRY_LATER,
+        "The stream cannot be reached; the reason is the token to resume with. Or there is no room.",
+    ),
+    (
+        code::TOKEN_ENDED,
+        "The bearer token, or the ticket's, has ended; the reason is the token to resume with.",
+    ),
     (code::TOO_SLOW, "The client does not keep up; the reason is the token to resume with."),
     (code::NOT_TEXT, "A request came in a binary frame."),
 ];
@@ -56,7 +63,11 @@ fn controls(family: &str) -> Vec<Message> {
         one("fell_behind", MARKED, "The client reads too slowly; what it misses follows."),
         one("caught_up", MARKED, "What was missed has been sent."),
         one("reset", &["seq", "index", "token", "reason"], "The chain starts anew: a full backfill follows."),
-        one("status", &["seq", "index", "token", "reason"], "The stream is unreachable, or is back."),
+        one(
+            "status",
+            &["seq", "index", "token", "reason"],
+            "The stream is unreachable, or is back; or the token has ended.",
+        ),
         one("shutdown", MARKED, "The server goes down and closes with 1001."),
         one("error", &["code"], "What the client sent is ignored, or what it wants cannot be had."),
     ]

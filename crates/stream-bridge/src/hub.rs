@@ -28,6 +28,7 @@ use tracing::{error, warn};
 use crate::{
     condition::Condition,
     counters::Counters,
+    crowd::Crowd,
     history::is_shown,
     market::{MarketHistory, MarketTail, Markets},
     recent::Recent,
@@ -49,6 +50,8 @@ pub struct Hub {
     pub(crate) log: Arc<dyn EventLog>,
     pub(crate) settings: Settings,
     pub(crate) counters: Counters,
+    /// The sockets of each address and each user.
+    pub(crate) crowd: Crowd,
     /// Gives the present instant; only for messages about the connection itself.
     pub(crate) clock: fn() -> Timestamp,
     pub(crate) condition: watch::Sender<Condition>,
@@ -138,6 +141,7 @@ impl Hub {
             log,
             settings,
             counters: Counters::default(),
+            crowd: Crowd::default(),
             clock,
             condition: watch::Sender::new(Condition::default()),
             position: watch::Sender::new(None),

@@ -18,6 +18,7 @@ extern crate self as fillstream_stream_bridge;
 mod catch_up;
 mod condition;
 mod counters;
+mod crowd;
 mod described;
 mod frame;
 mod history;

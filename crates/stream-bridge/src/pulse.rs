@@ -11,6 +11,8 @@ pub(crate) struct Pulse {
     heard: Instant,
     ping_interval: Duration,
     silence_limit: Duration,
+    /// When the client's token ends; nothing without one, and once that was told.
+    token_ends: Option<Instant>,
 }
 
 /// What is due.
@@ -18,14 +20,17 @@ pub(crate) struct Pulse {
 pub(crate) enum Beat {
     Ping,
     Silent,
+    /// The token has ended by which the client came in.
+    TokenEnded,
 }
 
 impl Pulse {
-    pub(crate) fn new(ping_interval: Duration, silence_limit: Duration) -> Self {
+    pub(crate) fn new(ping_interval: Duration, silence_limit: Duration, token_ends: Option<Instant>) -> Self {
         let now = Instant::now();
         let next_ping = now + ping_interval;
-        let timer = Box::pin(sleep_until(next_ping.min(now + silence_limit)));
-        Self { timer, next_ping, heard: now, ping_interval, silence_limit }
+        let first = next_ping.min(now + silence_limit);
+        let timer = Box::pin(sleep_until(token_ends.map_or(first, |ends| first.min(ends))));
+        Self { timer, next_ping, heard: now, ping_interval, silence_limit, token_ends }
     }
 
     /// The peer has said something.
@@ -38,6 +43,10 @@ impl Pulse {
         loop {
             self.timer.as_mut().await;
             let now = Instant::now();
+            if self.token_ends.take_if(|ends| *ends <= now).is_some() {
+                self.timer.as_mut().reset(self.next_ping.min(self.heard + self.silence_limit));
+                return Beat::TokenEnded;
+            }
             let silent = now >= self.heard + self.silence_limit;
             let ping = now >= self.next_ping;
             if ping {
@@ -45,7 +54,8 @@ impl Pulse {
             }
             // A peer that counts as silent may be heard after all: asked again with the next ping.
             let silence = self.heard + self.silence_limit;
-            self.timer.as_mut().reset(if silent { self.next_ping } else { self.next_ping.min(silence) });
+            let next = if silent { self.next_ping } else { self.next_ping.min(silence) };
+            self.timer.as_mut().reset(self.token_ends.map_or(next, |ends| next.min(ends)));
             match (silent, ping) {
                 (true, _) => return Beat::Silent,
                 (false, true) => return Beat::Ping,

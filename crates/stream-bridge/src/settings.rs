@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use fillstream_http_edge::Rate;
+
 /// Limits and intervals of sockets.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
@@ -19,6 +21,14 @@ pub struct Settings {
     pub queue_events: usize,
     /// Sockets at the same time; upgrades beyond are answered 503.
     pub max_sockets: usize,
+    /// Sockets of one address at the same time; 429 beyond. Nothing: no limit.
+    pub sockets_of_address: Option<usize>,
+    /// Sockets of one user at the same time; 429 beyond. Nothing: no limit.
+    pub sockets_of_user: Option<usize>,
+    /// Subscriptions of one user on all its sockets of the market. Nothing: no limit but each socket's.
+    pub subscriptions_of_user: Option<usize>,
+    /// Messages from one socket's client; close 1008 beyond. Nothing: no limit.
+    pub messages: Option<Rate>,
     /// Readers of the live log at the same time; 503 beyond. Each reads pages of the stream for itself.
     pub log_readers: usize,
     /// Existence of an order must be decided within this, and an outage is told after it.
@@ -39,6 +49,10 @@ impl Default for Settings {
             max_message: 1 << 20,
             queue_events: 100,
             max_sockets: 20_000,
+            sockets_of_address: None,
+            sockets_of_user: None,
+            subscriptions_of_user: None,
+            messages: None,
             log_readers: 32,
             unreachable_after: Duration::from_secs(2),
             load_limit: Duration::from_secs(30),

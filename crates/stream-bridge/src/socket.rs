@@ -10,6 +10,7 @@ use fillstream_domain::Position;
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::extract::ws::Message;
+use fillstream_http_edge::Pace;
 use tokio::{
     sync::watch,
     time::{Instant, sleep, timeout_at},
@@ -19,6 +20,7 @@ use tracing::debug;
 use crate::{
     condition::Condition,
     counters::Held,
+    crowd::Room,
     history::JoinError,
     hub::{Hub, Seat},
     pulse::{Beat, Pulse},
@@ -29,6 +31,11 @@ use crate::{
 /// Pause before the log is asked again that could not answer.
 pub(crate) const LOG_PAUSE: Duration = Duration::from_millis(100);
 
+/// What is said when the client's token has ended.
+pub(crate) const TOKEN_ENDED: &str = "The token has ended; another one goes on from here with ?after=";
+/// What is said to a client that speaks more often than it may.
+pub(crate) const SPOKE_TOO_OFTEN: &str = "more messages than a client may send";
+
 /// What the upgrade has found out.
 pub(crate) struct Joining {
     pub(crate) hub: Arc<Hub>,
@@ -36,8 +43,10 @@ pub(crate) struct Joining {
     pub(crate) after: Option<After>,
     /// Whether the order exists could not be decided in time.
     pub(crate) undecided: bool,
+    /// When the client's token ends.
+    pub(crate) token_ends: Option<Instant>,
     /// Counts the connection until it is gone.
-    pub(crate) connection: Arc<Held>,
+    pub(crate) connection: Arc<Room>,
 }
 
 /// The parts of a socket that all of its stages use.
@@ -51,7 +60,8 @@ pub(crate) struct Socket {
     condition: watch::Receiver<Condition>,
     told_lost: bool,
     pulse: Pulse,
-    _connection: Arc<Held>,
+    pace: Pace,
+    _connection: Arc<Room>,
 }
 
 /// Serves a socket from its upgrade to its close.
@@ -68,7 +78,7 @@ pub(crate) fn serve(joining: Joining, wire: Wire) -> impl Future<Output = ()> {
 
 impl Socket {
     fn new(joining: Joining, wire: Wire) -> Self {
-        let Joining { hub, channel, after, connection, .. } = joining;
+        let Joining { hub, channel, after, token_ends, connection, .. } = joining;
         let settings = hub.settings;
         let mut condition = hub.condition();
         // What has happened before is news to this socket.
@@ -82,7 +92,8 @@ impl Socket {
             },
             condition,
             told_lost: false,
-            pulse: Pulse::new(settings.ping_interval, wire.silence_limit(settings.silence_limit)),
+            pulse: Pulse::new(settings.ping_interval, wire.silence_limit(settings.silence_limit), token_ends),
+            pace: Pace::new(settings.messages),
             wire,
             hub,
             _connection: connection,
@@ -236,11 +247,21 @@ impl Socket {
                 Some(said) => self.heard(said?).await,
                 None => Err(End::Close(code::POLICY, "nothing was heard for too long".to_owned())),
             },
+            Beat::TokenEnded => {
+                self.hub.counters.tokens_ended.add(1);
+                self.say("status", TOKEN_ENDED, Some("token_expired")).await?;
+                Err(End::Close(code::TOKEN_ENDED, self.token()))
+            }
         }
     }
 
     async fn heard(&mut self, message: Message) -> Result<(), End> {
         self.pulse.heard();
+        if !matches!(message, Message::Pong(_) | Message::Close(_)) && !self.pace.take() {
+            self.hub.counters.spoke_too_often.add(1);
+            self.say_error("rate_limited", SPOKE_TOO_OFTEN).await?;
+            return Err(End::Close(code::POLICY, SPOKE_TOO_OFTEN.to_owned()));
+        }
         match message {
             Message::Ping(_) | Message::Pong(_) => Ok(()),
             Message::Close(_) => Err(End::Gone),

@@ -4,20 +4,20 @@ use std::sync::Arc;
 
 use axum::{
     extract::ws::WebSocketUpgrade,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{Extensions, HeaderMap, HeaderValue, StatusCode},
     response::{IntoResponse, Response},
 };
 use fillstream_domain::OrderId;
-use fillstream_http_edge::{Asker, Askers, Origins, Problem, parameter};
-use tokio::time::{sleep, timeout};
+use fillstream_http_edge::{Asker, Askers, Connection, Origins, Problem, Unfinished, parameter};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
-    counters::Held,
+    crowd::Room,
     history::JoinError,
     hub::Hub,
     socket::{self, Joining, LOG_PAUSE},
     token::{After, Channel, Family, NotAToken},
-    wire::Wire,
+    wire::{Conversation, Wire},
 };
 
 /// Bytes that a read from a socket asks for. Clients say little; the default of 128 KiB would be zeroed each time.
@@ -35,6 +35,8 @@ pub struct Asked<'a> {
     pub query: Option<&'a str>,
     /// The headers.
     pub headers: &'a HeaderMap,
+    /// What the listening port knows of the connection.
+    pub extensions: &'a Extensions,
 }
 
 /// Answers a request for a socket on an order.
@@ -47,9 +49,11 @@ pub async fn upgrade(
     upgrade: WebSocketUpgrade,
 ) -> Response {
     let write_timeout = hub.settings.write_timeout;
+    let unfinished = unfinished(asked.extensions);
     match admit(hub, askers, origins, family, asked, Resume::Query).await {
-        Ok(joining) => limited(hub, upgrade)
-            .on_upgrade(move |socket| socket::serve(joining, Wire::new(socket, write_timeout))),
+        Ok(joining) => limited(hub, upgrade).on_upgrade(move |socket| {
+            socket::serve(joining, Wire::new(Conversation { socket, unfinished }, write_timeout))
+        }),
         Err(problem) => problem.into_response(),
     }
 }
@@ -63,6 +67,11 @@ pub(crate) fn limited(hub: &Hub, upgrade: WebSocketUpgrade) -> WebSocketUpgrade 
         .max_write_buffer_size(MAX_WRITE_BUFFER)
         .max_message_size(max)
         .max_frame_size(max)
+}
+
+/// Where what the client has sent of an unfinished message is counted.
+pub(crate) fn unfinished(extensions: &Extensions) -> Option<Arc<Unfinished>> {
+    extensions.get::<Connection>().map(|connection| Arc::clone(&connection.unfinished))
 }
 
 /// Where a client says what it has seen.
@@ -92,7 +101,8 @@ pub(crate) async fn admit(
         (Resume::LastEventId, Some(id)) => Some(last_event_id(id, read)?),
         (Resume::LastEventId, None) | (Resume::Query, _) => after(asked.query, read)?,
     };
-    let connection = Arc::new(room(hub)?);
+    let connection = Arc::new(Room::take(hub, asker.user(), asked.extensions)?);
+    let token_ends = token_ends(askers, asker);
     let undecided = match timeout(hub.settings.unreachable_after, exists(hub, order, asker)).await {
         Ok(true) => false,
         Ok(false) => {
@@ -101,7 +111,7 @@ pub(crate) async fn admit(
         }
         Err(_) => true,
     };
-    Ok(Joining { hub: Arc::clone(hub), channel, after, undecided, connection })
+    Ok(Joining { hub: Arc::clone(hub), channel, after, undecided, token_ends, connection })
 }
 
 /// What the client asks to be resumed after, as the channel reads it.
@@ -145,22 +155,8 @@ fn order_id(text: Option<&str>) -> Result<OrderId, Problem> {
     text.parse().map_err(|_| Problem::malformed("orderId", must))
 }
 
-/// A place among the sockets, taken before the upgrade so that a rush cannot overfill the process.
-pub(crate) fn room(hub: &Arc<Hub>) -> Result<Held, Problem> {
-    let refused = |code, detail: &str| {
-        hub.counters.refused.add(1);
-        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, detail);
-        problem.header(header::RETRY_AFTER, HeaderValue::from_static("1"))
-    };
-    if hub.condition().borrow().stopping {
-        return Err(refused(
-            "going_down",
-            "This server goes down; another one, or its next start, takes sockets.",
-        ));
-    }
-    let connection = Held::new(hub, |counters| &counters.connections);
-    if hub.counters.connections.get() > hub.settings.max_sockets as u64 {
-        return Err(refused("too_many_sockets", "This server has all the sockets that it takes."));
-    }
-    Ok(connection)
+/// When the token ends by which the asker came in.
+pub(crate) fn token_ends(askers: &Askers, asker: Asker) -> Option<Instant> {
+    // An end that no clock reaches is none.
+    askers.time_left(asker).and_then(|left| Instant::now().checked_add(left))
 }

@@ -1,9 +1,11 @@
 //! The connection itself, WebSocket or event stream: writes with a time limit, close codes, what a broken frame means.
 
+use std::{error::Error as _, io, sync::Arc, time::Duration};
+
 use fillstream_domain::Position;
-use std::{error::Error as _, time::Duration};
 
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
+use fillstream_http_edge::Unfinished;
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use tokio::time::timeout;
 
@@ -19,6 +21,8 @@ pub(crate) mod code {
     pub(crate) const POLICY: u16 = 1008;
     pub(crate) const TOO_BIG: u16 = 1009;
     pub(crate) const TRY_LATER: u16 = 1013;
+    /// The client's token has ended; the reason is the token to resume with.
+    pub(crate) const TOKEN_ENDED: u16 = 4401;
     /// The client is too slow; the reason is the token to resume with.
     pub(crate) const TOO_SLOW: u16 = 4408;
 }
@@ -47,18 +51,24 @@ pub(crate) enum Unwritten {
 /// Longer than anybody waits: a peer that cannot speak is not expected to.
 const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
+/// A socket, and where what its client has sent of an unfinished message is counted.
+pub(crate) struct Conversation {
+    pub(crate) socket: WebSocket,
+    pub(crate) unfinished: Option<Arc<Unfinished>>,
+}
+
 /// Who is at the other end.
 #[expect(clippy::large_enum_variant, reason = "almost all are sockets, and each would pay for a box")]
 pub(crate) enum Peer {
     /// Hears and speaks.
-    Socket(WebSocket),
+    Socket(Conversation),
     /// Only hears: server-sent events.
     Events(Outlet),
 }
 
-impl From<WebSocket> for Peer {
-    fn from(socket: WebSocket) -> Self {
-        Self::Socket(socket)
+impl From<Conversation> for Peer {
+    fn from(conversation: Conversation) -> Self {
+        Self::Socket(conversation)
     }
 }
 
@@ -96,7 +106,7 @@ impl Wire {
     ) -> Result<(), Unwritten> {
         let limit = self.write_timeout;
         match &mut self.peer {
-            Peer::Socket(socket) => {
+            Peer::Socket(Conversation { socket, .. }) => {
                 let written = timeout(limit, async {
                     for (position, text) in texts {
                         socket.feed(Message::Text(text)).await?;
@@ -113,7 +123,7 @@ impl Wire {
     pub(crate) async fn ping(&mut self) -> Result<(), Unwritten> {
         let limit = self.write_timeout;
         match &mut self.peer {
-            Peer::Socket(socket) => {
+            Peer::Socket(Conversation { socket, .. }) => {
                 outcome(timeout(limit, socket.send(Message::Ping(Default::default()))).await)
             }
             Peer::Events(outlet) => outcome(timeout(limit, outlet.comment()).await),
@@ -123,8 +133,13 @@ impl Wire {
     /// The next thing that the peer says. Safe to drop while it waits.
     pub(crate) async fn read(&mut self) -> Result<Message, End> {
         match &mut self.peer {
-            Peer::Socket(socket) => match socket.next().await {
-                Some(Ok(message)) => Ok(message),
+            Peer::Socket(Conversation { socket, unfinished }) => match socket.next().await {
+                Some(Ok(message)) => {
+                    if let Some(unfinished) = unfinished {
+                        unfinished.complete();
+                    }
+                    Ok(message)
+                }
                 Some(Err(error)) => Err(broken(&error)),
                 None => Err(End::Gone),
             },
@@ -143,7 +158,7 @@ impl Wire {
     /// Ends the connection: our close or the answer to the peer's, the peer's answer for a while, then it goes. An
     /// event stream has no close: it is over with the last event.
     pub(crate) async fn end(&mut self, end: End) {
-        let Peer::Socket(socket) = &mut self.peer else { return };
+        let Peer::Socket(Conversation { socket, .. }) = &mut self.peer else { return };
         let farewell = async {
             if let End::Close(code, reason) = end {
                 let frame = CloseFrame { code, reason: reason.into() };
@@ -179,6 +194,9 @@ fn broken(error: &axum::Error) -> End {
     let (code, reason) = match error {
         Error::Capacity(_) => (code::TOO_BIG, "the message is too big"),
         Error::Utf8(_) => (code::NOT_UTF8, "the text is not UTF-8"),
+        Error::Io(error) if error.kind() == io::ErrorKind::OutOfMemory => {
+            (code::TRY_LATER, "all sockets together have too many unfinished messages")
+        }
         Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => return End::Gone,
         Error::Protocol(_) => (code::PROTOCOL, "the frame breaks the protocol"),
         _ => return End::Gone,

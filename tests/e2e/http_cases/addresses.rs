@@ -56,12 +56,12 @@ async fn a_handshake_that_is_none_is_a_problem_too() {
     for (left_out, status) in
         [("Connection", 400), ("Sec-WebSocket-Version", 426), ("Sec-WebSocket-Key", 400)]
     {
-        let mut text = format!("GET /api/orders/status/{NOBODY_S} HTTP/1.1\r\nHost: a\r\n");
+        let mut text = format!("GET /api/orders/status/{NOBODY_S} HTTP/1.1\r\nHost: localhost\r\n");
         for (name, value) in good.iter().filter(|(name, _)| *name != left_out) {
             text.push_str(&format!("{name}: {value}\r\n"));
         }
         // Ends the connection once it is answered: a second request, refused, that asks for it.
-        text.push_str("\r\nGET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        text.push_str("\r\nGET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
         let answer = exchange(site.address(), text.as_bytes()).await.expect("an answer");
         let length = answer.header("content-length").and_then(|text| text.parse().ok()).expect("a length");
         let answer = Answer { body: answer.body[..length].to_vec(), ..answer };
@@ -74,16 +74,17 @@ async fn a_handshake_that_is_none_is_a_problem_too() {
 #[tokio::test]
 async fn the_socket_s_address_follows_the_request() {
     let site = Site::serve("api", &[]);
+    let named = Site::serve("api", &["--allow-host=api.example"]);
     let fixed = Site::serve("api", &["--public-url=https://orders.example/"]);
     let here = site.address().to_owned();
     for (site, headers, base) in [
         (&site, "Host: localhost:3000\r\n", "ws://localhost:3000"),
         (&site, "Host: [::1]:3000\r\n", "ws://[::1]:3000"),
-        (&site, "Host: api.example\r\nX-Forwarded-Proto: https\r\n", "wss://api.example"),
-        (&site, "Host: api.example\r\nX-Forwarded-Proto: https, http\r\n", "wss://api.example"),
-        (&site, "Host: api.example\r\nX-Forwarded-Proto: http\r\n", "ws://api.example"),
-        (&site, "Host: 10.0.0.7\r\nX-Forwarded-Host: api.example, lb\r\n", "ws://api.example"),
-        (&site, "Host: <script>\r\n", &format!("ws://{here}")),
+        (&named, "Host: api.example\r\nX-Forwarded-Proto: https\r\n", "wss://api.example"),
+        (&site, "Host: localhost\r\nX-Forwarded-Proto: https, http\r\n", "wss://localhost"),
+        (&named, "Host: api.example\r\nX-Forwarded-Proto: http\r\n", "ws://api.example"),
+        (&named, "Host: 10.0.0.7\r\nX-Forwarded-Host: api.example, lb\r\n", "ws://api.example"),
+        (&site, "Host: 10.0.0.7\r\nX-Forwarded-Host: api.example, lb\r\n", "ws://10.0.0.7"),
         (&site, "", &format!("ws://{here}")),
         (&fixed, "Host: localhost\r\nX-Forwarded-Proto: http\r\n", "wss://orders.example"),
     ] {
@@ -100,9 +101,13 @@ async fn the_socket_s_address_follows_the_request() {
 
 #[tokio::test]
 async fn pages_may_call_from_where_they_are_allowed_to() {
-    let any = Site::serve("api", &[]);
+    let own = Site::serve("api", &[]);
+    let any = Site::serve("api", &["--allow-origin=*"]);
     let listed = Site::serve("api", &["--allow-origin=https://desk.example,http://localhost:5173"]);
     for (site, origin, allowed) in [
+        (&own, "http://localhost:5173", Some("http://localhost:5173")),
+        (&own, "https://anywhere.example", None),
+        (&own, "null", None),
         (&any, "https://anywhere.example", Some("*")),
         (&any, "null", Some("*")),
         (&listed, "https://desk.example", Some("https://desk.example")),

@@ -224,6 +224,12 @@ fn signalled() -> Result<impl Future<Output = ()>, Failure> {
     })
 }
 
+/// Files that this process may have open at once.
+fn open_files() -> u64 {
+    use rustix::process::{Resource, getrlimit};
+    getrlimit(Resource::Nofile).current.unwrap_or(OPEN_FILES)
+}
+
 /// Raises the soft limit of open files: each socket is one.
 fn raise_open_files() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};

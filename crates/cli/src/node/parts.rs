@@ -77,7 +77,7 @@ impl Parts {
         }
         let mut hub = None;
         if start.has(Role::Bridge) {
-            let (log, settings) = (Arc::clone(shared), start.sockets.bridge());
+            let (log, settings) = (Arc::clone(shared), start.sockets.bridge(start.http.auth.is_on()));
             let part = match store {
                 Some(store) => Hub::with_markets(log, Arc::new(ChannelRows(store)), settings, now),
                 None => Hub::new(log, settings, now),

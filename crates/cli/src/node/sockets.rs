@@ -41,7 +41,7 @@ pub(super) async fn divert(State(sockets): State<Sockets>, request: Request, nex
         && let Some(order) = events_of(path)
     {
         let (order, headers) = (Some(order), request.headers());
-        let asked = Asked { order, query: request.uri().query(), headers };
+        let asked = Asked { order, query: request.uri().query(), headers, extensions: request.extensions() };
         return events(&sockets.hub, &sockets.askers, &sockets.origins, &asked).await;
     }
     let family = match path {
@@ -81,7 +81,8 @@ async fn open_market_socket(sockets: &Sockets, wants_socket: bool, request: Requ
         Ok(handshake) => handshake,
         Err(rejection) => return no_handshake(&rejection).into_response(),
     };
-    let asked = AskedMarket { path: parts.uri.path(), query: parts.uri.query(), headers: &parts.headers };
+    let (path, query) = (parts.uri.path(), parts.uri.query());
+    let asked = AskedMarket { path, query, headers: &parts.headers, extensions: &parts.extensions };
     upgrade_market(&sockets.hub, &sockets.askers, &sockets.origins, &asked, handshake).await
 }
 
@@ -95,7 +96,8 @@ async fn open_socket(
         Ok(handshake) => handshake,
         Err(rejection) => return no_handshake(&rejection).into_response(),
     };
-    let asked = Asked { order: order.as_deref(), query: parts.uri.query(), headers: &parts.headers };
+    let (order, query) = (order.as_deref(), parts.uri.query());
+    let asked = Asked { order, query, headers: &parts.headers, extensions: &parts.extensions };
     upgrade(&sockets.hub, &sockets.askers, &sockets.origins, family, &asked, handshake).await
 }
 

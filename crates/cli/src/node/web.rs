@@ -4,9 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    http::{HeaderName, HeaderValue, Method, header},
+    http::{HeaderName, Method, header},
     middleware::from_fn_with_state,
-    serve::ListenerExt,
 };
 use fillstream_clock::now;
 use fillstream_descriptions::Hosts;
@@ -15,7 +14,10 @@ use fillstream_http_api::{
     Api, BookApi, Markets, OUTCOME_PATIENCE, PastBooks, TailOutcomes, book_router, method_not_allowed,
     not_found, read_router, router,
 };
-use fillstream_http_edge::{Askers, Origins, described::Routes, ticket_router};
+use fillstream_http_edge::{
+    Askers, Guard, Limits, Origins, Unfinishing, described::Routes, guard, ticket_router,
+};
+use fillstream_http_server::{Places, Server, Serving, Tls};
 use fillstream_read_store::ReadStore;
 use fillstream_stream_bridge::{log_router, market_sockets};
 use tokio::{
@@ -30,7 +32,7 @@ use tracing::warn;
 use super::{
     Role, Start,
     book_reads::{BookRows, LogBooks},
-    described, ops,
+    described, open_files, ops,
     parts::Parts,
     sockets::{Sockets, divert},
     stored::Rows,
@@ -66,6 +68,14 @@ impl Web {
 pub(crate) struct Door {
     listener: TcpListener,
     askers: Arc<Askers>,
+    limits: Arc<Limits>,
+    tls: Option<Arc<Tls>>,
+}
+
+/// Who asks, and how much that may be.
+struct Known {
+    askers: Arc<Askers>,
+    limits: Arc<Limits>,
 }
 
 /// What answers are made of.
@@ -84,7 +94,9 @@ pub(crate) async fn bind(start: &Start) -> Result<Option<Door>, Failure> {
     let Some(address) = start.http.address(start.has(Role::Api) || start.has(Role::Bridge)) else {
         return Ok(None);
     };
-    let askers = Arc::new(start.http.auth.askers().await?);
+    let limits = Arc::new(Limits::new(start.http.rates()));
+    let askers = Arc::new(start.http.auth.askers().await?.limited(Arc::clone(&limits)));
+    let tls = start.http.door.tls()?;
     let open = || {
         let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
         socket.set_reuseaddr(true)?;
@@ -94,7 +106,7 @@ pub(crate) async fn bind(start: &Start) -> Result<Option<Door>, Failure> {
     let listener = open().map_err(|error: std::io::Error| {
         format!("cannot listen on {address}: {error}; --listen takes another address")
     })?;
-    Ok(Some(Door { listener, askers }))
+    Ok(Some(Door { listener, askers, limits, tls }))
 }
 
 /// Answers at the port, when there is one.
@@ -105,27 +117,35 @@ pub(crate) async fn serve(
     parts: &Parts,
 ) -> Result<Web, Failure> {
     let stop = CancellationToken::new();
-    let Some(Door { listener, askers }) = door else {
+    let Some(Door { listener, askers, limits, tls }) = door else {
         println!("{} at work, no port opened", names(start));
         return Ok(Web { serving: None, stop, answers: None });
     };
     let listen = listener.local_addr()?.to_string();
-    let app = answers(start, reads, parts, &listen, askers).await?;
-    println!("http://{listen} serves {}", names(start));
-    let address = start.http.public_url.clone().unwrap_or(format!("http://{listen}"));
-    let listener = listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            warn!(%error, "a connection stays without TCP_NODELAY");
-        }
-    });
-    let stopped = stop.clone().cancelled_owned();
+    let app = answers(start, reads, parts, &listen, Known { askers, limits }).await?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    println!("{scheme}://{listen} serves {}", names(start));
+    let address = start.http.public_url.clone().unwrap_or(format!("{scheme}://{listen}"));
+    if let Some(tls) = &tls {
+        let watch = stop.clone().run_until_cancelled_owned(Arc::clone(tls).watch());
+        tokio::spawn(watch);
+    }
     let answers = Some((app.clone(), address));
-    let serving = tokio::spawn(async move {
-        if let Err(error) = axum::serve(listener, app).with_graceful_shutdown(stopped).await {
-            warn!(%error, "HTTP has ended");
-        }
-    });
+    let server = Server::new(listener, serving(start, tls));
+    let serving = tokio::spawn(server.run(app, stop.clone()));
     Ok(Web { serving: Some(serving), stop, answers })
+}
+
+/// What connections may do, and how many there may be.
+fn serving(start: &Start, tls: Option<Arc<Tls>>) -> Serving {
+    let places = start.http.places(open_files());
+    Serving {
+        times: start.http.door.times(),
+        places: Places::new(places),
+        unfinishing: Unfinishing::new(start.sockets.unfinished_messages()),
+        proxies: start.http.door.proxies(),
+        tls,
+    }
 }
 
 /// All that this process answers, at the address `listen`.
@@ -134,8 +154,9 @@ async fn answers(
     reads: Reads,
     parts: &Parts,
     listen: &str,
-    askers: Arc<Askers>,
+    known: Known,
 ) -> Result<Router, Failure> {
+    let Known { askers, limits } = known;
     let messages = Arc::clone(&reads.messages);
     let state = ops::Watch::new(start, Arc::clone(&reads.log), parts, reads.durability);
     let mut app = orders(start, reads, listen, &askers, ops::routes(state)).await?;
@@ -151,8 +172,12 @@ async fn answers(
         let sockets = Sockets { hub: Arc::clone(hub), askers, origins: start.http.origins() };
         app = app.layer(from_fn_with_state(sockets, divert));
     }
-    // Outside of what is diverted: event streams are for pages of other origins, too.
-    Ok(app.layer(cors(&start.http.origins())))
+    let door = &start.http.door;
+    let (hosts, origins) = (start.http.hosts(), start.http.origins());
+    let guarded = Guard { hosts, origins: origins.clone(), proxies: door.proxies(), limits };
+    let app = app.layer(from_fn_with_state(Arc::new(guarded), guard));
+    // Outside of it all: event streams are for pages of other origins, too, and so is what the guard refuses.
+    Ok(app.layer(cors(origins)))
 }
 
 /// With the page, and what may be read or placed: where a role has the rows.
@@ -203,12 +228,13 @@ fn names(start: &Start) -> String {
     start.roles.iter().map(|role| role.name()).collect::<Vec<_>>().join(", ")
 }
 
-fn cors(origins: &Origins) -> CorsLayer {
+fn cors(origins: Origins) -> CorsLayer {
     let allowed = match origins {
         Origins::Any => AllowOrigin::any(),
-        Origins::Listed(listed) => {
-            AllowOrigin::list(listed.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()))
-        }
+        Origins::Loopback(_) | Origins::Listed(_) => AllowOrigin::predicate(move |origin, request| {
+            let host = request.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+            origin.to_str().is_ok_and(|origin| origins.allow(origin, host))
+        }),
     };
     CorsLayer::new()
         .allow_origin(allowed)
@@ -218,5 +244,7 @@ fn cors(origins: &Origins) -> CorsLayer {
             header::LOCATION,
             HeaderName::from_static("idempotent-replayed"),
             header::RETRY_AFTER,
+            HeaderName::from_static("ratelimit"),
+            HeaderName::from_static("ratelimit-policy"),
         ])
 }

@@ -20,14 +20,43 @@ pub(crate) fn public_url(text: &str) -> Result<String, String> {
     }
 }
 
-/// Reads an origin: it is compared with what browsers send, byte by byte.
+/// Any origin.
+pub(crate) const ANY_ORIGIN: &str = "*";
+
+/// Reads an origin: it is compared with what browsers send, byte by byte. [`ANY_ORIGIN`] stands for all of them.
 pub(crate) fn origin(text: &str) -> Result<String, String> {
+    if text == ANY_ORIGIN {
+        return Ok(text.to_owned());
+    }
     let whole = |uri: Uri| Some(format!("{}://{}", uri.scheme_str()?, uri.authority()?.as_str()));
     let as_sent = text.parse().ok().and_then(whole).filter(|whole| whole == &text.to_ascii_lowercase());
     as_sent.filter(|whole| whole == text && !text.contains('@')).ok_or_else(|| {
-        "must be scheme and host as browsers send them, in lower case and without a path: https://desk.example"
+        "must be scheme and host as browsers send them, in lower case and without a path: https://desk.example; or * for any"
             .to_owned()
     })
+}
+
+/// Reads a host's name, as requests are addressed to it.
+pub(crate) fn host(text: &str) -> Result<String, String> {
+    let is_name =
+        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
+    if is_name {
+        Ok(text.to_owned())
+    } else {
+        Err("must be a name without scheme and port: orders.example".to_owned())
+    }
+}
+
+/// The host of an address or an origin, without its port.
+pub(crate) fn host_of(url: &str) -> Option<String> {
+    let uri: Uri = url.parse().ok()?;
+    uri.host().map(str::to_owned)
+}
+
+/// The origin of pages that are served at an address.
+pub(crate) fn origin_of(url: &str) -> Option<String> {
+    let uri: Uri = url.parse().ok()?;
+    Some(format!("{}://{}", uri.scheme_str()?, uri.authority()?).to_ascii_lowercase())
 }
 
 /// Whether a NATS address is one that this machine alone reaches.
@@ -59,7 +88,7 @@ mod tests {
             ("https://desk.example?x", false, false),
             ("https://", false, false),
             ("desk.example", false, false),
-            ("*", false, false),
+            ("*", true, false),
             ("null", false, false),
             ("", false, false),
         ] {

@@ -2,9 +2,11 @@
 
 mod address;
 mod auth;
+mod door;
 pub(crate) mod file;
 mod matcher;
 mod secret;
+mod sockets;
 mod span;
 
 use std::{
@@ -12,19 +14,20 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use address::{listen_address, origin, public_url};
+use address::{listen_address, public_url};
 use auth::AuthSettings;
 use clap::{
     ArgAction, Args, ValueEnum,
     builder::{BoolishValueParser, RangedU64ValueParser},
 };
+use door::DoorSettings;
 use fillstream_event_log::Durability;
 pub(crate) use fillstream_event_log::without_passwords;
-use fillstream_http_edge::Origins;
 use fillstream_swap_machine::Backoff;
 use fillstream_venues::{Faults, SimulatedSettings};
 pub(crate) use matcher::MatcherSettings;
 pub(crate) use secret::Secret;
+pub(crate) use sockets::SocketSettings;
 pub(crate) use span::Span;
 use span::at_least;
 
@@ -109,18 +112,6 @@ pub(crate) struct HttpSettings {
     #[arg(long, env = "FILLSTREAM_PUBLIC_URL", value_parser = public_url, value_name = "URL", help_heading = "HTTP")]
     pub(crate) public_url: Option<String>,
 
-    /// Web origins that may call, such as https://desk.example; several separated by commas
-    /// [default: any without authentication, none with it]
-    #[arg(
-        long,
-        env = "FILLSTREAM_ALLOW_ORIGIN",
-        value_parser = origin,
-        value_delimiter = ',',
-        value_name = "ORIGIN",
-        help_heading = "HTTP"
-    )]
-    pub(crate) allow_origin: Vec<String>,
-
     /// Whether api takes requests over NATS as well, as the service `fillstream` [possible values: on, off]
     #[arg(
         long,
@@ -136,6 +127,9 @@ pub(crate) struct HttpSettings {
 
     #[command(flatten)]
     pub(crate) auth: AuthSettings,
+
+    #[command(flatten)]
+    pub(crate) door: DoorSettings,
 }
 
 /// Where api and bridge listen when nothing is said.
@@ -150,6 +144,7 @@ impl HttpSettings {
     /// Refuses what must not be opened.
     pub(crate) fn check(&self) -> Result<(), Failure> {
         self.auth.check()?;
+        self.door.check()?;
         if let Some(address) = self.listen
             && !address.ip().is_loopback()
             && !self.auth.is_on()
@@ -177,11 +172,6 @@ impl HttpSettings {
             .into()),
             Some(_) | None => Ok(()),
         }
-    }
-
-    pub(crate) fn origins(&self) -> Origins {
-        let anybody = self.allow_origin.is_empty() && !self.auth.is_on();
-        if anybody { Origins::Any } else { Origins::Listed(self.allow_origin.clone()) }
     }
 }
 
@@ -384,88 +374,7 @@ impl VenueSettings {
     }
 }
 
-/// Sockets.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct SocketSettings {
-    /// Between two pings
-    #[arg(
-        long,
-        env = "FILLSTREAM_PING_INTERVAL",
-        value_parser = at_least::<1>,
-        default_value = "30s",
-        value_name = "TIME",
-        help_heading = "Sockets"
-    )]
-    pub(crate) ping_interval: Span,
-    /// A peer that is silent for this long is closed
-    #[arg(
-        long,
-        env = "FILLSTREAM_SILENCE_LIMIT",
-        value_parser = at_least::<1>,
-        default_value = "60s",
-        value_name = "TIME",
-        help_heading = "Sockets"
-    )]
-    pub(crate) silence_limit: Span,
-    /// A write that does not get through for this long closes the socket with 4408
-    #[arg(
-        long,
-        env = "FILLSTREAM_WRITE_TIMEOUT",
-        value_parser = at_least::<1>,
-        default_value = "10s",
-        value_name = "TIME",
-        help_heading = "Sockets"
-    )]
-    pub(crate) write_timeout: Span,
-    /// From an order's last message to the close
-    #[arg(
-        long,
-        env = "FILLSTREAM_SOCKET_LINGER",
-        default_value = "1s",
-        value_name = "TIME",
-        help_heading = "Sockets"
-    )]
-    pub(crate) socket_linger: Span,
-    /// Largest message from a client, bytes
-    #[arg(long, env = "FILLSTREAM_MAX_MESSAGE", value_name = "BYTES", value_parser = at_least_one(), default_value_t = 1 << 20, help_heading = "Sockets")]
-    pub(crate) max_message: usize,
-    /// Events that a client may be behind before it is told so
-    #[arg(long, env = "FILLSTREAM_QUEUE_EVENTS", value_name = "N", value_parser = at_least_one(), default_value_t = 100, help_heading = "Sockets")]
-    pub(crate) queue_events: usize,
-    /// Sockets at the same time
-    #[arg(long, env = "FILLSTREAM_MAX_SOCKETS", value_name = "N", value_parser = at_least_one(), default_value_t = 20_000, help_heading = "Sockets")]
-    pub(crate) max_sockets: usize,
-}
-
 /// Of none of these there can be a bridge with nothing.
 fn at_least_one() -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(1..)
-}
-
-impl SocketSettings {
-    /// Who answers every ping must never count as silent.
-    pub(crate) fn check(&self) -> Result<(), Failure> {
-        let (ping, silence) = (self.ping_interval, self.silence_limit);
-        if silence.get() <= ping.get() {
-            return Err(format!(
-                "--silence-limit is {silence}, but must be above --ping-interval ({ping}): a client that only answers \
-                 pings would be closed"
-            )
-            .into());
-        }
-        Ok(())
-    }
-
-    pub(crate) fn bridge(&self) -> fillstream_stream_bridge::Settings {
-        fillstream_stream_bridge::Settings {
-            ping_interval: self.ping_interval.get(),
-            silence_limit: self.silence_limit.get(),
-            write_timeout: self.write_timeout.get(),
-            linger: self.socket_linger.get(),
-            max_message: self.max_message,
-            queue_events: self.queue_events,
-            max_sockets: self.max_sockets,
-            ..fillstream_stream_bridge::Settings::default()
-        }
-    }
 }

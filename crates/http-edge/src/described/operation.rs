@@ -147,6 +147,10 @@ impl Operation {
             problems: BTreeMap::new(),
             takes_bearer: false,
         }
+        // What every request may meet before it is routed.
+        .problems(421, &["foreign_host"])
+        .problems(429, &["rate_limited"])
+        .problems(503, &["too_many_connections"])
     }
 
     /// More about it than its line, in Markdown.
@@ -184,6 +188,8 @@ impl Operation {
     pub fn body(mut self, shape: Shape, required: bool, example: Value) -> Self {
         self.body = Some(RequestBody { shape, required, example });
         self.problems(400, &["malformed_request"])
+            .problems(403, &["origin_not_allowed"])
+            .problems(408, &["request_timeout"])
             .problems(413, &["body_too_large"])
             .problems(415, &["unsupported_media_type"])
     }
@@ -256,7 +262,7 @@ impl Operation {
                     "invalid_token",
                 ],
             )
-            .problems(403, &["another_user"])
+            .problems(403, &["another_user", "origin_not_allowed"])
             .problems(422, &["invalid_fields"])
     }
 }

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use axum::{
     extract::{RawQuery, State},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, header},
     response::Response,
 };
 use fillstream_event_log::Browse;
@@ -27,7 +27,7 @@ use fillstream_http_edge::{Askers, Origins, Problem, described::Routes};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use self::asked::Asked;
-use crate::{counters::Held, hub::Hub, sse::wants_events, upgrade::room};
+use crate::{crowd::Room, hub::Hub, sse::wants_events};
 
 /// What the handlers work with.
 struct View {
@@ -41,7 +41,7 @@ struct View {
 /// A reader's place.
 struct Seat {
     /// Counted until the connection is gone, however slow it is to go.
-    connection: Held,
+    connection: Room,
     /// One of the bounded number of readers, for as long as something is read: a client that does not take what is read
     /// for it keeps nobody else out.
     reading: OwnedSemaphorePermit,
@@ -58,6 +58,7 @@ pub fn log_router(hub: Arc<Hub>, messages: Arc<dyn Browse>, askers: Arc<Askers>,
 async fn log(
     State(view): State<Arc<View>>,
     RawQuery(query): RawQuery,
+    extensions: Extensions,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let asker = view.askers.guest(&headers, query.as_deref()).await?;
@@ -68,19 +69,19 @@ async fn log(
     }
     if !wants_events(&headers) {
         let asked = Asked::read(query.as_deref(), None)?;
-        let _seat = view.seat()?;
+        let _seat = view.seat(&extensions)?;
         return page::answer(&view, &asked).await;
     }
     view.origins.check(&headers)?;
     let asked = Asked::read(query.as_deref(), headers.get("last-event-id"))?;
-    let seat = view.seat()?;
+    let seat = view.seat(&extensions)?;
     Ok(feed::answer(view, asked, seat))
 }
 
 impl View {
     /// A place among the readers, or why there is none.
-    fn seat(&self) -> Result<Seat, Problem> {
-        let connection = room(&self.hub)?;
+    fn seat(&self, extensions: &Extensions) -> Result<Seat, Problem> {
+        let connection = Room::take(&self.hub, None, extensions)?;
         match Arc::clone(&self.readers).try_acquire_owned() {
             Ok(reading) => Ok(Seat { connection, reading }),
             Err(_) => {

@@ -97,7 +97,7 @@ fn controls(channel: &str) -> [Message; 6] {
             channel,
             "status",
             &["reason"],
-            "The stream is unreachable or back, or history is being read.",
+            "The stream is unreachable or back, history is being read, or the token has ended.",
         ),
         control(channel, "shutdown", &[], "The server goes down and closes with 1001."),
         error.of_type("error", &[]),
@@ -149,6 +149,7 @@ pub fn market_sockets(routes: Routes) -> Routes {
             .problems(400, &["bad_handshake"])
             .problems(403, &["origin_not_allowed"])
             .problems(426, &["upgrade_required", "bad_handshake"])
+            .problems(429, &["rate_limited"])
             .problems(503, &["going_down", "too_many_sockets"])
     };
     let symbol = json!({ "type": "string", "examples": ["BTC-USDT"] });

@@ -4,20 +4,22 @@ use std::sync::Arc;
 
 use axum::{
     extract::ws::WebSocketUpgrade,
-    http::{HeaderMap, StatusCode},
+    http::{Extensions, HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
-use fillstream_domain::{UserId, book::Symbol};
-use fillstream_http_edge::{Askers, Origins, Problem};
+use fillstream_domain::book::Symbol;
+use fillstream_http_edge::{Asker, Askers, Origins, Problem};
 use tokio::time::timeout;
 
 use crate::{
+    crowd::Room,
     hub::Hub,
     market::{
         channel::MarketChannel,
         socket::{self, Joining, Single},
     },
-    upgrade::{after, limited, room},
+    upgrade::{after, limited, token_ends, unfinished},
+    wire::Conversation,
 };
 
 /// What a request for a socket of the market brings along.
@@ -28,6 +30,8 @@ pub struct AskedMarket<'a> {
     pub query: Option<&'a str>,
     /// The headers.
     pub headers: &'a HeaderMap,
+    /// What the listening port knows of the connection.
+    pub extensions: &'a Extensions,
 }
 
 /// The socket that a path names.
@@ -64,8 +68,10 @@ pub async fn upgrade_market(
     asked: &AskedMarket<'_>,
     upgrade: WebSocketUpgrade,
 ) -> Response {
+    let unfinished = unfinished(asked.extensions);
     match admit(hub, askers, origins, asked).await {
-        Ok(joining) => limited(hub, upgrade).on_upgrade(move |socket| socket::serve(joining, socket)),
+        Ok(joining) => limited(hub, upgrade)
+            .on_upgrade(move |socket| socket::serve(joining, Conversation { socket, unfinished })),
         Err(problem) => problem.into_response(),
     }
 }
@@ -80,10 +86,12 @@ async fn admit(
     let (Some(wanted), Some(markets)) = (wanted(asked.path), &hub.markets) else {
         return Err(Problem::new(StatusCode::NOT_FOUND, "not_found", "There is no such socket here."));
     };
-    let (user, channel) = who_asks(askers, wanted, asked).await?;
+    let (asker, channel) = who_asks(askers, wanted, asked).await?;
+    let user = asker.user();
     let read = |channel: &MarketChannel| after(asked.query, |text| channel.after(hub.incarnation(), text));
     let after = channel.as_ref().map(read).transpose()?.flatten();
-    let connection = room(hub)?;
+    let connection = Room::take(hub, user, asked.extensions)?;
+    let token_ends = token_ends(askers, asker);
     let find = async {
         hub.tail_begins().await;
         match &channel {
@@ -99,7 +107,8 @@ async fn admit(
         let from = seat.feed.ring.lock().end();
         Single { seat, from, after }
     });
-    Ok(Joining { hub: Arc::clone(hub), markets: Arc::clone(markets), user, single, undecided, connection })
+    let (hub, markets) = (Arc::clone(hub), Arc::clone(markets));
+    Ok(Joining { hub, markets, user, single, undecided, token_ends, connection })
 }
 
 /// Who asks, on a private socket somebody, and for which channel, if for one.
@@ -107,12 +116,12 @@ async fn who_asks(
     askers: &Askers,
     wanted: Wanted<'_>,
     asked: &AskedMarket<'_>,
-) -> Result<(Option<UserId>, Option<MarketChannel>), Problem> {
-    let guest = async || Ok(askers.socket_guest(asked.headers, asked.query).await?.user());
+) -> Result<(Asker, Option<MarketChannel>), Problem> {
+    let guest = async || askers.socket_guest(asked.headers, asked.query).await;
     Ok(match wanted {
         Wanted::Orders => {
-            let user = askers.socket(asked.headers, asked.query).await?.known()?;
-            (Some(user), Some(MarketChannel::Orders(user, None)))
+            let asker = askers.socket(asked.headers, asked.query).await?;
+            (asker, Some(MarketChannel::Orders(asker.known()?, None)))
         }
         Wanted::Trades => (guest().await?, Some(MarketChannel::Trades(None))),
         Wanted::Market(market) => (guest().await?, Some(MarketChannel::Orderbook(symbol(market)?))),

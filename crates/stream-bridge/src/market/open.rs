@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use crate::{
-    counters::Held,
+    crowd::Listed,
     market::{
         channel::{MarketChannel, MarketStream},
         feed::{Feed, Seat},
@@ -38,7 +38,12 @@ impl MarketSocket {
     /// Begins the subscription of a socket that has one.
     pub(crate) async fn open_single(&mut self, single: Single) -> Result<(), End> {
         let Single { seat, from, after } = single;
-        let number = self.enter(seat, from, after);
+        let Some(listed) = Listed::take(&self.hub, self.user) else {
+            let message = "the user has all the subscriptions that they may have";
+            self.say_error("too_many_subscriptions", None, message).await?;
+            return Err(End::Close(code::POLICY, message.to_owned()));
+        };
+        let number = self.enter(seat, from, after, listed);
         if let Some((at, frame)) = self.snapshot(number) {
             return self.send(number, [(at, frame)]).await;
         }
@@ -65,12 +70,16 @@ impl MarketSocket {
             let message = format!("a socket has {MAX_SUBSCRIPTIONS} subscriptions at most");
             return Ok(Err(Refused { code: "too_many_subscriptions", field: None, message }));
         }
+        let Some(listed) = Listed::take(&self.hub, self.user) else {
+            let message = "the user has all the subscriptions that they may have".to_owned();
+            return Ok(Err(Refused { code: "too_many_subscriptions", field: None, message }));
+        };
         let seat = match self.find_seat(channel).await? {
             Ok(seat) => seat,
             Err(refused) => return Ok(Err(refused)),
         };
         let from = seat.feed.ring.lock().end();
-        let number = self.enter(seat, from, after);
+        let number = self.enter(seat, from, after, listed);
         if matches!(channel.stream(), MarketStream::Orderbook | MarketStream::Depth) {
             return self.say_subscribed(number).await.map(Ok);
         }
@@ -108,7 +117,7 @@ impl MarketSocket {
     }
 
     /// Takes a subscription in, at the best position that can be named for it so far.
-    fn enter(&mut self, seat: Seat, from: Option<Position>, after: Option<After>) -> Number {
+    fn enter(&mut self, seat: Seat, from: Option<Position>, after: Option<After>, listed: Listed) -> Number {
         let number = self.next_number;
         self.next_number += 1;
         let gate = match after {
@@ -122,7 +131,7 @@ impl MarketSocket {
             pace: Pace::Steady,
             seen: None,
             ear: Some(ear),
-            _held: Held::new(&self.hub, |counters| &counters.subscriptions),
+            _listed: listed,
             seat,
         });
         self.ready.push_back(number);

@@ -9,15 +9,16 @@
 
 use std::{collections::VecDeque, convert::Infallible, future::ready, sync::Arc};
 
-use axum::extract::ws::{Message, WebSocket};
+use axum::extract::ws::Message;
 use fillstream_domain::{Position, Seq, UserId};
+use fillstream_http_edge::Pace;
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 use tracing::debug;
 
 use crate::{
     condition::Condition,
-    counters::Held,
+    crowd::Room,
     hub::Hub,
     market::{
         channel::MarketChannel,
@@ -27,8 +28,9 @@ use crate::{
         subscription::{Bell, Number, Subscription},
     },
     pulse::{Beat, Pulse},
+    socket::{SPOKE_TOO_OFTEN, TOKEN_ENDED},
     token::After,
-    wire::{End, Wire, code},
+    wire::{Conversation, End, Wire, code},
 };
 
 /// Requests of a client that wait while another one is answered; beyond, its messages are left in the connection.
@@ -44,8 +46,10 @@ pub(crate) struct Joining {
     pub(crate) single: Option<Single>,
     /// The tail could not be set up in time.
     pub(crate) undecided: bool,
+    /// When the client's token ends.
+    pub(crate) token_ends: Option<Instant>,
     /// Counts the connection until it is gone.
-    pub(crate) connection: Held,
+    pub(crate) connection: Room,
 }
 
 /// A subscription that begins with its socket.
@@ -60,7 +64,7 @@ pub(crate) struct Single {
 pub(crate) struct MarketSocket {
     pub(crate) hub: Arc<Hub>,
     pub(crate) markets: Arc<Markets>,
-    user: Option<UserId>,
+    pub(crate) user: Option<UserId>,
     /// The client subscribes to what it wants.
     pub(crate) many: bool,
     pub(crate) wire: Wire,
@@ -76,11 +80,12 @@ pub(crate) struct MarketSocket {
     condition: watch::Receiver<Condition>,
     told_lost: bool,
     pulse: Pulse,
-    _connection: Held,
+    pace: Pace,
+    _connection: Room,
 }
 
 /// Serves a socket from its upgrade to its close.
-pub(crate) fn serve(mut joining: Joining, socket: WebSocket) -> impl Future<Output = ()> {
+pub(crate) fn serve(mut joining: Joining, socket: Conversation) -> impl Future<Output = ()> {
     let (single, undecided) = (joining.single.take(), joining.undecided);
     let mut socket = MarketSocket::new(joining, single.is_none(), socket);
     async move {
@@ -92,8 +97,8 @@ pub(crate) fn serve(mut joining: Joining, socket: WebSocket) -> impl Future<Outp
 }
 
 impl MarketSocket {
-    fn new(joining: Joining, many: bool, socket: WebSocket) -> Self {
-        let Joining { hub, markets, user, connection, .. } = joining;
+    fn new(joining: Joining, many: bool, socket: Conversation) -> Self {
+        let Joining { hub, markets, user, token_ends, connection, .. } = joining;
         let settings = hub.settings;
         let mut condition = hub.condition();
         // What has happened before is news to this socket.
@@ -111,7 +116,8 @@ impl MarketSocket {
             requests: VecDeque::new(),
             condition,
             told_lost: false,
-            pulse: Pulse::new(settings.ping_interval, settings.silence_limit),
+            pulse: Pulse::new(settings.ping_interval, settings.silence_limit, token_ends),
+            pace: Pace::new(settings.messages),
             hub,
             _connection: connection,
         }
@@ -191,11 +197,21 @@ impl MarketSocket {
                 Some(said) => self.heard(said?).await,
                 None => Err(End::Close(code::POLICY, "nothing was heard for too long".to_owned())),
             },
+            Beat::TokenEnded => {
+                self.hub.counters.tokens_ended.add(1);
+                self.say_status(TOKEN_ENDED, "token_expired").await?;
+                Err(End::Close(code::TOKEN_ENDED, self.any_token()))
+            }
         }
     }
 
     async fn heard(&mut self, message: Message) -> Result<(), End> {
         self.pulse.heard();
+        if !matches!(message, Message::Pong(_) | Message::Close(_)) && !self.pace.take() {
+            self.hub.counters.spoke_too_often.add(1);
+            self.say_error("rate_limited", None, SPOKE_TOO_OFTEN).await?;
+            return Err(End::Close(code::POLICY, SPOKE_TOO_OFTEN.to_owned()));
+        }
         match message {
             Message::Ping(_) | Message::Pong(_) => Ok(()),
             Message::Close(_) => Err(End::Gone),

@@ -9,7 +9,7 @@ use std::{
 use axum::extract::ws::Utf8Bytes;
 use tokio::sync::watch;
 
-use crate::{counters::Held, market::feed::Seat};
+use crate::{crowd::Listed, market::feed::Seat};
 
 /// One subscription of a socket; its number is unique on the socket.
 pub(crate) type Number = u64;
@@ -27,7 +27,7 @@ pub(crate) struct Subscription {
     /// Hears of news; nothing while the socket waits for it.
     pub(crate) ear: Option<watch::Receiver<()>>,
     /// Counts the subscription until it is gone.
-    pub(crate) _held: Held,
+    pub(crate) _listed: Listed,
 }
 
 /// How a client keeps up.

@@ -13,7 +13,7 @@ use std::{
 use axum::{
     Router,
     extract::{State, ws::WebSocketUpgrade},
-    http::{HeaderMap, Uri},
+    http::{Extensions, HeaderMap, Uri},
     response::Response,
 };
 use fillstream_domain::{
@@ -156,7 +156,12 @@ async fn socket(
     headers: HeaderMap,
     handshake: WebSocketUpgrade,
 ) -> Response {
-    let asked = AskedMarket { path: uri.path(), query: uri.query(), headers: &headers };
+    let asked = AskedMarket {
+        path: uri.path(),
+        query: uri.query(),
+        headers: &headers,
+        extensions: &Extensions::new(),
+    };
     let origins = Origins::Listed(vec!["https://desk.example".to_owned()]);
     upgrade_market(&hub, &Askers::open(now), &origins, &asked, handshake).await
 }

@@ -13,7 +13,7 @@ use std::{
 use axum::{
     Router,
     extract::{Path, RawQuery, State, ws::WebSocketUpgrade},
-    http::HeaderMap,
+    http::{Extensions, HeaderMap},
     response::Response,
     routing::get,
 };
@@ -184,7 +184,12 @@ async fn every_step(
     headers: HeaderMap,
     handshake: WebSocketUpgrade,
 ) -> Response {
-    let asked = Asked { order: Some(&order), query: query.as_deref(), headers: &headers };
+    let asked = Asked {
+        order: Some(&order),
+        query: query.as_deref(),
+        headers: &headers,
+        extensions: &Extensions::new(),
+    };
     upgrade(&hub, &Askers::open(now), &origins(), Family::Progress, &asked, handshake).await
 }
 
@@ -195,7 +200,12 @@ async fn changes(
     handshake: WebSocketUpgrade,
 ) -> Response {
     let order = parameter(query.as_deref(), "orderId");
-    let asked = Asked { order: order.as_deref(), query: query.as_deref(), headers: &headers };
+    let asked = Asked {
+        order: order.as_deref(),
+        query: query.as_deref(),
+        headers: &headers,
+        extensions: &Extensions::new(),
+    };
     upgrade(&hub, &Askers::open(now), &origins(), Family::Status, &asked, handshake).await
 }
 
@@ -205,7 +215,12 @@ async fn event_stream(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
-    let asked = Asked { order: Some(&order), query: query.as_deref(), headers: &headers };
+    let asked = Asked {
+        order: Some(&order),
+        query: query.as_deref(),
+        headers: &headers,
+        extensions: &Extensions::new(),
+    };
     events(&hub, &Askers::open(now), &origins(), &asked).await
 }
 
