@@ -11,6 +11,7 @@ mod crash_sweep;
 mod descriptions;
 mod doors;
 mod examples;
+mod faults;
 mod first_order;
 mod http_cases;
 mod log_cases;

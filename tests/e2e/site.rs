@@ -51,6 +51,19 @@ impl Site {
         Self::start("serve", scratch, Some(nats), &[&given, more].concat())
     }
 
+    /// A command over a directory that the test has prepared.
+    pub(crate) fn over(scratch: Scratch, command: &str, more: &[&str]) -> Self {
+        Self::start(command, scratch, None, more)
+    }
+
+    /// Other roles over another site's stream, reached at an address of their own.
+    pub(crate) fn beside(site: &Self, roles: &str, nats_url: &str) -> Self {
+        let rows = format!("--database-url=sqlite://{}", site.scratch.path().join("beside.db").display());
+        let given = [format!("--role={roles}"), format!("--nats-url={nats_url}"), rows];
+        let given: Vec<_> = given.iter().map(String::as_str).collect();
+        Self::start("serve", Scratch::new("beside"), None, &given)
+    }
+
     /// What `more` gives replaces what is fast.
     fn start(command: &str, scratch: Scratch, nats: Option<PrivateServer>, more: &[&str]) -> Self {
         let listen = format!("--listen=127.0.0.1:{}", free_port());
@@ -71,6 +84,12 @@ impl Site {
     pub(crate) fn kill_and_restart(&mut self) {
         self.process.kill();
         self.process = Process::start(quiet(&self.arguments));
+    }
+
+    /// As [`kill_and_restart`](Self::kill_and_restart), with one more setting.
+    pub(crate) fn restart_with(&mut self, setting: &str) {
+        self.arguments.push(setting.to_owned());
+        self.kill_and_restart();
     }
 
     pub(crate) fn address(&self) -> &str {

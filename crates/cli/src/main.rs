@@ -16,6 +16,7 @@
 #![allow(rustdoc::bare_urls)]
 
 mod commands;
+mod health;
 mod node;
 mod settings;
 mod telemetry;

@@ -8,6 +8,7 @@
 //!  orders.book.<market>.clock         time, when something is about to expire
 //!  markets.<market>                   the matcher's commits
 //!  parked.<part>.<sequence>           a message that a consumer could not handle
+//!  parked.probe                       nothing: shows that the stream takes appends again
 //! ```
 
 use crate::{OrderId, Seq, book::Symbol};
@@ -20,6 +21,9 @@ pub const ALL_COMMITS: &str = "markets.*";
 pub const ALL_DEFINITIONS: &str = "orders.book.*.definition";
 /// All parked entries.
 pub const ALL_PARKED: &str = "parked.>";
+
+/// What a process appends to find out whether the stream takes appends again; it means nothing.
+pub const PROBE: &str = "parked.probe";
 
 /// The subject of a swap order's placed event.
 #[must_use]

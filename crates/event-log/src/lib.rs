@@ -17,6 +17,7 @@ mod browse;
 mod jetstream;
 mod log;
 mod memory;
+mod observe;
 mod reading;
 mod record;
 mod service;
@@ -27,11 +28,12 @@ mod subject;
 
 pub use browse::{Browse, Message, Messages};
 pub use jetstream::{
-    ConnectError, Definitions, Greeting, Inspector, JetStreamLog, JetStreamSnapshots, LogOptions, Probe,
-    Right, Work, WorkQueue, host_and_port, without_passwords,
+    ConnectError, Definitions, Greeting, Inspector, JetStreamLog, JetStreamSnapshots, Limits, LogOptions,
+    Probe, Right, Work, WorkQueue, host_and_port, without_passwords,
 };
 pub use log::{AppendError, Consistency, Durability, EventLog, Follow, Link, LogError, Page, StreamInfo};
 pub use memory::MemoryLog;
+pub use observe::AppendObserver;
 pub use record::{HEADER_ROOM, MAX_PARTS, NewRecord, Record};
 pub use service::{
     Answers, EndpointDefinition, Pairs, Service, ServiceDefinition, ServiceReply, ServiceRequest,

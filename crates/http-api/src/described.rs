@@ -22,6 +22,11 @@ pub(crate) fn keyed(operation: Operation) -> Operation {
     operation.header("Idempotency-Key", about, body::client_order_id()).problems(422, &["key_reused"])
 }
 
+/// What an append may come to. Only `stream_unreachable` leaves open whether something is stored.
+pub(crate) fn appends(operation: Operation) -> Operation {
+    operation.problems(503, &["stream_unreachable", "append_refused", "going_down"])
+}
+
 /// Says that an id is missing, and nothing else.
 pub(crate) fn missing(id: &'static str, summary: &'static str) -> Operation {
     Operation::new(id, "without an id", summary).problems(400, &["malformed_request"])
@@ -35,9 +40,8 @@ pub(crate) fn place() -> Operation {
         .body(Shape::Is(body::execute_schema()), true, example)
         .answers::<PlacedAnswer>(201, "The order is stored.")
         .answer_header(201, "Location", "Where the order is read.")
-        .answer_header(201, "Idempotent-Replayed", "`true` when the order was there already.")
-        .problems(503, &["stream_unreachable"]);
-    keyed(operation)
+        .answer_header(201, "Idempotent-Replayed", "`true` when the order was there already.");
+    keyed(appends(operation).problems(507, &["store_full"]))
 }
 
 fn reads(operation: Operation) -> Operation {

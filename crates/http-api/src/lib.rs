@@ -15,6 +15,8 @@ mod described;
 mod key;
 mod orders;
 mod place;
+mod refused;
+mod room;
 mod routes;
 mod trace;
 
@@ -30,6 +32,7 @@ pub use book::{
     Answer, BookApi, BookAt, Markets, OUTCOME_PATIENCE, OrdersWanted, Outcomes, PastBooks, PastError,
     StoreUnreachable, StoredMarkets, TailOutcomes, Written, book_router, orders_cursor, trades_cursor,
 };
+pub use room::Room;
 pub use routes::{method_not_allowed, not_found, read_router, router};
 
 /// Orders as the read store has them.
@@ -56,6 +59,8 @@ pub struct Api {
     pub log: Arc<dyn EventLog>,
     /// Where ended orders are read.
     pub stored: Arc<dyn StoredOrders>,
+    /// Whether new orders are taken.
+    pub room: Room,
     /// Finds out who asks.
     pub askers: Arc<Askers>,
     /// The address that clients are told, when it is not the request's host: `https://api.example`.

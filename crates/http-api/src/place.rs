@@ -13,8 +13,9 @@ use fillstream_domain::{
     subject::swap_placed,
     swap::{FieldError, Request, Status, SwapEvent, Terms},
 };
-use fillstream_event_log::{AppendError, Consistency, NewRecord};
+use fillstream_event_log::{AppendError, Consistency, NewRecord, Record};
 use fillstream_http_edge::{Asker, FieldProblem, Problem};
+use fillstream_retry::chain;
 use schemars::JsonSchema;
 use serde::Serialize;
 use tracing::{info, warn};
@@ -25,6 +26,7 @@ use crate::{
     address::socket_url,
     body::{self, ExecuteBody, Scalar},
     key,
+    refused::{not_appended, unreachable},
     trace::traceparent,
 };
 
@@ -118,6 +120,11 @@ async fn append(
     headers: &HeaderMap,
 ) -> Result<(Seq, bool), Problem> {
     let fingerprint = accepted.terms.fingerprint();
+    if let Err(no_room) = api.room.check() {
+        // A repetition is no new order: it is answered as ever.
+        let first = if accepted.key.is_some() { first(api, order).await? } else { None };
+        return first.map_or(Err(no_room), |first| replay(&first, order, &fingerprint));
+    }
     let placed = accepted.terms.place(order, accepted.user, accepted.key, (api.clock)());
     let event = SwapEvent::Placed(placed);
     let record = NewRecord {
@@ -139,29 +146,29 @@ async fn append(
             info!(order_id = %order, %seq, "order placed");
             Ok((seq, false))
         }
-        Err(AppendError::Fenced { .. }) => replay(api, order, &fingerprint).await,
-        Err(error @ (AppendError::Unknown | AppendError::Closed | AppendError::Refused(_))) => {
-            warn!(order_id = %order, %error, "an order was not stored, or nobody knows yet");
-            let detail = "The stream cannot be reached, so whether the order is stored is not known. Repeating the \
-                          request is safe with an Idempotency-Key only.";
-            let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stream_unreachable", detail);
-            Err(problem.header(header::RETRY_AFTER, HeaderValue::from_static("2")))
+        Err(AppendError::Fenced { .. }) => {
+            let first = first(api, order).await?.ok_or_else(unreachable)?;
+            replay(&first, order, &fingerprint)
+        }
+        Err(error) => {
+            warn!(order_id = %order, error = %chain(&error), "append: the order is not stored, or not known to be");
+            Err(not_appended(&error, MAY_BE_STORED))
         }
     }
 }
 
+const MAY_BE_STORED: &str = "The stream cannot be reached, so whether the order is stored is not known. Repeating the \
+                             request is safe with an Idempotency-Key only.";
+
+/// What decided the order's id: the first record of its subject.
+async fn first(api: &Api, order: OrderId) -> Result<Option<Record>, Problem> {
+    api.log.first(&swap_placed(order), Consistency::Leader).await.map_err(|_| unreachable())
+}
+
 /// The order is in the stream already: the same request gets the same answer, another one is refused.
-async fn replay(api: &Api, order: OrderId, fingerprint: &str) -> Result<(Seq, bool), Problem> {
-    let unreachable = || {
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stream_unreachable", "The stream cannot be reached.")
-            .header(header::RETRY_AFTER, HeaderValue::from_static("2"))
-    };
-    let found = api.log.first(&swap_placed(order), Consistency::Leader).await.map_err(|_| unreachable())?;
-    let record = found.ok_or_else(unreachable)?;
-    match SwapEvent::decode(&record.payload) {
-        Ok(SwapEvent::Placed(placed)) if placed.fingerprint == fingerprint => {
-            Ok((Seq::new(record.seq), true))
-        }
+fn replay(first: &Record, order: OrderId, fingerprint: &str) -> Result<(Seq, bool), Problem> {
+    match SwapEvent::decode(&first.payload) {
+        Ok(SwapEvent::Placed(placed)) if placed.fingerprint == fingerprint => Ok((Seq::new(first.seq), true)),
         Ok(_) | Err(_) => {
             let detail = format!("The key was used before, for another order: {order}. Nothing is stored.");
             Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "key_reused", detail)

@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use prometheus_client::{
     encoding::EncodeLabelSet,
-    metrics::{counter::Counter, family::Family},
+    metrics::{counter::Counter, family::Family, histogram::Histogram},
     registry::{Registry, Unit},
 };
 
 use crate::{Durations, observe, seconds};
+
+/// Upper bounds in records, up to the server's limit of a batch.
+const GROUPS: [f64; 10] = [1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0];
 
 /// What an appended record is, by its subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -120,6 +123,7 @@ pub struct Appends {
     ended: Family<Ended, Counter>,
     durations: Durations<Kind>,
     attempts: Family<Outcome, Counter>,
+    groups: Histogram,
 }
 
 impl Appends {
@@ -128,6 +132,7 @@ impl Appends {
             ended: Family::default(),
             durations: Family::new_with_constructor(seconds),
             attempts: Family::default(),
+            groups: Histogram::new(GROUPS),
         };
         let help = "Appends to the stream by what was appended and what came of it; fenced is a lost fence";
         registry.register("appends", help, appends.ended.clone());
@@ -135,6 +140,8 @@ impl Appends {
         registry.register_with_unit("append_duration", help, Unit::Seconds, appends.durations.clone());
         let help = "Attempts of swap orders by how they ended";
         registry.register("swap_attempts", help, appends.attempts.clone());
+        let help = "Records that were sent to the stream together";
+        registry.register("append_group_records", help, appends.groups.clone());
         // From 0: the first lost fence is an increase, too.
         for kind in EventKind::ALL.map(EventKind::name) {
             drop(appends.durations.get_or_create(&Kind { kind }));
@@ -153,6 +160,11 @@ impl Appends {
         let kind = kind.name();
         self.ended.get_or_create(&Ended { kind, outcome: outcome.name() }).inc();
         observe(&self.durations.get_or_create(&Kind { kind }), elapsed);
+    }
+
+    /// So many records go to the stream together.
+    pub fn grouped(&self, records: usize) {
+        self.groups.observe(f64::from(u32::try_from(records).unwrap_or(u32::MAX)));
     }
 
     /// An attempt of a swap has ended, on record.

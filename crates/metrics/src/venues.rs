@@ -24,6 +24,8 @@ pub enum VenueCall {
 }
 
 impl VenueCall {
+    const ALL: [Self; 4] = [Self::Quote, Self::Prepare, Self::Submit, Self::Observe];
+
     const fn name(self) -> &'static str {
         match self {
             Self::Quote => "quote",
@@ -62,6 +64,16 @@ impl VenueCalls {
         let help = "From a call of a venue to its answer";
         registry.register_with_unit("venue_call_duration", help, Unit::Seconds, calls.durations.clone());
         calls
+    }
+
+    /// A venue will be asked: its figures begin at 0.
+    pub fn begin(&self, venue: &'static str) {
+        for call in VenueCall::ALL.map(VenueCall::name) {
+            drop(self.durations.get_or_create(&Call { venue, call }));
+            for outcome in ["answered", "failed"] {
+                drop(self.answered.get_or_create(&Answered { venue, call, outcome }));
+            }
+        }
     }
 
     /// A venue has answered, or would or could not.

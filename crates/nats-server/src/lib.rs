@@ -26,5 +26,5 @@ pub use error::Error;
 pub use locate::{PINNED, Search, locate};
 pub use lock::address_of;
 pub use port::PortChoice;
-pub use server::PrivateServer;
+pub use server::{Control, PrivateServer};
 pub use version::{OLDEST, Version};

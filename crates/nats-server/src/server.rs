@@ -117,6 +117,11 @@ impl PrivateServer {
         }
     }
 
+    /// A hand on the server for who notices that it lives and does not do its work.
+    pub fn control(&self) -> Control {
+        Control { shared: Arc::clone(&self.shared) }
+    }
+
     /// Asks the server to end, so that it writes its state, and returns when it has; it is killed after 5 s.
     pub fn stop(mut self) {
         self.end(Signal::TERM);
@@ -149,6 +154,47 @@ impl PrivateServer {
 impl Drop for PrivateServer {
     fn drop(&mut self) {
         self.end(Signal::KILL);
+    }
+}
+
+/// Starts a server again that lives; its owner alone ends it for good.
+#[derive(Clone)]
+pub struct Control {
+    shared: Arc<Shared>,
+}
+
+impl Control {
+    /// Whether the server can be used, as far as its greeting tells: it runs and was ready.
+    pub fn is_up(&self) -> bool {
+        matches!(self.shared.state.lock().phase, Phase::Ready(_))
+    }
+
+    /// How many times the server was ready again after it had ended.
+    pub fn restarts(&self) -> u64 {
+        self.shared.state.lock().starts.saturating_sub(1)
+    }
+
+    /// Asks the server to end, so that it writes its state, kills it after 5 s, and returns when it is gone. It is started
+    /// again, as after any death. Nothing happens to one that is down, or is to stay down.
+    pub fn restart(&self) {
+        let asked = {
+            let state = self.shared.state.lock();
+            let Phase::Ready(pid) = state.phase else { return };
+            if state.wanted != Wanted::Run {
+                return;
+            }
+            state.signal(Signal::TERM);
+            pid
+        };
+        let gone = |phase: Phase| phase.pid() != Some(asked);
+        if self.shared.wait_for(STOP_PATIENCE, gone).is_none() {
+            let state = self.shared.state.lock();
+            if !gone(state.phase) {
+                state.signal(Signal::KILL);
+            }
+        }
+        // It cannot outlive SIGKILL; the patience only keeps a machine in trouble from holding the caller for ever.
+        self.shared.wait_for(START_PATIENCE, gone);
     }
 }
 

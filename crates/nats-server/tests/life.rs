@@ -59,6 +59,32 @@ fn a_killed_server_comes_back_on_its_port_with_its_store() {
 }
 
 #[test]
+fn one_that_lives_is_started_again_when_it_is_told_to_even_frozen() {
+    let scratch = Scratch::new();
+    let server = start(scratch.path());
+    let (control, first) = (server.control(), server.pid().unwrap());
+    assert_eq!(append(&server), 1);
+    assert!(control.is_up());
+
+    control.restart();
+    server.wait_until_ready(SOON).unwrap();
+    assert!(is_dead(first) && control.restarts() == 1);
+    assert_eq!(append(&server), 2);
+
+    // SIGTERM waits for a process that is stopped; the kill behind it does not.
+    let second = server.pid().unwrap();
+    assert!(Command::new("kill").args(["-STOP", &second.to_string()]).status().unwrap().success());
+    control.restart();
+    server.wait_until_ready(SOON).unwrap();
+    assert!(is_dead(second) && control.restarts() == 2);
+    assert_eq!(append(&server), 3);
+
+    server.kill_and_hold();
+    control.restart();
+    assert_eq!((server.pid(), control.is_up(), control.restarts()), (None, false, 2));
+}
+
+#[test]
 fn an_outage_lasts_until_it_is_ended() {
     let scratch = Scratch::new();
     let server = start(scratch.path());

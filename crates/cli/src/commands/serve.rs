@@ -9,8 +9,8 @@ use crate::{
     commands::Common,
     node::{Node, Role, Start},
     settings::{
-        ExecutorSettings, HttpSettings, MatcherSettings, NatsSettings, SocketSettings, StoreSettings,
-        VenueSettings,
+        ExecutorSettings, HttpSettings, MatcherSettings, NatsSettings, OperationsSettings, SocketSettings,
+        StoreSettings, VenueSettings,
     },
     telemetry,
 };
@@ -36,6 +36,8 @@ pub(crate) struct Serve {
     venues: VenueSettings,
     #[command(flatten)]
     sockets: SocketSettings,
+    #[command(flatten)]
+    operations: OperationsSettings,
 }
 
 pub(crate) fn run(serve: Serve) -> Result<ExitCode, Failure> {
@@ -44,6 +46,7 @@ pub(crate) fn run(serve: Serve) -> Result<ExitCode, Failure> {
     serve.sockets.check()?;
     serve.venues.check(serve.executor.ack_wait)?;
     let data = serve.nats.data_dir()?;
+    let (durability, durability_is_unknown) = (serve.nats.durability(), serve.nats.durability_is_unknown());
     let nats_url =
         serve.nats.nats_url.ok_or("--nats-url or FILLSTREAM_NATS_URL must say where the NATS server is")?;
     if serve.role.contains(&Role::Api) {
@@ -52,7 +55,8 @@ pub(crate) fn run(serve: Serve) -> Result<ExitCode, Failure> {
     Node::run(Start {
         roles: serve.role,
         nats_url,
-        durability: serve.nats.durability.into(),
+        durability,
+        durability_is_unknown,
         replicas: serve.nats.replicas,
         database_url: serve.store.url(&data)?,
         venue_ledger: serve.venues.venue_ledger.clone().unwrap_or_else(|| data.join("venues")),
@@ -61,6 +65,8 @@ pub(crate) fn run(serve: Serve) -> Result<ExitCode, Failure> {
         matcher: serve.matcher,
         venues: serve.venues,
         sockets: serve.sockets,
+        operations: serve.operations,
+        private_nats: None,
     })?;
     Ok(ExitCode::SUCCESS)
 }

@@ -9,10 +9,10 @@ use fillstream_nats_server::{Options, PortChoice, PrivateServer, SyncMode, locat
 use crate::{
     Failure,
     commands::Common,
-    node::{Node, Role, Start},
+    node::{Node, Private, Role, Start},
     settings::{
-        ExecutorSettings, HttpSettings, MatcherSettings, NatsSettings, SocketSettings, StoreSettings,
-        VenueSettings,
+        ExecutorSettings, HttpSettings, MatcherSettings, NatsSettings, OperationsSettings, SocketSettings,
+        StoreSettings, VenueSettings,
     },
     telemetry,
 };
@@ -47,6 +47,8 @@ pub(crate) struct Up {
     venues: VenueSettings,
     #[command(flatten)]
     sockets: SocketSettings,
+    #[command(flatten)]
+    operations: OperationsSettings,
 }
 
 /// When the private nats-server writes to disk.
@@ -65,7 +67,7 @@ pub(crate) fn run(up: Up) -> Result<ExitCode, Failure> {
     up.venues.check(up.executor.ack_wait)?;
     let data = up.nats.data_dir()?;
     let (server, nats_url, durability) = match &up.nats.nats_url {
-        Some(url) => (None, url.clone(), up.nats.durability.into()),
+        Some(url) => (None, url.clone(), up.nats.durability()),
         None => {
             let server = start_server(&up, data.join("nats"))?;
             let durability = match up.sync {
@@ -80,6 +82,7 @@ pub(crate) fn run(up: Up) -> Result<ExitCode, Failure> {
         roles: Role::ALL.to_vec(),
         nats_url,
         durability,
+        durability_is_unknown: up.nats.durability_is_unknown(),
         replicas: up.nats.replicas,
         database_url: up.store.url(&data)?,
         venue_ledger: up.venues.venue_ledger.clone().unwrap_or_else(|| data.join("venues")),
@@ -88,6 +91,10 @@ pub(crate) fn run(up: Up) -> Result<ExitCode, Failure> {
         matcher: up.matcher,
         venues: up.venues,
         sockets: up.sockets,
+        operations: up.operations,
+        private_nats: server
+            .as_ref()
+            .map(|server| Private { control: server.control(), store: data.join("nats") }),
     };
     let ended = Node::run(start);
     if let Some(server) = server {

@@ -36,40 +36,80 @@ pub(super) fn health() -> Operation {
 }
 
 pub(super) fn ready() -> Operation {
+    let room = object(
+        &["free_bytes", "size_bytes", "floor_bytes"],
+        json!({ "free_bytes": number(), "size_bytes": number(), "floor_bytes": or_null(&number()) }),
+    );
     let schema = object(
         &["status", "stream", "parts"],
         json!({
             "status": { "enum": ["ready", "not ready"] },
             "stream": { "enum": ["reachable", "unreachable"] },
-            "last_seq": { "type": "integer", "minimum": 0 },
+            "last_seq": number(),
+            "cannot_append": { "type": "string", "description": "Why appends fail, and a probe with them." },
+            "store_full": { "type": "string", "description": "Why new orders are refused for want of room." },
+            "room": { "type": "object", "additionalProperties": room },
             "parts": { "type": "object", "additionalProperties": part() },
         }),
     );
+    let roles: Vec<_> = Role::ALL.map(Role::name).to_vec();
     let schema = Shape::Is(schema);
-    Operation::new("getReady", TAG, "The stream is reachable and every part has caught up")
+    let about = "Whether the parts of this process do what users expect: appends are stored, no input waits for its \
+                 outcome for long, no view lacks an event that is old. A `role` alone is judged with `?role=`: want of \
+                 room, or a view that lags, never takes `api` out. Details may be told at an address of their own \
+                 (`--operations-listen`).";
+    Operation::new("getReady", TAG, "The parts of this process do their work")
+        .about(about)
+        .query("role", "This role alone.", json!({ "enum": roles }))
         .answers_as(200, "application/json", schema.clone(), "Requests may be sent here.")
-        .answers_as(503, "application/json", schema, "Not yet, and which part has not.")
+        .answers_as(
+            503,
+            "application/json",
+            schema,
+            "Not now, and the reason of each part that is not ready.",
+        )
+        .problems(400, &["malformed_request"])
 }
 
-/// How far a part is.
+fn number() -> Value {
+    json!({ "type": "integer", "minimum": 0 })
+}
+
+fn or_null(schema: &Value) -> Value {
+    json!({ "anyOf": [schema, { "type": "null" }] })
+}
+
+/// How far a part is, and what stands in its way.
 fn part() -> Value {
-    let number = json!({ "type": "integer", "minimum": 0 });
+    let (number, text) = (number(), json!({ "type": "string" }));
+    let lag = json!({
+        "type": ["number", "null"], "minimum": 0,
+        "description": "Age of the oldest event that it lacks; null when that is not known.",
+    });
     let market = object(
-        &["loaded", "position", "pending", "leading"],
+        &["loaded", "position", "pending", "leading", "lag_seconds"],
         json!({
             "loaded": { "type": "boolean" },
             "position": number,
             "pending": number,
             "leading": { "type": "boolean" },
+            "lag_seconds": lag,
+            "reason": text,
         }),
     );
+    let obstacle =
+        object(&["what", "seconds", "reason"], json!({ "what": text, "seconds": number, "reason": text }));
     object(
-        &["caught_up"],
+        &["caught_up", "position", "lag_seconds"],
         json!({
             "caught_up": { "type": "boolean" },
-            "position": number,
-            "behind": number,
+            "position": or_null(&number),
+            "lag_seconds": lag,
+            "reason": { "type": "string", "description": "Why it has not caught up." },
+            "store_full": { "type": "string", "description": "Of the api: why new orders are refused." },
+            "behind": or_null(&number),
             "markets": { "type": "object", "additionalProperties": market },
+            "obstacles": { "type": "array", "items": obstacle },
         }),
     )
 }

@@ -7,21 +7,30 @@
 
 mod book_reads;
 mod channels;
+mod counted;
 mod described;
+mod guard;
+mod health;
+mod operations;
 mod ops;
 mod parts;
 mod requests;
+mod room;
 mod sockets;
 mod stored;
+mod venues;
+mod watching;
 mod web;
 
 use std::{path::PathBuf, sync::Arc};
 
 use clap::ValueEnum;
 use fillstream_event_log::{
-    Definitions, Durability, EventLog, JetStreamLog, LogOptions, SharedLog, SnapshotStore,
+    Definitions, Durability, EventLog, Inspector, JetStreamLog, LogOptions, SharedLog, SnapshotStore,
 };
 use fillstream_matching::definitions;
+
+use fillstream_nats_server::Control;
 use fillstream_read_store::ReadStore;
 use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
@@ -29,14 +38,17 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use self::{
+    health::{Health, Watched},
     parts::Parts,
     requests::NatsRequests,
+    watching::Watching,
     web::{Reads, Web},
 };
 use crate::{
     Failure,
     settings::{
-        ExecutorSettings, HttpSettings, MatcherSettings, SocketSettings, VenueSettings, without_passwords,
+        ExecutorSettings, HttpSettings, MatcherSettings, OperationsSettings, SocketSettings, VenueSettings,
+        without_passwords,
     },
 };
 
@@ -82,6 +94,8 @@ pub(crate) struct Start {
     pub(crate) roles: Vec<Role>,
     pub(crate) nats_url: String,
     pub(crate) durability: Durability,
+    /// It was not stated, and the server does not tell: the least is assumed.
+    pub(crate) durability_is_unknown: bool,
     pub(crate) replicas: u8,
     pub(crate) database_url: String,
     pub(crate) venue_ledger: PathBuf,
@@ -90,11 +104,26 @@ pub(crate) struct Start {
     pub(crate) matcher: MatcherSettings,
     pub(crate) venues: VenueSettings,
     pub(crate) sockets: SocketSettings,
+    pub(crate) operations: OperationsSettings,
+    /// The nats-server that this process has started for itself.
+    pub(crate) private_nats: Option<Private>,
+}
+
+/// A nats-server of this process's own.
+pub(crate) struct Private {
+    pub(crate) control: Control,
+    /// Where its data lies.
+    pub(crate) store: PathBuf,
 }
 
 impl Start {
     fn has(&self, role: Role) -> bool {
         self.roles.contains(&role)
+    }
+
+    /// Whether a role writes or reads rows.
+    fn needs_rows(&self) -> bool {
+        self.has(Role::Api) || self.has(Role::Projector) || self.has(Role::Bridge)
     }
 
     /// Where the matcher keeps its states, and the api looks back from: a bucket that other roles need not make.
@@ -174,22 +203,37 @@ impl Running {
         let log = open_log(&start.nats_url, &name, start.durability, start.replicas).await?;
         let durability = log.info().await?.durability;
         let url = without_passwords(&start.nats_url);
-        println!("stream ORDERS at {url}, acknowledged means {}", durability.name());
-        let needs_rows = start.has(Role::Api) || start.has(Role::Projector) || start.has(Role::Bridge);
-        let store = match needs_rows {
+        let unknown = if start.durability_is_unknown {
+            ": the server does not tell, so the least is assumed; --durability states what it is"
+        } else {
+            ""
+        };
+        println!("stream ORDERS at {url}, acknowledged means {}{unknown}", durability.name());
+        let store = match start.needs_rows() {
             true => Some(ReadStore::open(&start.database_url).await?),
             false => None,
         };
         let stop = CancellationToken::new();
+        let watching = Watching::start(&start, &log, &stop).await;
         let shared = start.share(&log).await?;
         let is_new = definitions(&log).await?.is_empty();
         let snapshots = start.snapshots(&log).await?;
-        let parts = Parts::start(&start, &log, &shared, store.clone(), snapshots.clone(), &stop).await?;
+        let parts =
+            Parts::start(&start, &log, &shared, store.clone(), snapshots.clone(), &watching, &stop).await?;
         if is_new {
             parts.first_markets(&log).await;
         }
         let messages = Arc::new(log.clone());
-        let reads = Reads { log: shared, messages, store: store.clone(), snapshots, durability };
+        let options = LogOptions {
+            url: start.nats_url.clone(),
+            name: format!("{name} health"),
+            durability: start.durability,
+        };
+        let leader = Inspector::connect(&options).await?;
+        let watched = Watched::new(&start, Arc::clone(&shared), leader, &parts, watching);
+        let health = Arc::new(Health::new(watched));
+        let operations = operations::serve(&start, &health, durability, &stop).await?;
+        let reads = Reads { log: shared, messages, store: store.clone(), snapshots, operations };
         let mut web = web::serve(&start, door, reads, &parts).await?;
         let wanted = start.has(Role::Api) && start.http.nats_requests;
         let requests = web.answers.take().filter(|_| wanted);

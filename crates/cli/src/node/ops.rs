@@ -1,86 +1,97 @@
 //! What operators and load balancers ask: `/health`, `/ready`, `/metrics`.
 
-use fillstream_domain::Seq;
-use std::{fmt::Write, sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::{
-    Json,
-    extract::State,
+    Json, Router,
+    extract::{RawQuery, State},
     http::{Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use fillstream_domain::book::Symbol;
-use fillstream_event_log::{Durability, EventLog, Link};
-use fillstream_http_edge::described::Routes;
-use fillstream_matching::{MarketState, Matcher};
-use fillstream_projector::Projector;
+use fillstream_event_log::{Durability, Link};
+use fillstream_http_api::Room;
+use fillstream_http_edge::{Problem, described::Routes};
+use fillstream_matching::MarketState;
+use fillstream_metrics::{CONTENT_TYPE, Metrics};
 use fillstream_stream_bridge::Hub;
 use serde_json::{Map, Value, json};
-use tokio::{
-    runtime::Handle,
-    time::{Instant, timeout},
+use tokio::{runtime::Handle, time::Instant};
+
+use super::{
+    Role, described,
+    health::{Health, Look, Part},
 };
-
-use super::{Role, Start, described, parts::Parts};
-
-/// A part that is this far behind the stream's end still counts as caught up: events under way.
-const READY_LAG: u64 = 1000;
-/// How long the stream may take to answer before it counts as unreachable.
-const STREAM_PATIENCE: Duration = Duration::from_secs(2);
+use crate::health::judge::Market;
 
 /// What can be asked about this process.
 #[derive(Clone)]
 pub(crate) struct Watch(Arc<Inner>);
 
 struct Inner {
-    roles: Vec<Role>,
-    log: Arc<dyn EventLog>,
-    hub: Option<Arc<Hub>>,
-    projector: Option<Arc<Projector>>,
-    matcher: Option<Arc<Matcher>>,
+    health: Arc<Health>,
     durability: Durability,
     started: Instant,
+    /// Whether details are told here, or at an address of their own.
+    details: bool,
 }
 
 impl Watch {
-    pub(crate) fn new(start: &Start, log: Arc<dyn EventLog>, parts: &Parts, durability: Durability) -> Self {
-        Self(Arc::new(Inner {
-            roles: start.roles.clone(),
-            log,
-            hub: parts.hub.clone(),
-            projector: parts.projector.clone(),
-            matcher: parts.matcher.clone(),
-            durability,
-            started: Instant::now(),
-        }))
+    pub(crate) fn new(health: Arc<Health>, durability: Durability) -> Self {
+        register(&health);
+        Self(Arc::new(Inner { health, durability, started: Instant::now(), details: true }))
     }
 
-    /// The positions of the parts that follow the stream.
-    fn positions(&self) -> Vec<(Role, Seq)> {
-        let projector = self.0.projector.iter().map(|part| (Role::Projector, part.position()));
-        let bridge = self.0.hub.iter().map(|part| (Role::Bridge, part.position()));
-        projector.chain(bridge).collect()
+    /// The same, without what is told at an address of its own.
+    pub(crate) fn without_details(&self) -> Self {
+        let Inner { health, durability, started, .. } = &*self.0;
+        let health = Arc::clone(health);
+        Self(Arc::new(Inner { health, durability: *durability, started: *started, details: false }))
+    }
+
+    /// Whether new orders are taken: not without room.
+    pub(crate) fn room(&self) -> Room {
+        Room::watched(self.0.health.watched().watching.room.watch_shortage())
+    }
+
+    pub(crate) fn metrics(&self) -> Arc<Metrics> {
+        Arc::clone(&self.0.health.watched().watching.metrics)
+    }
+
+    fn hub(&self) -> Option<&Arc<Hub>> {
+        self.0.health.watched().hub.as_ref()
     }
 }
 
-/// The routes.
+/// The routes, as they are described.
 pub(crate) fn routes(watch: Watch) -> Routes {
-    Routes::new()
-        .on(Method::GET, "/health", health, described::health())
-        .on(Method::GET, "/ready", ready, described::ready())
-        .on(Method::GET, "/metrics", metrics, described::metrics())
-        .with_state(watch)
+    let details = watch.0.details;
+    let mut routes = Routes::new().on(Method::GET, "/health", health, described::health()).on(
+        Method::GET,
+        "/ready",
+        ready,
+        described::ready(),
+    );
+    if details {
+        routes = routes.on(Method::GET, "/metrics", metrics, described::metrics());
+    }
+    routes.with_state(watch)
 }
 
-async fn health(State(Watch(inner)): State<Watch>) -> Json<Value> {
-    let count = |read: fn(&Hub) -> u64| inner.hub.as_deref().map_or(0, read);
+/// The routes at an address of their own.
+pub(crate) fn router(watch: Watch) -> Router {
+    routes(watch).into_router()
+}
+
+async fn health(State(watch): State<Watch>) -> Json<Value> {
+    let count = |read: fn(&Hub) -> u64| watch.hub().map_or(0, |hub| read(hub));
+    let watched = watch.0.health.watched();
     Json(json!({
         "status": "ok",
         "version": env!("CARGO_PKG_VERSION"),
-        "uptime_seconds": inner.started.elapsed().as_secs(),
-        "durability": inner.durability.name(),
-        "roles": inner.roles.iter().map(|role| role.name()).collect::<Vec<_>>(),
-        "stream": match *inner.log.link().borrow() { Link::Up => "reachable", Link::Down => "unreachable" },
+        "uptime_seconds": watch.0.started.elapsed().as_secs(),
+        "durability": watch.0.durability.name(),
+        "roles": watched.roles.iter().map(|role| role.name()).collect::<Vec<_>>(),
+        "stream": match *watched.log.link().borrow() { Link::Up => "reachable", Link::Down => "unreachable" },
         "websocket": {
             "connections": count(|hub| hub.counters().connections.get()),
             "subscriptions": count(|hub| hub.counters().subscriptions.get()),
@@ -89,108 +100,160 @@ async fn health(State(Watch(inner)): State<Watch>) -> Json<Value> {
     }))
 }
 
-async fn ready(State(watch): State<Watch>) -> Response {
-    let info = timeout(STREAM_PATIENCE, watch.0.log.info()).await;
-    let Ok(Ok(info)) = info else {
-        let body = json!({ "status": "not ready", "stream": "unreachable", "parts": {} });
-        return (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response();
+async fn ready(State(watch): State<Watch>, RawQuery(query): RawQuery) -> Result<Response, Problem> {
+    let asked = role(query.as_deref())?;
+    let look = watch.0.health.look().await;
+    let all = match asked {
+        None => look.is_ready(),
+        Some(role) => look.part(role).is_some_and(|part| part.verdict.reason.is_none()),
     };
-    let mut parts = Map::new();
-    let mut all = true;
-    for (role, position) in watch.positions() {
-        let behind = Seq::new(info.last_seq).since(position);
-        let caught_up = behind <= READY_LAG;
-        all &= caught_up;
-        parts.insert(
-            role.name().to_owned(),
-            json!({ "position": position, "behind": behind, "caught_up": caught_up }),
-        );
-    }
-    if let Some(matcher) = &watch.0.matcher {
-        let (caught_up, told) = markets(matcher);
-        all &= caught_up;
-        parts.insert(Role::Matcher.name().to_owned(), told);
-    }
     let (code, status) =
         if all { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready") };
-    let body = json!({ "status": status, "stream": "reachable", "last_seq": info.last_seq, "parts": parts });
-    (code, Json(body)).into_response()
-}
-
-/// Whether every market is at work, and how far each is. Without any market none has been found yet.
-fn markets(matcher: &Matcher) -> (bool, Value) {
-    let states = matcher.markets();
-    let caught_up = !states.is_empty()
-        && states.iter().all(|(_, state)| state.loaded && (state.pending as u64) <= READY_LAG);
-    let market = |(symbol, state): &(Symbol, MarketState)| {
-        let MarketState { loaded, position, pending, leading } = *state;
-        let told = json!({ "loaded": loaded, "position": position, "pending": pending, "leading": leading });
-        (symbol.to_string(), told)
-    };
-    let told: Map<_, _> = states.iter().map(market).collect();
-    (caught_up, json!({ "caught_up": caught_up, "markets": told }))
-}
-
-/// Prometheus text format, version 0.0.4.
-async fn metrics(State(watch): State<Watch>) -> Response {
-    let mut text = String::new();
-    gauge(
-        &mut text,
-        "fillstream_uptime_seconds",
-        "Since the process started",
-        watch.0.started.elapsed().as_secs(),
-    );
-    let tasks = Handle::current().metrics().num_alive_tasks();
-    gauge(
-        &mut text,
-        "fillstream_tasks",
-        "Tasks of the process now; one for each socket among them",
-        tasks as u64,
-    );
-    let up = u64::from(*watch.0.log.link().borrow() == Link::Up);
-    gauge(&mut text, "fillstream_stream_up", "1 while the stream can be reached", up);
-    let _ = writeln!(
-        text,
-        "# HELP fillstream_position Last sequence that a part has taken in\n# TYPE fillstream_position gauge"
-    );
-    for (role, position) in watch.positions() {
-        let _ = writeln!(text, "fillstream_position{{part=\"{}\"}} {position}", role.name());
+    let mut body = json!({ "status": status, "stream": reachable(&look), "parts": {} });
+    if watch.0.details {
+        tell(&mut body, &look, asked);
     }
-    if let Some(matcher) = &watch.0.matcher {
-        let _ = writeln!(
-            text,
-            "# HELP fillstream_market_position Last input that a market has applied\n\
-             # TYPE fillstream_market_position gauge"
-        );
-        for (symbol, state) in matcher.markets() {
-            let _ = writeln!(text, "fillstream_market_position{{market=\"{symbol}\"}} {}", state.position);
+    Ok((code, Json(body)).into_response())
+}
+
+/// The role that is asked about; nothing for all of this process.
+fn role(query: Option<&str>) -> Result<Option<Role>, Problem> {
+    let pairs: Vec<_> = form_urlencoded::parse(query.unwrap_or_default().as_bytes()).collect();
+    let mut named = pairs.iter().filter(|(name, _)| name == "role");
+    let names = Role::ALL.map(Role::name).join(", ");
+    match (named.next(), named.next()) {
+        (None, _) => Ok(None),
+        (Some((_, value)), None) => match Role::ALL.into_iter().find(|role| role.name() == value) {
+            Some(role) => Ok(Some(role)),
+            None => Err(Problem::malformed("query:role", &format!("must be one of {names}"))),
+        },
+        (Some(_), Some(_)) => Err(Problem::malformed("query:role", &format!("must be given once: {names}"))),
+    }
+}
+
+fn reachable(look: &Look) -> &'static str {
+    if look.last.is_some() { "reachable" } else { "unreachable" }
+}
+
+fn tell(body: &mut Value, look: &Look, asked: Option<Role>) {
+    if let Some(last) = look.last {
+        body["last_seq"] = json!(last);
+    }
+    if let Some(reason) = &look.cannot_append {
+        body["cannot_append"] = json!(reason);
+    }
+    if let Some(reason) = &look.store_full {
+        body["store_full"] = json!(reason);
+    }
+    let rooms = look.room.iter().map(|(place, room, floor)| {
+        (
+            place.name().to_owned(),
+            json!({ "free_bytes": room.free, "size_bytes": room.size, "floor_bytes": floor }),
+        )
+    });
+    body["room"] = Value::Object(rooms.collect());
+    let parts = look.parts.iter().filter(|part| asked.is_none_or(|role| part.role == role));
+    let mut told: Map<_, _> = parts.map(|told| (told.role.name().to_owned(), part(told, look))).collect();
+    if let Some(role) = asked.filter(|role| look.part(*role).is_none()) {
+        told.insert(role.name().to_owned(), part(&Part::absent(role), look));
+    }
+    body["parts"] = Value::Object(told);
+}
+
+fn part(part: &Part, look: &Look) -> Value {
+    let Part { role, verdict, obstacles, markets } = part;
+    let mut told = json!({
+        "caught_up": verdict.reason.is_none(),
+        "position": verdict.position,
+        "lag_seconds": verdict.lag.map(|lag| lag.as_secs_f64()),
+    });
+    if let Some(reason) = &verdict.reason {
+        told["reason"] = json!(reason);
+    }
+    match role {
+        Role::Api => {
+            if let Some(reason) = &look.store_full {
+                told["store_full"] = json!(reason);
+            }
         }
+        Role::Projector | Role::Bridge => {
+            let behind = look.last.zip(verdict.position).map(|(last, position)| last.since(position));
+            told["behind"] = json!(behind);
+        }
+        Role::Matcher => {
+            told["markets"] = Value::Object(markets.iter().map(market).collect());
+        }
+        Role::Executor => {}
     }
-    if let Some(hub) = &watch.0.hub {
-        sockets(&mut text, hub);
+    if !obstacles.is_empty() {
+        let all = obstacles.iter().map(|obstacle| {
+            json!({ "what": obstacle.what, "seconds": obstacle.lasts.as_secs(), "reason": obstacle.reason })
+        });
+        told["obstacles"] = Value::Array(all.collect());
     }
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+    told
 }
 
-fn sockets(text: &mut String, hub: &Hub) {
-    let counters = hub.counters();
-    gauge(text, "fillstream_sockets", "Sockets open now", counters.connections.get());
-    let subscriptions = counters.subscriptions.get();
-    let counted = "Orders and channels of the market that sockets watch now, each counted for each socket";
-    gauge(text, "fillstream_subscriptions", counted, subscriptions);
-    for (name, help, value) in [
-        ("messages_sent", "Messages written to sockets", &counters.messages_sent),
-        ("fell_behind", "Times that a socket was told fell_behind", &counters.fell_behind),
-        ("histories_read", "Histories read from the stream", &counters.histories_read),
-        ("stale_reads", "Histories read again because a replica was behind", &counters.stale_reads),
-        ("tail_recreated", "Times that the tail's consumer was set up again", &counters.tail_recreated),
-        ("upgrades_refused", "Upgrades refused because the process is full or going down", &counters.refused),
-    ] {
-        let name = format!("fillstream_{name}_total");
-        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} counter\n{name} {}", value.get());
+fn market((market, state): &(Market, MarketState)) -> (String, Value) {
+    let MarketState { loaded, position, pending, leading, .. } = state;
+    let lag = market.waits.age().map(|age| age.as_secs_f64());
+    let mut told = json!({
+        "loaded": loaded, "position": position, "pending": pending, "leading": leading, "lag_seconds": lag,
+    });
+    if let Some(reason) = &market.reason {
+        told["reason"] = json!(reason);
+    }
+    (market.symbol.clone(), told)
+}
+
+/// Prometheus text format, version 0.0.4, with figures that are not older than a second.
+async fn metrics(State(watch): State<Watch>) -> Response {
+    watch.0.health.look().await;
+    let text = watch.0.health.watched().watching.metrics.text();
+    ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response()
+}
+
+/// Figures that others keep.
+fn register(health: &Health) {
+    let watched = health.watched();
+    let (metrics, started): (&Metrics, _) = (&watched.watching.metrics, Instant::now());
+    metrics.gauge("uptime_seconds", "Since the process started", move || started.elapsed().as_secs());
+    // Asked from within the runtime, whose figure it is.
+    let handle = Handle::current();
+    metrics.gauge("tasks", "Tasks of the process now; one for each socket among them", move || {
+        handle.metrics().num_alive_tasks() as u64
+    });
+    let link = watched.log.link();
+    metrics.gauge("stream_up", "1 while the stream can be reached", move || {
+        u64::from(*link.borrow() == Link::Up)
+    });
+    let appends = watched.watching.appends.watch();
+    metrics.gauge("stream_appendable", "0 after an append that failed, until one is stored", move || {
+        u64::from(appends.borrow().is_none())
+    });
+    if let Some(hub) = &watched.hub {
+        sockets(metrics, hub);
     }
 }
 
-fn gauge(text: &mut String, name: &str, help: &str, value: u64) {
-    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}");
+fn sockets(metrics: &Metrics, hub: &Arc<Hub>) {
+    let read = |read: fn(&Hub) -> u64| {
+        let hub = Arc::clone(hub);
+        move || read(&hub)
+    };
+    metrics.gauge("sockets", "Sockets open now", read(|hub| hub.counters().connections.get()));
+    let about = "Orders and channels of the market that sockets watch now, each counted for each socket";
+    metrics.gauge("subscriptions", about, read(|hub| hub.counters().subscriptions.get()));
+    let about = "Messages written to sockets";
+    metrics.counter("messages_sent", about, read(|hub| hub.counters().messages_sent.get()));
+    let about = "Times that a socket was told fell_behind";
+    metrics.counter("fell_behind", about, read(|hub| hub.counters().fell_behind.get()));
+    let about = "Histories read from the stream";
+    metrics.counter("histories_read", about, read(|hub| hub.counters().histories_read.get()));
+    let about = "Histories read again because a replica was behind";
+    metrics.counter("stale_reads", about, read(|hub| hub.counters().stale_reads.get()));
+    let about = "Times that the tail's consumer was set up again";
+    metrics.counter("tail_recreated", about, read(|hub| hub.counters().tail_recreated.get()));
+    let about = "Upgrades refused because the process is full or going down";
+    metrics.counter("upgrades_refused", about, read(|hub| hub.counters().refused.get()));
 }

@@ -20,7 +20,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::{EXECUTOR, Role, Start, channels::ChannelRows};
+use super::{EXECUTOR, Role, Start, channels::ChannelRows, venues::Counted, watching::Watching};
 use crate::Failure;
 
 /// How long sockets may take to be told and closed.
@@ -48,6 +48,7 @@ impl Parts {
         shared: &Arc<dyn EventLog>,
         store: Option<ReadStore>,
         snapshots: Option<Arc<dyn SnapshotStore>>,
+        watching: &Watching,
         stop: &CancellationToken,
     ) -> Result<Self, Failure> {
         let mut tasks = JoinSet::new();
@@ -60,6 +61,7 @@ impl Parts {
         }
         if start.has(Role::Executor) {
             let venues = open_simulated(&start.venue_ledger, &start.venues.simulated())?;
+            let venues = Counted::all(venues, &watching.metrics);
             let queue = log.work(&consumer(start)?).await?;
             let executor = Executor::new(Arc::clone(shared), venues, start.executor.executor());
             let stop = stop.clone();

@@ -7,15 +7,18 @@ use axum::{
     body::Body,
     http::{Request, StatusCode},
 };
-use fillstream_event_log::{EventLog, JetStreamLog, LogError, Service};
+use fillstream_event_log::{EventLog, JetStreamLog, Service};
 use fillstream_nats_api::{NatsApi, definition};
+use fillstream_retry::Retry;
 use tokio::{task::JoinHandle, time::sleep};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
-use tracing::{info, warn};
+use tracing::info;
 
 /// Between two looks whether the process is ready.
 const POLL: Duration = Duration::from_millis(50);
+/// Longest pause before it is tried again.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// How long requests under way may take when the process goes down: as over HTTP.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -26,7 +29,7 @@ pub(crate) struct NatsRequests {
 }
 
 impl NatsRequests {
-    /// Begins to take requests as soon as `/ready` says so: who asks before is told at once that nobody answers, and
+    /// Begins to take requests as soon as `/ready?role=api` says so: who asks before is told at once that nobody answers, and
     /// goes to another process or comes back.
     pub(crate) fn start(log: JetStreamLog, router: Router, address: &str) -> Self {
         let stop = CancellationToken::new();
@@ -34,20 +37,19 @@ impl NatsRequests {
         let starting = async move {
             until_ready(&router).await;
             let answers = Arc::new(NatsApi::new(router, log.max_payload()));
+            let mut retry = Retry::new("requests over NATS cannot be taken yet", POLL, LONGEST_PAUSE);
             loop {
                 match log.serve(definition.clone(), Arc::clone(&answers) as _).await {
                     Ok(service) => {
+                        retry.done();
                         info!("takes requests over NATS");
                         return service;
                     }
-                    Err(LogError::Unreachable(error) | LogError::Server(error)) => {
-                        warn!(error, "requests over NATS cannot be taken yet");
-                    }
-                    Err(error @ LogError::Recreated) => {
-                        warn!(%error, "requests over NATS cannot be taken yet")
+                    Err(error) => {
+                        let pause = retry.note(&error);
+                        sleep(pause).await;
                     }
                 }
-                sleep(POLL).await;
             }
         };
         Self { starting: tokio::spawn(stop.clone().run_until_cancelled_owned(starting)), stop }
@@ -64,7 +66,8 @@ impl NatsRequests {
 
 async fn until_ready(router: &Router) {
     loop {
-        let request = Request::get("/ready").body(Body::empty()).expect("an address without a variable part");
+        let request =
+            Request::get("/ready?role=api").body(Body::empty()).expect("an address without a variable part");
         let Ok(response) = router.clone().oneshot(request).await;
         if response.status() == StatusCode::OK {
             return;

@@ -9,9 +9,9 @@ use axum::{
 };
 use fillstream_clock::now;
 use fillstream_descriptions::Hosts;
-use fillstream_event_log::{Browse, Durability, EventLog, SnapshotStore};
+use fillstream_event_log::{Browse, EventLog, SnapshotStore};
 use fillstream_http_api::{
-    Api, BookApi, Markets, OUTCOME_PATIENCE, PastBooks, TailOutcomes, book_router, method_not_allowed,
+    Api, BookApi, Markets, OUTCOME_PATIENCE, PastBooks, Room, TailOutcomes, book_router, method_not_allowed,
     not_found, read_router, router,
 };
 use fillstream_http_edge::{
@@ -32,6 +32,7 @@ use tracing::warn;
 use super::{
     Role, Start,
     book_reads::{BookRows, LogBooks},
+    counted::count,
     described, open_files, ops,
     parts::Parts,
     sockets::{Sockets, divert},
@@ -85,8 +86,8 @@ pub(crate) struct Reads {
     /// The read store, where a role needs its rows.
     pub(crate) store: Option<ReadStore>,
     pub(crate) snapshots: Option<Arc<dyn SnapshotStore>>,
-    /// What an acknowledgement is worth.
-    pub(crate) durability: Durability,
+    /// What operators ask here.
+    pub(crate) operations: ops::Watch,
 }
 
 /// Opens the port, when a role needs one. What comes in before [`serve`] waits.
@@ -158,8 +159,8 @@ async fn answers(
 ) -> Result<Router, Failure> {
     let Known { askers, limits } = known;
     let messages = Arc::clone(&reads.messages);
-    let state = ops::Watch::new(start, Arc::clone(&reads.log), parts, reads.durability);
-    let mut app = orders(start, reads, listen, &askers, ops::routes(state)).await?;
+    let operations = reads.operations.clone();
+    let mut app = orders(start, reads, listen, &askers, ops::routes(operations.clone())).await?;
     if let Some(hub) = &parts.hub {
         app = market_sockets(app.merge(ticket_router(Arc::clone(&askers))));
         app = app.merge(log_router(Arc::clone(hub), messages, Arc::clone(&askers), start.http.origins()));
@@ -177,7 +178,8 @@ async fn answers(
     let guarded = Guard { hosts, origins: origins.clone(), proxies: door.proxies(), limits };
     let app = app.layer(from_fn_with_state(Arc::new(guarded), guard));
     // Outside of it all: event streams are for pages of other origins, too, and so is what the guard refuses.
-    Ok(app.layer(cors(origins)))
+    let app = app.layer(cors(origins));
+    Ok(app.layer(from_fn_with_state(operations.metrics(), count)))
 }
 
 /// With the page, and what may be read or placed: where a role has the rows.
@@ -188,17 +190,18 @@ async fn orders(
     askers: &Arc<Askers>,
     mut app: Routes,
 ) -> Result<Routes, Failure> {
-    let Reads { log, store, snapshots, .. } = reads;
+    let Reads { log, store, snapshots, operations, .. } = reads;
+    let room = operations.room();
     let Some(store) = store.filter(|_| start.has(Role::Api) || start.has(Role::Bridge)) else {
         return Ok(app);
     };
     app = described::page(app, fillstream_web_page::router());
     if start.has(Role::Api) {
-        app = app.merge(book_router(book_api(&log, &store, snapshots, askers).await?));
+        app = app.merge(book_router(book_api(&log, &store, snapshots, askers, room.clone()).await?));
     }
     let (public_url, listen) = (start.http.public_url.clone(), listen.to_owned());
     let (stored, askers) = (Arc::new(Rows(store)), Arc::clone(askers));
-    let api = Api { log, stored, askers, public_url, listen, clock: now };
+    let api = Api { log, stored, room, askers, public_url, listen, clock: now };
     Ok(app.merge(if start.has(Role::Api) { router(api) } else { read_router(api) }))
 }
 
@@ -207,6 +210,7 @@ async fn book_api(
     store: &ReadStore,
     snapshots: Option<Arc<dyn SnapshotStore>>,
     askers: &Arc<Askers>,
+    room: Room,
 ) -> Result<BookApi, Failure> {
     let log = Arc::clone(log);
     Ok(BookApi {
@@ -216,6 +220,7 @@ async fn book_api(
         past: snapshots.map(|snapshots| -> Arc<dyn PastBooks> {
             Arc::new(LogBooks { log: Arc::clone(&log), snapshots })
         }),
+        room,
         written: Arc::default(),
         askers: Arc::clone(askers),
         patience: OUTCOME_PATIENCE,

@@ -5,6 +5,7 @@ mod auth;
 mod door;
 pub(crate) mod file;
 mod matcher;
+mod operations;
 mod secret;
 mod sockets;
 mod span;
@@ -26,6 +27,7 @@ pub(crate) use fillstream_event_log::without_passwords;
 use fillstream_swap_machine::Backoff;
 use fillstream_venues::{Faults, SimulatedSettings};
 pub(crate) use matcher::MatcherSettings;
+pub(crate) use operations::OperationsSettings;
 pub(crate) use secret::Secret;
 pub(crate) use sockets::SocketSettings;
 pub(crate) use span::Span;
@@ -53,14 +55,9 @@ pub(crate) struct NatsSettings {
     pub(crate) data: Option<PathBuf>,
 
     /// What an acknowledgement of the server at --nats-url is worth; the server does not tell
-    #[arg(
-        long,
-        env = "FILLSTREAM_DURABILITY",
-        value_enum,
-        default_value = "os-buffer",
-        help_heading = "Stream"
-    )]
-    pub(crate) durability: DurabilityArg,
+    /// [default: os-buffer, as long as nobody knows more]
+    #[arg(long, env = "FILLSTREAM_DURABILITY", value_enum, help_heading = "Stream")]
+    pub(crate) durability: Option<DurabilityArg>,
 
     /// Copies of the stream when it is made: 1, or 3 on a cluster
     #[arg(long, env = "FILLSTREAM_REPLICAS", value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=5), help_heading = "Stream")]
@@ -86,6 +83,16 @@ impl From<DurabilityArg> for Durability {
 }
 
 impl NatsSettings {
+    /// What an acknowledgement of the server at --nats-url is worth: as it is stated, else the least.
+    pub(crate) fn durability(&self) -> Durability {
+        self.durability.map_or(Durability::OsBuffer, Durability::from)
+    }
+
+    /// Nobody has said what an acknowledgement of a server that others run is worth.
+    pub(crate) fn durability_is_unknown(&self) -> bool {
+        self.nats_url.is_some() && self.durability.is_none()
+    }
+
     /// The data directory: the one given, else `fillstream` in the user's data directory (XDG base directories).
     pub(crate) fn data_dir(&self) -> Result<PathBuf, Failure> {
         if let Some(data) = &self.data {

@@ -18,6 +18,7 @@ mod fence;
 mod follow;
 mod inspect;
 mod leader;
+mod limits;
 mod message;
 mod parts;
 mod read;
@@ -36,12 +37,13 @@ pub(crate) use connect::OWN_INBOX;
 pub use connect::{ConnectError, Definitions, LogOptions};
 pub use credentials::{host_and_port, without_passwords};
 pub use inspect::{Greeting, Inspector, Probe, Right};
+pub use limits::Limits;
 pub use snapshots::JetStreamSnapshots;
 pub use work::{Work, WorkQueue};
 
 use crate::{
-    Answers, AppendError, Browse, Consistency, Durability, EventLog, Follow, Link, LogError, Messages,
-    NewRecord, Page, Record, Service, ServiceDefinition, StreamInfo,
+    Answers, AppendError, AppendObserver, Browse, Consistency, Durability, EventLog, Follow, Link, LogError,
+    Messages, NewRecord, Page, Record, Service, ServiceDefinition, StreamInfo,
 };
 
 /// The log of one JetStream stream. Clones share connection and writer.
@@ -78,6 +80,19 @@ impl JetStreamLog {
         Service::start(self.0.requests.client().clone(), definition, answers).await
     }
 
+    /// From now on `observer` hears how each append ends; only the first one that is named does.
+    pub fn observe(&self, observer: Arc<dyn AppendObserver>) {
+        self.0.writer.observe(observer);
+    }
+
+    /// What the limits of the stream and of its account leave, the tighter one; nothing when neither is limited.
+    ///
+    /// # Errors
+    /// When the server cannot be asked.
+    pub async fn limits(&self) -> Result<Option<Limits>, LogError> {
+        limits::limits(&self.0.requests, &self.0.stream).await
+    }
+
     /// The snapshots beside the log: an object store, made when it is not there.
     ///
     /// # Errors
@@ -96,7 +111,8 @@ impl EventLog for JetStreamLog {
 
     async fn append_parts(&self, first: NewRecord, rest: Vec<Bytes>) -> Result<u64, AppendError> {
         first.check_parts(&rest, self.max_payload())?;
-        parts::append(&self.0.requests, &self.0.stream, first.parts(rest)).await
+        let parts = first.parts(rest);
+        self.0.writer.hears(&first, parts::append(&self.0.requests, &self.0.stream, parts)).await
     }
 
     fn max_payload(&self) -> usize {

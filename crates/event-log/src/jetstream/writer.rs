@@ -12,9 +12,11 @@
 
 use std::{
     collections::{HashSet, VecDeque},
-    time::Duration,
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use tokio::{
     sync::{mpsc, oneshot},
@@ -22,7 +24,7 @@ use tokio::{
 };
 
 use super::{batch::Committer, requests::Requests};
-use crate::{AppendError, Durability, NewRecord};
+use crate::{AppendError, AppendObserver, Durability, NewRecord};
 
 /// Records that may wait in line, and as many again that may wait to be grouped, before the next caller waits for a
 /// place: a few full batches.
@@ -80,29 +82,81 @@ pub(super) struct GroupDone {
 
 /// The handle that callers hold.
 #[derive(Clone)]
-pub(super) struct Writer(mpsc::Sender<Entry>);
+pub(super) struct Writer {
+    queue: mpsc::Sender<Entry>,
+    observer: Observer,
+}
+
+/// Who hears of appends, once somebody does.
+#[derive(Clone, Default)]
+struct Observer(Arc<OnceLock<Arc<dyn AppendObserver>>>);
+
+impl Observer {
+    /// Waits for an append and tells what became of it.
+    async fn hears(
+        &self,
+        subject: String,
+        payload: Bytes,
+        append: impl Future<Output = Result<u64, AppendError>>,
+    ) -> Result<u64, AppendError> {
+        let began = Instant::now();
+        let appended = append.await;
+        if let Some(observer) = self.0.get() {
+            observer.ended(&subject, &payload, appended.as_ref().copied(), began.elapsed());
+        }
+        appended
+    }
+
+    fn grouped(&self, records: usize) {
+        if let Some(observer) = self.0.get() {
+            observer.grouped(records);
+        }
+    }
+}
 
 impl Writer {
     pub(super) fn start(requests: Requests, stream: String, durability: Durability) -> Self {
         let (sender, queue) = mpsc::channel(QUEUE);
         let grouping = Grouping::for_durability(durability);
         let committer = Committer::new(requests, stream, grouping.batch_from);
-        tokio::spawn(run(queue, committer, grouping.groups_in_flight));
-        Self(sender)
+        let observer = Observer::default();
+        tokio::spawn(run(queue, committer, grouping.groups_in_flight, observer.clone()));
+        Self { queue: sender, observer }
+    }
+
+    /// From now on this one hears of appends; only the first one does.
+    pub(super) fn observe(&self, observer: Arc<dyn AppendObserver>) {
+        let _ = self.observer.0.set(observer);
+    }
+
+    /// Appends outside of the queue, as the observer hears of it.
+    pub(super) async fn hears(
+        &self,
+        first: &NewRecord,
+        append: impl Future<Output = Result<u64, AppendError>>,
+    ) -> Result<u64, AppendError> {
+        self.observer.hears(first.subject.clone(), first.payload.clone(), append).await
     }
 
     pub(super) async fn append(&self, record: NewRecord) -> Result<u64, AppendError> {
         let (verdict, told) = oneshot::channel();
+        let (subject, payload) = (record.subject.clone(), record.payload.clone());
         let pursued = async {
-            self.0.send(Entry { record, verdict }).await.map_err(|_| AppendError::Closed)?;
+            self.queue.send(Entry { record, verdict }).await.map_err(|_| AppendError::Closed)?;
             told.await.unwrap_or(Err(AppendError::Unknown))
         };
-        timeout(PATIENCE, pursued).await.unwrap_or(Err(AppendError::Unknown))
+        let pursued = async { timeout(PATIENCE, pursued).await.unwrap_or(Err(AppendError::Unknown)) };
+        self.observer.hears(subject, payload, pursued).await
     }
 }
 
 /// Runs until the last handle is gone and every group has ended.
-async fn run(mut queue: mpsc::Receiver<Entry>, committer: Committer, groups_in_flight: usize) {
+async fn run(
+    mut queue: mpsc::Receiver<Entry>,
+    committer: Committer,
+    groups_in_flight: usize,
+    observer: Observer,
+) {
     let mut waiting = VecDeque::new();
     let mut busy = HashSet::new();
     let mut in_flight: FuturesUnordered<BoxFuture<'static, GroupDone>> = FuturesUnordered::new();
@@ -136,6 +190,7 @@ async fn run(mut queue: mpsc::Receiver<Entry>, committer: Committer, groups_in_f
             if group.is_empty() {
                 break;
             }
+            observer.grouped(group.len());
             in_flight.push(Box::pin(committer.clone().commit(group)));
         }
     }

@@ -8,26 +8,32 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use fillstream_domain::{
-    OrderId, Seq,
+    Amount, OrderId, Seq,
     book::{AmendRequest, AmendRequested, BookInput, CancelRequested, InputResult},
     subject::book_order,
 };
 use fillstream_event_log::{AppendError, Consistency};
 use fillstream_http_edge::{Asker, FieldProblem, Problem};
 use fillstream_projections::market::{BookOrderRow, BookOrderView};
+use fillstream_retry::chain;
 use tracing::{debug, error, warn};
 
 use super::{
     Answer, BookApi,
     find::{find, order_id},
-    intake::{perhaps_stored, problem_of, record},
+    intake::{MAY_BE_STORED, problem_of, record},
     members::Members,
     order_body::user,
     place::location,
     refusal::{self, ended},
-    unknown_order, unreachable,
+    unknown_order,
 };
-use crate::{body, body::Scalar, trace::traceparent};
+use crate::{
+    body,
+    body::Scalar,
+    refused::{not_appended, unreachable},
+    trace::traceparent,
+};
 
 /// Times that an amend or cancel is fenced anew when others were faster. Each time one of them has won, so that this
 /// many changes of one order within a few milliseconds lie behind whoever is told to come again.
@@ -58,6 +64,9 @@ pub(super) async fn amend(
             return Err(Problem::invalid(errors.chain(unknown).collect::<Vec<FieldProblem>>()));
         }
     };
+    if !is_only_less(&row, terms.quantity, terms.price) {
+        api.room.check()?;
+    }
     let input = BookInput::AmendRequested(AmendRequested {
         order_id: order,
         user_id: row.user_id,
@@ -67,6 +76,12 @@ pub(super) async fn amend(
         at: (api.clock)(),
     });
     ask(&api, row, &input, &headers).await
+}
+
+/// Less of it at the same price, which goes on without room for new orders, as a cancel does.
+fn is_only_less(row: &BookOrderRow, quantity: Option<Amount>, price: Option<Amount>) -> bool {
+    price.is_none_or(|price| Some(price) == row.price)
+        && quantity.is_none_or(|quantity| quantity <= row.quantity)
 }
 
 /// `DELETE /api/v1/orders/{order_id}`
@@ -146,9 +161,10 @@ async fn append(api: &BookApi, row: &BookOrderRow, input: &BookInput, trace: &st
             Ok(seq) => return Ok(Seq::new(seq)),
             // Somebody was faster, or the replica was behind.
             Err(AppendError::Fenced { .. }) => consistency = Consistency::Leader,
-            Err(error @ (AppendError::Unknown | AppendError::Closed | AppendError::Refused(_))) => {
-                warn!(order_id = %row.order_id, %error, "a change was not stored, or nobody knows yet");
-                return Err(perhaps_stored());
+            Err(error) => {
+                let order_id = row.order_id;
+                warn!(%order_id, error = %chain(&error), "append: the change is not stored, or not known to be");
+                return Err(not_appended(&error, MAY_BE_STORED));
             }
         }
     }

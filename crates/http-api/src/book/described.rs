@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     body::decimal,
-    described::{id, keyed},
+    described::{appends, id, keyed},
 };
 
 const ORDERS: &str = "book orders";
@@ -35,9 +35,8 @@ pub(super) fn place() -> Operation {
         .body(Shape::Is(order_body::schema()), true, example())
         .answers::<BookOrderView>(201, "The order is stored: open, nothing filled.")
         .answer_header(201, "Location", "Where the order is read.")
-        .answer_header(201, "Idempotent-Replayed", "`true` when the order was there already.")
-        .problems(503, &["stream_unreachable"]);
-    keyed(operation)
+        .answer_header(201, "Idempotent-Replayed", "`true` when the order was there already.");
+    keyed(appends(operation).problems(507, &["store_full"]))
 }
 
 pub(super) fn place_all() -> Operation {
@@ -47,7 +46,8 @@ pub(super) fn place_all() -> Operation {
         "properties": { "orders": orders, "user_id": user() },
     });
     Operation::new("placeOrders", ORDERS, "Place up to 1,000 book orders")
-        .about("Each is answered as it would be alone, in the order of the request.")
+        .about("Each is answered as it would be alone, in the order of the request: without room for new orders each is \
+                507 `store_full`.")
         .asks_who()
         .body(Shape::Is(body), true, json!({ "orders": [example()] }))
         .answers::<batch::Answer>(200, "What became of each.")
@@ -86,7 +86,8 @@ pub(super) fn get_order() -> Operation {
 
 /// What the matcher may say to an amend or a cancel.
 fn asked(operation: Operation) -> Operation {
-    of_one(operation)
+    appends(of_one(operation))
+        .problems(507, &["store_full"])
         .answers::<BookOrderView>(200, "The matcher has done it: the order after it.")
         .answers::<BookOrderView>(202, "It is stored; the matcher has not answered within 5 s.")
         .answer_header(202, "Location", "Where the order is read.")

@@ -1,6 +1,6 @@
 //! Book orders judged and appended: what single orders and batches share.
 
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use fillstream_crash_point::{Boundary, reach};
 use fillstream_domain::{
     ClientKey, OrderId, Seq, Timestamp, UserId,
@@ -11,10 +11,12 @@ use fillstream_domain::{
 use fillstream_event_log::{AppendError, Consistency, NewRecord};
 use fillstream_http_edge::{FieldProblem, Problem};
 use fillstream_projections::market::BookOrderView;
+use fillstream_retry::chain;
 use tracing::{debug, warn};
 use uuid::Uuid;
 
-use super::{BookApi, order_body::OrderBody, unreachable};
+use super::{BookApi, order_body::OrderBody};
+use crate::refused::{not_appended, unreachable};
 
 /// An order that may be appended.
 pub(super) struct Accepted {
@@ -77,6 +79,12 @@ fn order_id(symbol: &Symbol, user: UserId, key: Option<&ClientKey>) -> OrderId {
 pub(super) async fn store(api: &BookApi, accepted: Accepted, trace: &str) -> Result<Stored, Problem> {
     let Accepted { terms, user, key, refused } = accepted;
     let order = order_id(terms.symbol(), user, key.as_ref());
+    // Without room a repetition is answered as ever: it is no new order.
+    let no_room = api.room.check().err();
+    if let (Some(problem), None) = (&no_room, &key) {
+        return Err(problem.clone());
+    }
+    let refused = refused.or(no_room);
     let subject = book_order(terms.symbol(), order);
     if let Some(problem) = refused {
         let found =
@@ -101,9 +109,9 @@ pub(super) async fn store(api: &BookApi, accepted: Accepted, trace: &str) -> Res
             Some((seq, placed)) if placed.fingerprint == new.fingerprint => Ok(replayed(seq, &placed)),
             Some(_) | None => Err(key_reused(order)),
         },
-        Err(error @ (AppendError::Unknown | AppendError::Closed | AppendError::Refused(_))) => {
-            warn!(order_id = %order, %error, "an order was not stored, or nobody knows yet");
-            Err(perhaps_stored())
+        Err(error) => {
+            warn!(order_id = %order, error = %chain(&error), "append: the order is not stored, or not known to be");
+            Err(not_appended(&error, MAY_BE_STORED))
         }
     }
 }
@@ -142,9 +150,7 @@ fn key_reused(order: OrderId) -> Problem {
         .field("header:Idempotency-Key", "must be new for another body")
 }
 
-pub(super) fn perhaps_stored() -> Problem {
-    let detail = "The stream cannot be reached, so whether the request is stored is not known. Repeating an order is \
-                  safe with an Idempotency-Key only; amends and cancels may be repeated.";
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stream_unreachable", detail)
-        .header(header::RETRY_AFTER, HeaderValue::from_static("2"))
-}
+/// What is told when nobody knows.
+pub(super) const MAY_BE_STORED: &str = "The stream cannot be reached, so whether the request is stored is not known. \
+                                        Repeating an order is safe with an Idempotency-Key only; amends and cancels \
+                                        may be repeated.";

@@ -35,6 +35,8 @@ use fillstream_domain::{OrderId, Timestamp};
 use fillstream_event_log::EventLog;
 use fillstream_http_edge::{Askers, Problem};
 
+use crate::{Room, refused::unreachable};
+
 pub use cursor::{orders_cursor, trades_cursor};
 pub use markets::Markets;
 pub use outcomes::{Answer, Outcomes, TailOutcomes};
@@ -58,6 +60,8 @@ pub struct BookApi {
     pub markets: Arc<Markets>,
     /// Books as they were, when this process can show them.
     pub past: Option<Arc<dyn PastBooks>>,
+    /// Whether new orders are taken.
+    pub room: Room,
     /// What was acknowledged here: lists wait until the read store has it.
     pub written: Arc<Written>,
     /// Finds out who asks.
@@ -66,11 +70,6 @@ pub struct BookApi {
     pub patience: Duration,
     /// The present instant.
     pub clock: fn() -> Timestamp,
-}
-
-fn unreachable() -> Problem {
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stream_unreachable", "The stream cannot be reached.")
-        .header(header::RETRY_AFTER, HeaderValue::from_static("2"))
 }
 
 fn store_unreachable(_: StoreUnreachable) -> Problem {

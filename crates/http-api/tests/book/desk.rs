@@ -14,7 +14,7 @@ use fillstream_domain::{
     subject::book_definition,
 };
 use fillstream_event_log::{Consistency, EventLog, MemoryLog, NewRecord};
-use fillstream_http_api::{BookApi, Markets, TailOutcomes, book_router, method_not_allowed, not_found};
+use fillstream_http_api::{BookApi, Markets, Room, TailOutcomes, book_router, method_not_allowed, not_found};
 use fillstream_http_edge::Askers;
 use serde_json::Value;
 use tower::ServiceExt;
@@ -123,6 +123,7 @@ impl Desk {
             outcomes: Arc::<Said>::clone(&matcher),
             markets: Arc::new(Markets::new(shared)),
             past: Some(Arc::new(Past)),
+            room: Room::ample(),
             written: Arc::default(),
             askers: Arc::new(askers),
             patience: PATIENCE,

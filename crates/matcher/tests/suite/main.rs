@@ -6,12 +6,10 @@
 )]
 
 mod auditing;
-mod bounds;
 mod cases;
 mod definitions;
 mod desk;
 mod fees;
 mod following;
-mod old_logs;
 mod parts;
 mod random;

@@ -64,9 +64,8 @@ async fn what_is_due_at_the_start_expires_soon() {
     let at_work = rig.matcher(Settings::default());
     rig.covered(seq).await;
     at_work.stop().await;
-    let later = || now().after(Duration::from_secs(7200));
-    rig.log.set_time(later().unix_ms());
-    let at_work = rig.matcher_on(Arc::new(rig.log.clone()), Settings::default(), later);
+    rig.log.set_time(begun.after(Duration::from_secs(7200)).unix_ms());
+    let at_work = rig.matcher(Settings::default());
     rig.covered(seq + 1).await;
     let commits = rig.commits().await;
     let mut changes =

@@ -15,6 +15,8 @@ const DURABILITY = {
     'An acknowledgement means: in the operating system’s buffers. It survives the process, not a power failure.',
 };
 const ROLES = {
+  api: 'takes orders',
+  executor: 'executes swaps',
   projector: 'writes rows for reading',
   bridge: 'feeds the sockets',
   matcher: 'matches orders in price-time priority',
@@ -38,34 +40,40 @@ const mark = (good, yes, no) => el('span', { class: `chip ${good ? 'good' : 'bad
 
 function partRows(parts) {
   return Object.entries(parts).flatMap(([role, part]) => {
+    const why = part.reason ?? part.store_full;
     if (!part.markets)
-      return [
-        partRow(role, ROLES[role], part.position, part.behind, mark(part.caught_up, 'caught up', 'behind')),
-      ];
+      return [partRow(role, ROLES[role], part.position, part.lag_seconds, partMark(part), why)];
     const markets = Object.entries(part.markets);
-    const market = ([symbol, { loaded, position, pending, leading }]) =>
+    const market = ([symbol, { loaded, position, lag_seconds, leading, reason }]) =>
       partRow(
         `matcher ${symbol}`,
         leading ? 'leads' : 'stands by',
         position,
-        pending,
+        lag_seconds,
         mark(loaded, 'at work', 'loading'),
+        reason,
       );
     return markets.length
-      ? markets.map(market)
+      ? [
+          ...markets.map(market),
+          ...(part.reason ? [partRow(role, ROLES[role], undefined, undefined, partMark(part), part.reason)] : []),
+        ]
       : [partRow(role, ROLES[role], undefined, undefined, mark(false, '', 'no market found yet'))];
   });
 }
 
-const partRow = (name, does, position, behind, state) =>
+const partMark = (part) =>
+  part.store_full ? mark(false, '', 'full') : mark(part.caught_up, 'caught up', 'not ready');
+
+const partRow = (name, does, position, lag, state, why) =>
   el(
     'tr',
     {},
     el('th', { scope: 'row' }, name),
     el('td', { class: 'faint' }, does ?? ''),
-    el('td', { class: 'number' }, position === undefined ? '–' : count(position)),
-    el('td', { class: 'number' }, behind === undefined ? '–' : count(behind)),
-    el('td', {}, state),
+    el('td', { class: 'number' }, position === undefined || position === null ? '–' : count(position)),
+    el('td', { class: 'number' }, lag === undefined || lag === null ? '–' : `${lag.toFixed(1)} s`),
+    el('td', {}, state, why && el('span', { class: 'remark' }, ` ${why}`)),
   );
 
 /** Differences per second between two looks; none at the first. */
@@ -149,7 +157,7 @@ export function mount(root) {
           el(
             'table',
             { class: 'parts' },
-            heads(['Part', 'What it does', { number: 'Position' }, { number: 'Behind' }, 'State']),
+            heads(['Part', 'What it does', { number: 'Position' }, { number: 'Lag' }, 'State']),
             parts,
           ),
         ),
@@ -169,10 +177,11 @@ export function mount(root) {
   const forget = onServer((server) => {
     const { reachable, ready, health } = server;
     status.className = `callout ${reachable && ready.status === 'ready' ? 'good' : 'bad'}`;
+    const trouble = ready?.cannot_append ?? ready?.store_full;
     const caughtUp =
       ready?.status === 'ready'
-        ? 'Ready: the stream is reachable and every part has caught up.'
-        : `Not ready: the stream is ${ready?.stream ?? 'not known'}.`;
+        ? `Ready: the stream takes appends and every part has caught up.${trouble ? ` New orders are refused: ${trouble}` : ''}`
+        : `Not ready: the stream is ${ready?.stream ?? 'not known'}.${trouble ? ` ${trouble}` : ''}`;
     write(
       status,
       reachable ? caughtUp : 'The server cannot be reached; what stands below is the last that it said.',

@@ -4,12 +4,14 @@ use std::{path::Path, time::Duration};
 
 use fillstream_clock::now;
 use fillstream_domain::{
+    Seq,
     book::{Commit, Symbol},
     subject::{book_inputs, market_commits},
 };
 use fillstream_event_log::{Consistency, EventLog, Inspector, JetStreamLog};
 use fillstream_matching::definitions;
-use fillstream_read_store::{Checkpoint, ReadStore};
+use fillstream_read_store::{Checkpoint, ReadStore, StoreError};
+use fillstream_retry::chain;
 use serde_json::Value;
 
 use super::finding::Finding;
@@ -106,22 +108,11 @@ pub(super) async fn rows(url: &str, stream: Option<Checkpoint>) -> Finding {
             "start `fillstream up` or `fillstream serve --role projector`, or name it with --database-url";
         return Finding::warning(CHECK, "there is none yet", "a database with rows", remedy);
     }
-    // Read only, where a file can be: tables of an older version stay what they are.
-    let reading =
-        if file.is_some() && !url.contains('?') { format!("{url}?mode=ro") } else { url.to_owned() };
-    let read = async {
-        let store = ReadStore::open(&reading).await?;
-        let checkpoint = store.checkpoint().await;
-        store.close().await;
-        checkpoint
-    };
-    let rows = match read.await {
+    let rows = match checkpoint(url).await {
         Ok(rows) => rows,
         Err(error) => {
-            let cause =
-                std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
             let remedy = "start the database, and look at --database-url and its user's rights";
-            return Finding::wrong(CHECK, format!("{error}{cause}"), "reachable", remedy);
+            return Finding::wrong(CHECK, chain(&error).to_string(), "reachable", remedy);
         }
     };
     let (rows, stream) = match (rows, stream) {
@@ -135,6 +126,25 @@ pub(super) async fn rows(url: &str, stream: Option<Checkpoint>) -> Finding {
         }
     };
     compare(rows, stream)
+}
+
+/// How far the rows go. Nothing is made, and tables of an older version stay what they are where a file can be read only.
+async fn checkpoint(url: &str) -> Result<Option<Checkpoint>, StoreError> {
+    let is_file = url.starts_with("sqlite://") && !url.contains('?');
+    let reading = if is_file { format!("{url}?mode=ro") } else { url.to_owned() };
+    let store = ReadStore::open(&reading).await?;
+    let checkpoint = store.checkpoint().await;
+    store.close().await;
+    checkpoint
+}
+
+/// How far rows go that are there, of a stream that is not: it was there once.
+pub(super) async fn rows_of_a_stream(url: &str) -> Option<Seq> {
+    let file = url.strip_prefix("sqlite://").map(|path| path.split('?').next().unwrap_or(path));
+    if file.is_some_and(|file| !Path::new(file).exists()) {
+        return None;
+    }
+    checkpoint(url).await.ok().flatten().map(|rows| rows.seq).filter(|seq| !seq.is_zero())
 }
 
 /// Whose rows they are, and how far they go.

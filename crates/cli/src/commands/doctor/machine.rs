@@ -1,30 +1,39 @@
 //! What is on this machine: the data directory's disk, the process that serves HTTP.
 
-use std::{net::TcpStream, path::Path, time::Duration};
+use std::{
+    net::{TcpStream, ToSocketAddrs},
+    path::Path,
+    time::Duration,
+};
 
 use fillstream_event_log::Durability;
 use serde_json::Value;
 
 use super::finding::{Finding, Verdict};
+use crate::health::room::{self, Floor};
 
 /// Longest wait for the process.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Longest wait for a connection to whoever else listens there.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(2);
 /// Less than this and a busy day fills it.
 const LITTLE_SPACE: u64 = 2 << 30;
-/// Less than this and the server soon refuses every order.
-const NO_SPACE: u64 = 256 << 20;
 
 /// The file system of a directory that is there.
 pub(super) fn disk(directory: &Path) -> Option<Finding> {
-    let found = rustix::fs::statvfs(directory).ok()?;
-    let free = found.f_bavail.saturating_mul(found.f_frsize);
-    let shown = format!("{} MiB free at {}", free >> 20, directory.display());
-    let verdict = match free {
-        ..NO_SPACE => Verdict::Wrong,
-        NO_SPACE..LITTLE_SPACE => Verdict::Warning,
+    let found = room::disk(directory).ok().filter(|_| directory.exists())?;
+    let floor = Floor::BySize.of(found.size);
+    let shown = format!("{} MiB free at {}", found.free >> 20, directory.display());
+    let verdict = match found.free {
+        free if free < floor => Verdict::Wrong,
+        ..LITTLE_SPACE => Verdict::Warning,
         LITTLE_SPACE.. => return Some(Finding::ok("disk", shown)),
     };
-    let right = format!("at least {} MiB: a full disk refuses every order", LITTLE_SPACE >> 20);
+    let right = format!(
+        "at least {} MiB; below {} MiB new orders are refused (--free-space-floor)",
+        LITTLE_SPACE >> 20,
+        floor >> 20
+    );
     Some(Finding::not(verdict, "disk", shown, right, "make room, or move the data directory: --data DIR"))
 }
 
@@ -65,12 +74,28 @@ impl Process {
         let Some(health) = &self.health else { return vec![self.nobody()] };
         let found =
             format!("{server}: version {}, roles {}", text(&health["version"]), names(&health["roles"]));
-        vec![Finding::ok("http", found), self.readiness()]
+        let mut findings = vec![Finding::ok("http", found), self.readiness()];
+        findings.extend(self.troubles());
+        findings
+    }
+
+    /// What the process says of the stream: no room for new orders, appends that fail.
+    fn troubles(&self) -> Vec<Finding> {
+        let told = |name: &str| self.ready.as_ref().and_then(|ready| ready[name].as_str());
+        let full = told("store_full").map(|reason| {
+            let remedy = "make room, or raise the limit; cancels still go through";
+            Finding::wrong("room", format!("new orders are refused: {reason}"), "room", remedy)
+        });
+        let failing = told("cannot_append").map(|reason| {
+            let remedy = "look at the disk and the log of nats-server; start it again when there is room";
+            Finding::wrong("appends", reason, "appends are stored", remedy)
+        });
+        full.into_iter().chain(failing).collect()
     }
 
     fn nobody(&self) -> Finding {
         let (server, host) = (&self.server, self.server.trim_start_matches("http://"));
-        if TcpStream::connect(host).is_ok() {
+        if somebody_answers(host) {
             let found = format!("somebody else answers at {server}");
             let remedy = "--server names another address, `fillstream up --listen` opens another one";
             return Finding::wrong("http", found, "fillstream, or nobody", remedy);
@@ -89,9 +114,7 @@ impl Process {
         let parts = || parts.into_iter().flatten();
         let late: Vec<_> = parts()
             .filter(|(_, part)| part["caught_up"] != true)
-            .map(|(name, part)| {
-                format!("{name} {}", part["behind"].as_u64().map_or_else(String::new, |n| format!("by {n}")))
-            })
+            .map(|(name, part)| format!("{name}: {}", part["reason"].as_str().unwrap_or("no reason is told")))
             .collect();
         if ready["stream"] != "reachable" {
             let remedy = "see nats_server above";
@@ -101,8 +124,14 @@ impl Process {
             let all: Vec<_> = parts().map(|(name, _)| name.as_str()).collect();
             return Finding::ok("parts", format!("all have caught up: {}", all.join(", ")));
         }
-        Finding::warning("parts", format!("behind the stream: {}", late.join(", ")), "caught up", remedy)
+        Finding::warning("parts", late.join("; "), "all have caught up", remedy)
     }
+}
+
+/// Whether a connection can be made at all, to any of the host's addresses.
+fn somebody_answers(host: &str) -> bool {
+    let addresses = host.to_socket_addrs().into_iter().flatten();
+    addresses.into_iter().any(|address| TcpStream::connect_timeout(&address, CONNECT_PATIENCE).is_ok())
 }
 
 fn text(value: &Value) -> &str {

@@ -8,6 +8,7 @@
 //! Nothing is appended, made or changed. What rests on something that is wrong is left out.
 
 mod broker;
+mod cluster;
 mod finding;
 mod lag;
 mod machine;
@@ -122,7 +123,8 @@ async fn stream(
     let info = match inspector.ask("STREAM.INFO.ORDERS", None).await {
         Ok(info) => info,
         Err(error) => {
-            round.tell([no_stream(&error)])?;
+            let rows = lag::rows_of_a_stream(&database(doctor, data)).await;
+            round.tell([no_stream(&error, rows)])?;
             return Ok(Stream::Not);
         }
     };
@@ -132,6 +134,7 @@ async fn stream(
     // What no process would start on cannot be opened.
     let opens = findings.iter().all(|finding| finding.verdict != Verdict::Wrong);
     round.tell(findings)?;
+    round.tell(cluster::replicas(&info))?;
     round.tell(consumer(&inspector).await?)?;
     if !(may && opens) {
         return Ok(Stream::Not);
@@ -171,8 +174,16 @@ async fn connect(doctor: &Doctor) -> Result<(String, Inspector), Finding> {
     Ok((url, inspector))
 }
 
-fn no_stream(error: &fillstream_event_log::LogError) -> Finding {
+/// Why the stream does not tell of itself: it is gone when there are rows of it, else it was never made.
+fn no_stream(error: &fillstream_event_log::LogError, rows: Option<Seq>) -> Finding {
     let told = error.to_string();
+    if let (true, Some(rows)) = (told.contains("not found"), rows) {
+        let found = format!(
+            "there is no stream ORDERS, though there are rows of one up to sequence {rows}: it is gone"
+        );
+        let remedy = "restore the stream before anything is started: docs/operations.md, Backup and restore";
+        return Finding::wrong("stream", found, "the stream that the rows are of", remedy);
+    }
     if told.contains("not found") {
         let remedy = "start `fillstream up` or any role: the first one makes it";
         return Finding::warning("stream", "there is no stream ORDERS yet", "one", remedy);

@@ -82,6 +82,7 @@ pub(super) fn stream(info: &Value, wanted: &Value) -> Vec<Finding> {
 pub(super) fn consumer(info: &Value, wanted: &Value) -> Vec<Finding> {
     let config = &info["config"];
     let mut findings = differing("consumer", config, wanted, OF_THE_CONSUMER);
+    findings.extend(ours_to_set(config, wanted));
     if info["paused"] == true {
         let remedy = "nats consumer resume ORDERS executor";
         findings.push(Finding::wrong("consumer", "it is paused: no order is executed", "not paused", remedy));
@@ -106,6 +107,23 @@ pub(super) fn consumer(info: &Value, wanted: &Value) -> Vec<Finding> {
         findings.push(Finding::ok("consumer", found));
     }
     findings
+}
+
+/// Settings that an operator may choose, told when they are not the file's: what was meant to be 60 s may be a slip.
+fn ours_to_set(config: &Value, wanted: &Value) -> Vec<Finding> {
+    let chosen = |(name, flag): (&str, &str)| {
+        (config[name] != wanted[name]).then(|| {
+            let found = format!(
+                "executor: {name} = {}, set with {flag}; the file has {}",
+                config[name], wanted[name]
+            );
+            Finding::ok("consumer", found)
+        })
+    };
+    [("ack_wait", "--ack-wait"), ("max_ack_pending", "--max-ack-pending")]
+        .into_iter()
+        .filter_map(chosen)
+        .collect()
 }
 
 /// Differences of what is there to what the file names.

@@ -1,0 +1,182 @@
+//! Whether the stream takes appends: remembered from the last one, and after a failed one proved by a probe.
+//!
+//! ```text
+//!  append stored ──▶ able                                  nothing is appended for the sake of asking
+//!  append unknown ──▶ failing ──▶ probe, probe, … stored ──▶ able
+//! ```
+
+use std::{sync::Arc, time::Duration};
+
+use fillstream_clock::now;
+use fillstream_domain::{
+    subject::{BookSubject, PROBE, SwapSubject},
+    swap::SwapEvent,
+};
+use fillstream_event_log::{AppendError, AppendObserver, Consistency, EventLog, Link, LogError, NewRecord};
+use fillstream_metrics::{AppendOutcome, Attempt, EventKind, Metrics};
+use fillstream_retry::{Retry, chain};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep},
+};
+use uuid::Uuid;
+
+/// Pauses between two probes.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// Appends that fail, since when, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failing {
+    /// The first failure since the last success.
+    pub(crate) since: Instant,
+    /// The last failure, with its causes.
+    pub(crate) reason: String,
+}
+
+/// See the module's first line. It hears of every append of the process.
+pub(crate) struct Appends {
+    failing: watch::Sender<Option<Failing>>,
+    metrics: Arc<Metrics>,
+}
+
+impl Appends {
+    pub(crate) fn new(metrics: Arc<Metrics>) -> Arc<Self> {
+        Arc::new(Self { failing: watch::Sender::new(None), metrics })
+    }
+
+    /// What fails now; nothing when the last append was stored, or none has failed yet.
+    pub(crate) fn failing(&self) -> Option<Failing> {
+        self.failing.borrow().clone()
+    }
+
+    /// As [`failing`](Self::failing), and every change of it.
+    pub(crate) fn watch(&self) -> watch::Receiver<Option<Failing>> {
+        self.failing.subscribe()
+    }
+
+    fn stored(&self) {
+        self.failing.send_if_modified(|failing| failing.take().is_some());
+    }
+
+    fn failed(&self, error: &AppendError) {
+        let reason = chain(error).to_string();
+        self.failing.send_modify(|failing| {
+            let since = failing.as_ref().map_or_else(Instant::now, |failing| failing.since);
+            *failing = Some(Failing { since, reason });
+        });
+    }
+
+    /// Appends a probe whenever appends fail, until one is stored. Runs as long as it is polled.
+    pub(crate) async fn prove(&self, log: &dyn EventLog) {
+        let mut failing = self.watch();
+        while failing.wait_for(Option::is_some).await.is_ok() {
+            let mut retry = Retry::new("append: the probe is not stored", FIRST_PAUSE, LONGEST_PAUSE);
+            while self.failing().is_some() {
+                // Without a connection there is nobody to ask, and the log says so itself.
+                let mut link = log.link();
+                if link.wait_for(|link| *link == Link::Up).await.is_err() {
+                    return;
+                }
+                match probe(log).await {
+                    Ok(()) => {
+                        self.stored();
+                        retry.done();
+                    }
+                    Err(error) => {
+                        let pause = retry.note(&error);
+                        sleep(pause).await;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Why a probe was not stored.
+#[derive(Debug, thiserror::Error)]
+enum ProbeError {
+    #[error("the last probe cannot be read")]
+    Read(#[source] LogError),
+    #[error("the probe cannot be appended")]
+    Append(#[source] AppendError),
+}
+
+/// Appends one record that means nothing, behind the last one of its kind. Another process's probe that was faster proves
+/// as much.
+async fn probe(log: &dyn EventLog) -> Result<(), ProbeError> {
+    let last = log.last(PROBE, Consistency::Leader).await.map_err(ProbeError::Read)?;
+    let after = last.map_or(0, |last| last.seq);
+    let at = now().to_string();
+    let record = NewRecord {
+        subject: PROBE.to_owned(),
+        after,
+        event_id: Uuid::now_v7(),
+        event_type: "fillstream.probe.v1".to_owned(),
+        payload: format!(r#"{{"type":"probe","version":1,"at":"{at}"}}"#).into(),
+        time: at,
+        traceparent: None,
+        retries: None,
+    };
+    match log.append(record).await {
+        Ok(_) => Ok(()),
+        Err(AppendError::Fenced { last }) if last > after => Ok(()),
+        Err(error) => Err(ProbeError::Append(error)),
+    }
+}
+
+impl AppendObserver for Appends {
+    fn ended(&self, subject: &str, payload: &[u8], appended: Result<u64, &AppendError>, elapsed: Duration) {
+        let outcome = match appended {
+            Ok(_) => {
+                self.stored();
+                AppendOutcome::Stored
+            }
+            // It was judged, not stored: that tells nothing of the stream.
+            Err(AppendError::Fenced { .. }) => AppendOutcome::Fenced,
+            Err(AppendError::Refused(_)) => AppendOutcome::Refused,
+            Err(AppendError::Closed) => AppendOutcome::Closed,
+            Err(error @ AppendError::Unknown) => {
+                self.failed(error);
+                AppendOutcome::Unknown
+            }
+        };
+        let kind = kind(subject);
+        self.metrics.appends.ended(kind, outcome, elapsed);
+        if kind == EventKind::Swap
+            && appended.is_ok()
+            && let Some(attempt) = attempt(payload)
+        {
+            self.metrics.appends.attempt(attempt);
+        }
+    }
+
+    fn grouped(&self, records: usize) {
+        self.metrics.appends.grouped(records);
+    }
+}
+
+fn kind(subject: &str) -> EventKind {
+    match BookSubject::parse(subject) {
+        Some(BookSubject::Commits(_)) => EventKind::Commit,
+        Some(BookSubject::Order(..) | BookSubject::Definition(_) | BookSubject::Clock(_)) => EventKind::Book,
+        None if SwapSubject::parse(subject).is_some() => EventKind::Swap,
+        None if subject == PROBE => EventKind::Other,
+        None if subject.starts_with("parked.") => EventKind::Parked,
+        None => EventKind::Other,
+    }
+}
+
+/// How the attempt ended that this event tells of.
+fn attempt(payload: &[u8]) -> Option<Attempt> {
+    match SwapEvent::decode(payload).ok()? {
+        SwapEvent::Confirmed(_) => Some(Attempt::Confirmed),
+        SwapEvent::Failed(_) => Some(Attempt::Failed),
+        SwapEvent::RetryScheduled(_) => Some(Attempt::Retried),
+        SwapEvent::ReviewNeeded(_) => Some(Attempt::Review),
+        SwapEvent::Placed(_)
+        | SwapEvent::RoutingStarted(_)
+        | SwapEvent::Routed(_)
+        | SwapEvent::Prepared(_) => None,
+    }
+}

@@ -1,0 +1,258 @@
+//! The health of this process: asked when somebody looks, at most once a second, and judged for each role.
+//!
+//! ```text
+//!  leader ─ end, oldest input of each market ─┐
+//!  parts ── positions, obstacles ─────────────┼─▶ facts ─▶ judge ─▶ Look ─▶ /ready, /metrics
+//!  appends ─ the last one, or a probe ────────┤             (kept for a second)
+//!  disks ─── room ────────────────────────────┘
+//! ```
+
+use std::{sync::Arc, time::Duration};
+
+use fillstream_clock::now;
+use fillstream_domain::{Seq, book::Symbol};
+use fillstream_event_log::{EventLog, Inspector, LogError};
+use fillstream_matching::{MarketState, Matcher};
+use fillstream_projector::Projector;
+use fillstream_retry::Obstacles;
+use fillstream_stream_bridge::Hub;
+use futures_util::{StreamExt, stream};
+use tokio::{
+    sync::Mutex,
+    time::{Instant, timeout},
+};
+
+use super::{Role, Start, parts::Parts, room::Place, watching::Watching};
+use crate::health::{
+    appends::Failing,
+    judge::{Facts, Lacks, Market, Obstacle, Stream, Verdict, judge},
+    room::Room,
+    waiting,
+};
+
+/// How long the stream may take to answer before it counts as unreachable.
+const STREAM_PATIENCE: Duration = Duration::from_secs(2);
+/// How long a look is good for: a second when all is well, so that looking costs nothing; less while something is not, so
+/// that its end is noticed at once.
+const GOOD_LOOK_LASTS: Duration = Duration::from_secs(1);
+const BAD_LOOK_LASTS: Duration = Duration::from_millis(50);
+/// Markets that are asked for at the same time.
+const MARKETS_AT_ONCE: usize = 16;
+
+/// The parts of this process that can be asked.
+pub(crate) struct Watched {
+    pub(crate) roles: Vec<Role>,
+    pub(crate) log: Arc<dyn EventLog>,
+    /// A connection of its own: health is asked about while the log's is busy.
+    leader: Inspector,
+    pub(crate) hub: Option<Arc<Hub>>,
+    pub(crate) projector: Option<Arc<Projector>>,
+    pub(crate) matcher: Option<Arc<Matcher>>,
+    pub(crate) watching: Watching,
+    /// From when on what waits is an outage.
+    pub(crate) late: Duration,
+}
+
+/// See the module's first line.
+pub(crate) struct Health {
+    watched: Watched,
+    last: Mutex<Option<Arc<Look>>>,
+}
+
+/// How the process was at a moment.
+pub(crate) struct Look {
+    at: Instant,
+    /// Where the stream ends; nothing when it does not answer.
+    pub(crate) last: Option<Seq>,
+    /// Why an append would fail.
+    pub(crate) cannot_append: Option<String>,
+    /// Why new orders are refused for want of room.
+    pub(crate) store_full: Option<String>,
+    /// The parts of this process.
+    pub(crate) parts: Vec<Part>,
+    /// Room on the disks and within the server's limits.
+    pub(crate) room: Vec<(Place, Room, Option<u64>)>,
+}
+
+/// One part at a moment.
+pub(crate) struct Part {
+    pub(crate) role: Role,
+    pub(crate) verdict: Verdict,
+    pub(crate) obstacles: Vec<Obstacle>,
+    /// The matcher's markets, with their states.
+    pub(crate) markets: Vec<(Market, MarketState)>,
+}
+
+impl Part {
+    /// A role of another process's.
+    pub(crate) fn absent(role: Role) -> Self {
+        let nowhere = Stream { last: None, cannot_append: None };
+        let verdict = judge(role, &Facts::Absent, &[], &nowhere, Duration::ZERO);
+        Self { role, verdict, obstacles: Vec::new(), markets: Vec::new() }
+    }
+}
+
+impl Look {
+    /// Every part of this process does its work.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.last.is_some() && self.parts.iter().all(|part| part.verdict.reason.is_none())
+    }
+
+    /// The part of a role, when it is one of this process's.
+    pub(crate) fn part(&self, role: Role) -> Option<&Part> {
+        self.parts.iter().find(|part| part.role == role)
+    }
+
+    fn lasts(&self) -> Duration {
+        if self.is_ready() { GOOD_LOOK_LASTS } else { BAD_LOOK_LASTS }
+    }
+}
+
+impl Health {
+    pub(crate) fn new(watched: Watched) -> Self {
+        Self { watched, last: Mutex::new(None) }
+    }
+
+    /// How it is now, or was a moment ago. Who asks at the same time gets the same answer.
+    pub(crate) async fn look(&self) -> Arc<Look> {
+        let mut last = self.last.lock().await;
+        if let Some(look) = last.as_ref().filter(|look| look.at.elapsed() < look.lasts()) {
+            return Arc::clone(look);
+        }
+        let look = Arc::new(self.watched.look().await);
+        self.watched.tell(&look);
+        *last = Some(Arc::clone(&look));
+        look
+    }
+
+    pub(crate) fn watched(&self) -> &Watched {
+        &self.watched
+    }
+}
+
+impl Watched {
+    pub(crate) fn new(
+        start: &Start,
+        log: Arc<dyn EventLog>,
+        leader: Inspector,
+        parts: &Parts,
+        watching: Watching,
+    ) -> Self {
+        Self {
+            roles: start.roles.clone(),
+            log,
+            leader,
+            hub: parts.hub.clone(),
+            projector: parts.projector.clone(),
+            matcher: parts.matcher.clone(),
+            watching,
+            late: start.operations.ready_within.get(),
+        }
+    }
+
+    async fn look(&self) -> Look {
+        let failing = self.watching.appends.failing();
+        // Before the stream's end is asked for: a position that moves on meanwhile is not beyond it.
+        let states = self.matcher.as_ref().map(|matcher| matcher.markets()).unwrap_or_default();
+        let views = [
+            (Role::Projector, self.projector.as_ref().map(|part| part.position())),
+            (Role::Bridge, self.hub.as_ref().map(|part| part.position())),
+        ];
+        let asked = timeout(STREAM_PATIENCE, async {
+            let last = waiting::end(&*self.log).await?;
+            let asked = stream::iter(states).map(|(symbol, state)| self.market(symbol, state));
+            let markets: Vec<_> = asked.buffered(MARKETS_AT_ONCE).collect().await;
+            let mut behind = Vec::new();
+            for (role, position) in views {
+                if let Some(position) = position {
+                    behind.push((role, position, self.lacks(position, last).await));
+                }
+            }
+            Ok::<_, LogError>((last, markets, behind))
+        });
+        let (last, markets, views) = match asked.await {
+            Ok(Ok((last, markets, views))) => (Some(last), markets, views),
+            Ok(Err(_)) | Err(_) => (None, Vec::new(), Vec::new()),
+        };
+        let store_full = self.watching.room.shortage();
+        let cannot_append = failing.as_ref().map(why);
+        let stream = Stream { last, cannot_append: cannot_append.clone() };
+        let parts = self.roles.iter().map(|role| self.part(*role, &stream, &markets, &views)).collect();
+        Look { at: Instant::now(), last, cannot_append, store_full, parts, room: self.watching.room.places() }
+    }
+
+    async fn market(&self, symbol: Symbol, state: MarketState) -> (Market, MarketState) {
+        let waits = waiting::market(&*self.log, &self.leader, &symbol, now()).await;
+        let (loaded, position) = (state.loaded, state.position);
+        (Market { symbol: symbol.to_string(), loaded, position, waits, reason: None }, state)
+    }
+
+    async fn lacks(&self, position: Seq, last: Seq) -> Lacks {
+        if position >= last { Lacks::Nothing } else { waiting::behind(&self.leader, position, now()).await }
+    }
+
+    fn part(
+        &self,
+        role: Role,
+        stream: &Stream,
+        markets: &[(Market, MarketState)],
+        views: &[(Role, Seq, Lacks)],
+    ) -> Part {
+        let facts = match role {
+            Role::Api => Facts::Intake,
+            Role::Executor => Facts::Queue { waits: Lacks::Nothing },
+            Role::Matcher => Facts::Markets(markets.iter().map(|(market, _)| market.clone()).collect()),
+            Role::Projector | Role::Bridge => {
+                let view = views.iter().find(|(view, ..)| *view == role);
+                view.map_or(
+                    Facts::View { position: Seq::ZERO, lacks: Lacks::Nothing },
+                    |(_, position, lacks)| Facts::View { position: *position, lacks: lacks.clone() },
+                )
+            }
+        };
+        let obstacles = obstacles(self.obstacles(role));
+        let verdict = judge(role, &facts, &obstacles, stream, self.late);
+        let markets = if role == Role::Matcher { markets.to_vec() } else { Vec::new() };
+        Part { role, verdict, obstacles, markets }
+    }
+
+    /// What a part cannot do at the moment, where it tells.
+    fn obstacles(&self, role: Role) -> Option<&Obstacles> {
+        match role {
+            Role::Api | Role::Executor | Role::Matcher | Role::Projector | Role::Bridge => None,
+        }
+    }
+
+    /// Figures for the metrics.
+    fn tell(&self, look: &Look) {
+        let gauges = &self.watching.metrics.gauges;
+        for Part { role, verdict, markets, .. } in &look.parts {
+            gauges.ready(role.name(), verdict.reason.is_none());
+            if let (Role::Projector | Role::Bridge, Some(position)) = (role, verdict.position) {
+                gauges.part(role.name(), position.get(), verdict.lag.map(|lag| lag.as_secs_f64()));
+            }
+            for (market, _) in markets {
+                let waits = market.waits.age().map(|age| age.as_secs_f64());
+                gauges.market(&market.symbol, market.position.get(), waits);
+            }
+        }
+        for (place, room, floor) in &look.room {
+            gauges.room(place.name(), room.free, *floor);
+        }
+    }
+}
+
+fn obstacles(told: Option<&Obstacles>) -> Vec<Obstacle> {
+    let all = told.map(Obstacles::all).unwrap_or_default().into_iter();
+    all.map(|(what, found)| Obstacle {
+        what: what.to_owned(),
+        lasts: found.since.elapsed(),
+        reason: found.reason,
+    })
+    .collect()
+}
+
+fn why(failing: &Failing) -> String {
+    let seconds = failing.since.elapsed().as_secs();
+    format!("appends fail since {seconds} s, and so does a probe: {}", failing.reason)
+}
