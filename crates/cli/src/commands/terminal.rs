@@ -24,8 +24,7 @@ impl StreamArgs {
     /// The data directory.
     pub(crate) fn data_dir(&self) -> Result<PathBuf, Failure> {
         let (nats_url, data) = (self.nats_url.clone(), self.data.clone());
-        NatsSettings { nats_url, data, durability: crate::settings::DurabilityArg::OsBuffer, replicas: 1 }
-            .data_dir()
+        NatsSettings { nats_url, data, durability: None, replicas: 1 }.data_dir()
     }
 
     /// The address of the NATS server.

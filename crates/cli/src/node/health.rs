@@ -254,5 +254,5 @@ fn obstacles(told: Option<&Obstacles>) -> Vec<Obstacle> {
 
 fn why(failing: &Failing) -> String {
     let seconds = failing.since.elapsed().as_secs();
-    format!("appends fail since {seconds} s, and so does a probe: {}", failing.reason)
+    format!("appends fail for {seconds} s: {}", failing.reason)
 }

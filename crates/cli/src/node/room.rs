@@ -16,6 +16,8 @@ use crate::health::room::{Floor, Room, disk};
 
 /// Between two looks: at ten thousand orders a second a disk loses some ten megabytes meanwhile.
 const PERIOD: Duration = Duration::from_secs(1);
+/// With less a nats-server that is started again fails again.
+const LEAST_SPACE: u64 = 1 << 20;
 /// Looks at the disks to one question to the server.
 const LOOKS_PER_QUESTION: u32 = 5;
 
@@ -95,6 +97,11 @@ impl RoomWatch {
     /// As [`shortage`](Self::shortage), and every change of it.
     pub(crate) fn watch_shortage(&self) -> watch::Receiver<Option<String>> {
         self.shortage.clone()
+    }
+
+    /// Something can be written where the stream lies, whatever the floor is.
+    pub(crate) fn has_space(&self) -> bool {
+        self.found.borrow().iter().all(|(place, room)| !place.holds_orders() || room.free >= LEAST_SPACE)
     }
 
     /// Each place with its floor in bytes.
