@@ -1,5 +1,7 @@
 //! Row changes of both sides.
 
+use fillstream_domain::RecordRef;
+
 use crate::{market::MarketBatch, rows::RowBatch};
 use fillstream_domain::Seq;
 
@@ -10,6 +12,8 @@ pub struct Batch {
     pub swaps: RowBatch,
     /// Of book orders and markets.
     pub market: MarketBatch,
+    /// The records that these changes were made of, so that the rows can prove which stream they are of.
+    pub records: Vec<RecordRef>,
 }
 
 impl Batch {
@@ -25,12 +29,12 @@ impl Batch {
 
 impl From<RowBatch> for Batch {
     fn from(swaps: RowBatch) -> Self {
-        Self { swaps, market: MarketBatch::default() }
+        Self { swaps, ..Self::default() }
     }
 }
 
 impl From<MarketBatch> for Batch {
     fn from(market: MarketBatch) -> Self {
-        Self { swaps: RowBatch::default(), market }
+        Self { market, ..Self::default() }
     }
 }

@@ -11,12 +11,14 @@ use std::sync::Arc;
 
 use fillstream_domain::book::{BookInput, Commit, Parts, PartsStep, Symbol, Torn};
 use fillstream_domain::{
-    Seq,
+    RecordRef, Seq,
     subject::{BookSubject, SwapSubject},
     swap::SwapEvent,
 };
 use fillstream_event_log::Record;
 use fillstream_projections::Batch;
+
+use crate::record::reference;
 
 /// Payloads of one transaction, in bytes: 2,000 swap events are far below it, commits of half a megabyte each are not.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
@@ -42,13 +44,17 @@ pub(crate) struct BeganInside {
 /// Takes consecutive records that were asked for from sequence `asked_from` on, for a model that stands at `after`.
 /// Records that the model has passed only serve to complete a commit.
 pub(crate) fn rows(records: &[Record], after: Seq, asked_from: Seq) -> Result<Rows, BeganInside> {
-    let mut taker = Taker { rows: Rows::default(), parts: Parts::new(), after, asked_from };
+    let mut taker = Taker { rows: Rows::default(), parts: Parts::new(), held: Vec::new(), after, asked_from };
     let mut bytes = 0;
     for record in records {
         bytes += record.payload.len();
         taker.take(record)?;
+        if Seq::new(record.seq) > after {
+            taker.held.push(reference(record));
+        }
         if taker.parts.held_from().is_none() {
             taker.rows.end = Some(Seq::new(record.seq));
+            taker.rows.batch.records.append(&mut taker.held);
             if bytes > BATCH_BYTES {
                 break;
             }
@@ -60,6 +66,8 @@ pub(crate) fn rows(records: &[Record], after: Seq, asked_from: Seq) -> Result<Ro
 struct Taker {
     rows: Rows,
     parts: Parts<Arc<Commit>>,
+    /// Records that are not covered yet.
+    held: Vec<RecordRef>,
     after: Seq,
     asked_from: Seq,
 }
@@ -126,20 +134,19 @@ impl Taker {
     }
 
     fn part(&mut self, record: &Record, part: Arc<Commit>) -> Result<(), BeganInside> {
-        let seq = Seq::new(record.seq);
-        let (mut step, mut torn) = self.parts.push(seq, part);
+        let (mut step, mut torn) = self.parts.push(Seq::new(record.seq), part);
         if let PartsStep::BeganInside { read_again_from } = step {
             self.rows.torn.extend(torn);
             if read_again_from < self.asked_from {
                 return Err(BeganInside { subject: record.subject.clone(), read_again_from });
             }
             // What lies there was looked at: it is no part of this commit.
-            torn = Some(Torn { first: seq, last: seq });
+            torn = Some(Torn { first: Seq::new(record.seq), last: Seq::new(record.seq) });
             step = PartsStep::Held;
         }
         self.rows.torn.extend(torn);
         if let PartsStep::Complete(parts) = step
-            && seq > self.after
+            && Seq::new(record.seq) > self.after
         {
             self.rows.batch.market.commit(&parts);
         }
@@ -185,13 +192,13 @@ mod tests {
         let (continued, goes_on) = (number > 1, number < 4);
         let part = Commit {
             symbol: "BTC/USDT".parse().unwrap(),
-            first_input: Seq::FIRST,
-            last_input: Seq::FIRST,
+            first_input: Seq::new(1),
+            last_input: Seq::new(1),
             part: number,
             last: !goes_on,
             hash: None,
             outcomes: vec![Outcome {
-                seq: Seq::FIRST,
+                seq: Seq::new(1),
                 at,
                 result: InputResult::Ticked,
                 continued,

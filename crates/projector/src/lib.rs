@@ -5,10 +5,12 @@
 //!                       ├─ unreadable? parked, then left out
 //!                       └─ a commit without its last part? waits for it, then left out when something else comes
 //! ```
+//! No trouble of the database ends it: it waits, says so among its obstacles, and goes on when the cause is gone.
 //! Any number of projectors may work on one model: one of them wins each step, the others go on behind it.
 
 mod batch;
 mod rebuild;
+mod record;
 mod run;
 
 pub use rebuild::{RebuildError, rebuild};

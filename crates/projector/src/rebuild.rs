@@ -3,9 +3,12 @@
 use fillstream_domain::{Incarnation, Seq};
 use fillstream_event_log::{EventLog, Follow, LogError, Record};
 use fillstream_projections::Batch;
-use fillstream_read_store::{Checkpoint, ReadStore, Rebuild, StoreError};
+use fillstream_read_store::{Checkpoint, Closing, ReadStore, Rebuild, StoreError};
 
-use crate::batch::rows;
+use crate::{
+    batch::rows,
+    record::{end, reference},
+};
 
 /// Records of one transaction.
 const BATCH: usize = 5000;
@@ -31,29 +34,32 @@ pub async fn rebuild(
     progress: &mut (dyn FnMut(Seq, Seq) + Send),
 ) -> Result<Checkpoint, RebuildError> {
     let mut fresh = Rebuild::begin(store, Incarnation::new(log.incarnation())).await?;
-    let mut goal = Seq::new(log.info().await?.last_seq);
-    if goal.is_zero() {
-        return Ok(fresh.close_in().await?.swap().await?);
-    }
+    let mut goal = end(log).await?;
     let mut source = Source { tail: log.follow(1, None).await?, records: Vec::new() };
     // The stream grows meanwhile: go on until little is left for the time under the lock.
     while fresh.reached().seq < goal {
         let Some((batch, last)) = source.next(fresh.reached().seq, goal).await? else { break };
-        fresh.apply(&batch, last).await?;
-        progress(last, goal);
-        if last >= goal {
-            let now = Seq::new(log.info().await?.last_seq);
+        fresh.apply(&batch, reference(&last)).await?;
+        progress(Seq::new(last.seq), goal);
+        if Seq::new(last.seq) >= goal {
+            let now = end(log).await?;
             goal = if now.since(goal) > BATCH as u64 { now } else { goal };
         }
     }
-    let mut closing = fresh.close_in().await?;
+    let mut closing = unless_lost(log, fresh.close_in().await?).await?;
     while closing.reached().seq < closing.must_reach() {
-        let up_to = closing.must_reach();
-        let Some((batch, last)) = source.next(closing.reached().seq, up_to).await? else { break };
-        closing.apply(&batch, last).await?;
-        progress(last, last);
+        let until = closing.must_reach();
+        let Some((batch, last)) = source.next(closing.reached().seq, until).await? else { break };
+        closing.apply(&batch, reference(&last)).await?;
+        progress(Seq::new(last.seq), Seq::new(last.seq));
     }
     Ok(closing.swap().await?)
+}
+
+/// The live model must be reached only as far as the stream goes: one that is ahead of it never is.
+async fn unless_lost(log: &dyn EventLog, closing: Closing) -> Result<Closing, LogError> {
+    let until = closing.must_reach();
+    Ok(if until.is_zero() || until <= end(log).await? { closing } else { closing.over_lost_end() })
 }
 
 /// The stream as batches.
@@ -64,17 +70,20 @@ struct Source {
 }
 
 impl Source {
-    /// The batch behind `after`, and the last sequence that it covers. Nothing when all up to `up_to` is read and is the
+    /// The batch behind `after`, and the last record that it covers. Nothing when all up to `until` is read and is the
     /// beginning of a commit without an end.
-    async fn next(&mut self, after: Seq, up_to: Seq) -> Result<Option<(Batch, Seq)>, LogError> {
+    async fn next(&mut self, after: Seq, until: Seq) -> Result<Option<(Batch, Record)>, LogError> {
         loop {
             let rows =
                 rows(&self.records, after, Seq::ZERO).expect("nothing lies before the stream's first record");
-            if let Some(end) = rows.end {
-                self.records.retain(|record| Seq::new(record.seq) > end);
+            let end = rows
+                .end
+                .and_then(|end| self.records.iter().find(|record| Seq::new(record.seq) == end).cloned());
+            if let Some(end) = end {
+                self.records.retain(|record| record.seq > end.seq);
                 return Ok(Some((rows.batch, end)));
             }
-            if self.records.last().is_some_and(|record| Seq::new(record.seq) >= up_to) {
+            if self.records.last().is_some_and(|record| Seq::new(record.seq) >= until) {
                 return Ok(None);
             }
             self.records.append(&mut self.tail.next(BATCH).await?);

@@ -1,4 +1,13 @@
 //! The live projector.
+//!
+//! ```text
+//!  begin ──▶ checkpoint: of this stream? ── yes ─▶ follow ─▶ apply, apply, …
+//!    ▲           │ no                                 │ database or stream fails
+//!    │           └─▶ rebuild ─────────────────┐       ▼
+//!    └──────── pause, growing to 30 s ◀───────┴───────┘
+//! ```
+//! A start and a database that was away take the same road. Nothing but another stream under the
+//! same name ends a projector.
 
 use std::{
     sync::{
@@ -11,15 +20,18 @@ use std::{
 use fillstream_domain::{Incarnation, OrderId, Seq, Timestamp, book::Torn, parked::Cause};
 use fillstream_event_log::{Consistency, EventLog, Follow, LogError, Record};
 use fillstream_parked::park;
-use fillstream_read_store::{Applied, Checkpoint, ReadStore, StoreError};
+use fillstream_read_store::{Applied, Checkpoint, ReadStore, StoreError, StoreErrorKind};
+use fillstream_retry::{Obstacles, Retry};
+use parking_lot::Mutex;
 use tokio::{
     sync::watch,
-    time::{Instant, sleep, timeout_at},
+    time::{Instant, timeout, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::batch::{BeganInside, Rows, rows};
+use crate::record::reference;
 use crate::{RebuildError, rebuild};
 
 /// How this part names itself in parked entries.
@@ -29,8 +41,12 @@ const BATCH: usize = 2000;
 /// Between the end of a transaction and the next one, at least: under load they come together in 200 a second, and an
 /// event after a pause is taken in at once.
 const GATHER: Duration = Duration::from_millis(5);
-/// Pause before something is tried again that the database or the stream could not do.
-const PAUSE: Duration = Duration::from_millis(200);
+/// Before something is tried again that the database or the stream could not do, at first.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// And at last: so long after its cause has gone a trouble may last.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// While nothing comes, the database is asked this often whether it is there, and where the model stands.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// See the crate's first line.
 pub struct Projector {
@@ -38,14 +54,49 @@ pub struct Projector {
     store: ReadStore,
     clock: fn() -> Timestamp,
     position: watch::Sender<Seq>,
+    applied_at: Mutex<Option<Timestamp>>,
     torn: AtomicU64,
+    obstacles: Obstacles,
+}
+
+/// Why the model must be begun anew.
+#[derive(Debug, thiserror::Error)]
+enum Ended {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Log(#[from] LogError),
+}
+
+impl From<RebuildError> for Ended {
+    fn from(error: RebuildError) -> Self {
+        match error {
+            RebuildError::Log(error) => Self::Log(error),
+            RebuildError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+/// What is tried again, each with its own pauses: reading may go well where writing does not.
+struct Retries {
+    read: Retry,
+    write: Retry,
+    stream: Retry,
 }
 
 impl Projector {
     /// A projector of the log into the store.
     #[must_use]
     pub fn new(log: Arc<dyn EventLog>, store: ReadStore, clock: fn() -> Timestamp) -> Arc<Self> {
-        Arc::new(Self { log, store, clock, position: watch::Sender::new(Seq::ZERO), torn: AtomicU64::new(0) })
+        Arc::new(Self {
+            log,
+            store,
+            clock,
+            position: watch::Sender::new(Seq::ZERO),
+            applied_at: Mutex::default(),
+            torn: AtomicU64::new(0),
+            obstacles: Obstacles::default(),
+        })
     }
 
     /// The last sequence whose rows are in the model.
@@ -54,95 +105,198 @@ impl Projector {
         *self.position.borrow()
     }
 
+    /// The same, and every change of it.
+    #[must_use]
+    pub fn positions(&self) -> watch::Receiver<Seq> {
+        self.position.subscribe()
+    }
+
+    /// When the stream took the last record whose rows are in the model; nothing before the first one that this process
+    /// has applied.
+    #[must_use]
+    pub fn newest_applied_at(&self) -> Option<Timestamp> {
+        *self.applied_at.lock()
+    }
+
+    /// What stands in its way now.
+    #[must_use]
+    pub const fn obstacles(&self) -> &Obstacles {
+        &self.obstacles
+    }
+
     /// How many commits it has left out because their end is not in the stream.
     #[must_use]
     pub fn torn(&self) -> u64 {
         self.torn.load(Ordering::Relaxed)
     }
 
-    /// Works until told to stop.
+    /// Works until told to stop. No trouble of the database ends it.
     ///
     /// # Errors
-    /// When the stream was recreated while following it, or the database fails for good.
+    /// When the stream was recreated while following it.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) -> Result<(), RebuildError> {
         tokio::select! {
             () = stop.cancelled() => Ok(()),
-            ended = self.follow() => ended,
+            recreated = self.work() => Err(recreated.into()),
         }
     }
 
-    async fn follow(&self) -> Result<(), RebuildError> {
+    /// Ends with the stream alone.
+    async fn work(&self) -> LogError {
+        let retry = |what| Retry::new(what, FIRST_PAUSE, LONGEST_PAUSE).shown_in(&self.obstacles);
+        let mut retries = Retries {
+            read: retry("projector: checkpoint not read"),
+            write: retry("projector: rows not written"),
+            stream: retry("projector: stream not followed"),
+        };
         loop {
-            let at = self.begin().await?;
-            let mut tail = match self.log.follow(at.seq.next().get(), None).await {
-                Ok(tail) => tail,
-                Err(LogError::Recreated) => return Err(LogError::Recreated.into()),
-                Err(error) => {
-                    warn!(%error, "the projector waits for the stream");
-                    sleep(PAUSE).await;
-                    continue;
-                }
-            };
-            self.project(&mut *tail, at).await?;
+            match self.round(&mut retries).await {
+                Ok(()) => {}
+                Err(Ended::Log(LogError::Recreated)) => return LogError::Recreated,
+                Err(Ended::Log(error)) => retries.stream.failed(&error).await,
+                Err(Ended::Store(error)) => self.heal(error, &mut retries).await,
+            }
         }
     }
 
-    /// Where the model stands. A model of another stream is built anew: it is a view that can be thrown away.
-    async fn begin(&self) -> Result<Checkpoint, RebuildError> {
+    /// Waits; what can be done about the database meanwhile, is.
+    async fn heal(&self, error: StoreError, retries: &mut Retries) {
+        match error.kind() {
+            StoreErrorKind::Damaged => self.set_aside().await,
+            StoreErrorKind::Busy | StoreErrorKind::Full => {}
+            StoreErrorKind::NewerSchema => {
+                error!(
+                    "the tables are a newer program's: rows stay away until this one is newer, all else goes on"
+                );
+            }
+            StoreErrorKind::Unreachable
+            | StoreErrorKind::TimedOut
+            | StoreErrorKind::ReadOnly
+            | StoreErrorKind::Denied
+            | StoreErrorKind::Failed
+            | StoreErrorKind::Invalid => self.store.reconnect(),
+        }
+        retries.write.failed(&error).await;
+    }
+
+    /// A broken file can be thrown away: the stream has all of it.
+    async fn set_aside(&self) {
+        match self.store.set_aside().await {
+            Ok(Some(file)) => {
+                warn!(file = %file.display(), "the read model's file is broken: set aside, rebuilt")
+            }
+            Ok(None) => {}
+            Err(error) => warn!(error = %fillstream_retry::chain(&error), "the broken file is not set aside"),
+        }
+    }
+
+    /// From the checkpoint on, for as long as the tail can follow the model.
+    async fn round(&self, retries: &mut Retries) -> Result<(), Ended> {
+        if self.store.is_damaged() {
+            self.set_aside().await;
+        }
+        let Some(at) = self.begin(retries).await? else { return Ok(()) };
+        let mut tail = self.log.follow(at.seq.next().get(), None).await?;
+        retries.stream.done();
+        self.project(&mut *tail, at, retries).await
+    }
+
+    /// Where the model stands; nothing when it had to be looked at, and is to be begun again.
+    async fn begin(&self, retries: &mut Retries) -> Result<Option<Checkpoint>, Ended> {
         let incarnation = Incarnation::new(self.log.incarnation());
-        let at = loop {
-            match self.store.checkpoint().await {
-                Ok(at) => break at.unwrap_or(Checkpoint { incarnation, seq: Seq::ZERO }),
-                Err(error) => self.wait_out(error).await?,
+        let at = match self.store.checkpoint().await {
+            Ok(at) => at.unwrap_or(Checkpoint::start(incarnation)),
+            Err(error) if error.kind() == StoreErrorKind::NewerSchema => return Err(error.into()),
+            Err(error) => {
+                self.store.reconnect();
+                if error.kind() == StoreErrorKind::Damaged {
+                    self.set_aside().await;
+                }
+                retries.read.failed(&error).await;
+                return Ok(None);
             }
         };
-        if at.incarnation == incarnation {
-            self.position.send_replace(at.seq);
-            return Ok(at);
+        retries.read.done();
+        if at.incarnation != incarnation {
+            self.anew(at, "they are of another stream", retries).await?;
+            return Ok(None);
         }
-        warn!("the read model is of another stream and is rebuilt");
-        rebuild(&*self.log, &self.store, &mut |_, _| {}).await
+        self.position.send_replace(at.seq);
+        Ok(Some(at))
+    }
+
+    /// Builds the model anew: it is a view that can be thrown away.
+    async fn anew(&self, at: Checkpoint, why: &str, retries: &mut Retries) -> Result<(), Ended> {
+        warn!(seq = %at.seq, why, "the read model is rebuilt");
+        let reached = rebuild(&*self.log, &self.store, &mut |_, _| {}).await?;
+        retries.write.done();
+        self.position.send_replace(reached.seq);
+        info!(seq = %reached.seq, "the read model is rebuilt: done");
+        Ok(())
     }
 
     /// Follows from a checkpoint on; returns when the model has moved in a way that the tail cannot follow.
-    async fn project(&self, tail: &mut dyn Follow, mut at: Checkpoint) -> Result<(), RebuildError> {
+    async fn project(
+        &self,
+        tail: &mut dyn Follow,
+        mut at: Checkpoint,
+        retries: &mut Retries,
+    ) -> Result<(), Ended> {
         let mut records = Vec::new();
         let mut due = Instant::now();
         loop {
-            records.append(&mut tail.next(BATCH).await?);
+            match timeout(LOOK_EVERY, tail.next(BATCH)).await {
+                Ok(Ok(mut more)) => records.append(&mut more),
+                Ok(Err(error)) => return Err(error.into()),
+                Err(_) if self.stays_at(at).await? => continue,
+                Err(_) => return Ok(()),
+            }
             // Little comes at a time, and a transaction costs as much as some twenty events: what comes soon goes along.
             while records.len() < BATCH
                 && let Ok(more) = timeout_at(due, tail.next(BATCH)).await
             {
-                records.append(&mut more?);
+                match more {
+                    Ok(mut more) => records.append(&mut more),
+                    Err(error) => return Err(error.into()),
+                }
             }
-            // Another projector may have taken the model beyond what this tail gives.
-            records.retain(|record| Seq::new(record.seq) > at.seq);
+            if !pass(&mut records, at) {
+                return Ok(());
+            }
             while !records.is_empty() {
                 let rows = self.rows(&mut records, at.seq).await;
-                let Some(end) = rows.end.filter(|end| *end > at.seq) else {
+                let end = rows.end.filter(|end| *end > at.seq);
+                let Some(end) = end.and_then(|end| records.iter().find(|record| Seq::new(record.seq) == end))
+                else {
                     // The end of a commit is still to come.
                     break;
                 };
+                let (to, stored_at) = (reference(end), Timestamp::from_unix_ms(end.stored_at));
                 self.park(rows.unreadable).await;
-                match self.store.apply(at, &rows.batch, end).await {
-                    Ok(Applied::Done { strays }) => {
+                match self.store.apply(at, &rows.batch, to).await? {
+                    Applied::Done { strays } => {
                         self.report(&strays, &rows.torn);
-                        at.seq = end;
+                        retries.write.done();
+                        at = at.moved_to(to);
+                        *self.applied_at.lock() = Some(stored_at);
                     }
-                    Ok(Applied::Moved(now)) if now.seq >= at.seq => at = now,
-                    Ok(Applied::Moved(_) | Applied::OtherStream(_)) => return Ok(()),
-                    Err(error) => {
-                        self.wait_out(error).await?;
-                        // Whether a lost commit went through is read from the checkpoint.
-                        return Ok(());
-                    }
+                    // Another projector was first.
+                    Applied::Moved(now) if now.seq > at.seq => at = now,
+                    Applied::Moved(_) | Applied::OtherStream(_) => return Ok(()),
                 }
-                records.retain(|record| Seq::new(record.seq) > at.seq);
+                if !pass(&mut records, at) {
+                    return Ok(());
+                }
                 self.position.send_replace(at.seq);
             }
             due = Instant::now() + GATHER;
         }
+    }
+
+    /// Whether the database is there, and the model where this projector has left it.
+    async fn stays_at(&self, at: Checkpoint) -> Result<bool, StoreError> {
+        let found = self.store.checkpoint().await?;
+        Ok(!self.store.is_damaged() && found.unwrap_or(Checkpoint::start(at.incarnation)) == at)
     }
 
     /// The rows of the records behind the model. When these begin within a commit, its earlier parts are put in front.
@@ -152,8 +306,8 @@ impl Projector {
             match rows(records, after, asked_from) {
                 Ok(rows) => return rows,
                 Err(inside) => {
-                    let before = records.first().map_or(Seq::ZERO, |record| Seq::new(record.seq));
-                    let earlier = self.earlier(&inside, before).await;
+                    let until = records.first().map_or(Seq::ZERO, |record| Seq::new(record.seq));
+                    let earlier = self.earlier(&inside, until).await;
                     records.splice(0..0, earlier);
                     asked_from = inside.read_again_from;
                 }
@@ -161,29 +315,28 @@ impl Projector {
         }
     }
 
-    /// Records of the subject from the first part on, before the sequence `before`.
-    async fn earlier(&self, inside: &BeganInside, before: Seq) -> Vec<Record> {
+    /// Records of the subject from the first part on, up to before the sequence `until`.
+    async fn earlier(&self, inside: &BeganInside, until: Seq) -> Vec<Record> {
+        let mut retry = self.retry("projector: a commit's beginning not read");
         let (mut from, mut earlier) = (inside.read_again_from, Vec::new());
-        while from < before {
+        while from < until {
             match self.log.read(&inside.subject, from.get(), Consistency::Leader).await {
                 Ok(page) => {
+                    retry.done();
                     let more = page.more;
-                    earlier.extend(page.records.into_iter().filter(|record| Seq::new(record.seq) < before));
-                    let end = earlier.last().map_or(before, |record: &Record| Seq::new(record.seq).next());
-                    from = if more { end } else { before };
+                    earlier.extend(page.records.into_iter().filter(|record| Seq::new(record.seq) < until));
+                    let end = earlier.last().map_or(until, |record: &Record| Seq::new(record.seq).next());
+                    from = if more { end } else { until };
                 }
-                Err(error) => {
-                    warn!(%error, "the beginning of a commit is not read yet");
-                    sleep(PAUSE).await;
-                }
+                Err(error) => retry.failed(&error).await,
             }
         }
         earlier
     }
 
     fn report(&self, strays: &[OrderId], torn: &[Torn]) {
-        for order in strays {
-            error!(order_id = %order, "events of an order that was never placed, or placed twice");
+        for order_id in strays {
+            error!(%order_id, "events of an order that was never placed, or placed twice");
         }
         for Torn { first, last } in torn {
             self.torn.fetch_add(1, Ordering::Relaxed);
@@ -194,22 +347,27 @@ impl Projector {
     /// Puts aside what cannot be read, before the checkpoint passes it.
     async fn park(&self, unreadable: Vec<(Record, String)>) {
         for (record, reason) in unreadable {
-            warn!(seq = record.seq, subject = record.subject, reason, "an event is parked");
+            warn!(seq = %record.seq, subject = record.subject, reason, "an event is parked");
+            let mut retry = self.retry("projector: parked entry not appended");
             while let Err(error) =
                 park(&*self.log, PART, &record, Cause::Unreadable, reason.clone(), (self.clock)()).await
             {
-                warn!(%error, "the parked entry is not written yet");
-                sleep(PAUSE).await;
+                retry.failed(&error).await;
             }
+            retry.done();
         }
     }
 
-    async fn wait_out(&self, error: StoreError) -> Result<(), RebuildError> {
-        if !error.is_transient() {
-            return Err(error.into());
-        }
-        info!(%error, "the database is busy; again in a moment");
-        sleep(PAUSE).await;
-        Ok(())
+    fn retry(&self, what: &'static str) -> Retry {
+        Retry::new(what, FIRST_PAUSE, Duration::from_secs(5)).shown_in(&self.obstacles)
     }
+}
+
+/// Leaves what lies behind the checkpoint. False when the checkpoint's record is another one: the model is of another
+/// history than these records.
+fn pass(records: &mut Vec<Record>, at: Checkpoint) -> bool {
+    let found = records.iter().find(|record| Seq::new(record.seq) == at.seq);
+    let same = found.is_none_or(|found| at.record.is_none_or(|id| reference(found).id == id));
+    records.retain(|record| Seq::new(record.seq) > at.seq);
+    same
 }

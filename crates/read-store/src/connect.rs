@@ -1,21 +1,18 @@
-//! From a URL to a pool whose tables are up to date.
+//! From a URL to connections.
 
-use std::fs::File;
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AnyPool, Executor};
+use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, Connection, Executor};
+use tokio::time::timeout;
 
 use crate::error::{StoreError, sql};
-use crate::migrations;
-
-/// Connections of one process: one writes, the others answer GETs; a rebuild brings its own.
-const POOL_CONNECTIONS: u32 = 4;
-/// How long a call waits for a connection, or for the database to come up.
-const PATIENCE: Duration = Duration::from_secs(5);
+use crate::settings::DatabaseSettings;
 
 /// Told without the URL, which may hold a password.
 const FORMS: &str = "must look like sqlite:///path/file.db or postgres://user@host/database";
@@ -27,6 +24,63 @@ pub(crate) enum Database {
     Sqlite(PathBuf),
     /// A server.
     Postgres,
+}
+
+/// A file as the file system knows it, whatever its name: device and inode.
+pub(crate) type FileId = (u64, u64);
+
+/// Where the read model lies, and how it is reached.
+#[derive(Debug, Clone)]
+pub(crate) struct Address {
+    pub(crate) database: Database,
+    options: AnyConnectOptions,
+    pub(crate) settings: DatabaseSettings,
+}
+
+impl Address {
+    pub(crate) fn parse(url: &str, settings: DatabaseSettings) -> Result<Self, StoreError> {
+        sqlx::any::install_default_drivers();
+        let mut options = AnyConnectOptions::from_str(url).map_err(|_| StoreError::Url(FORMS))?;
+        let database = Database::of(options.database_url.as_str())?;
+        if matches!(database, Database::Sqlite(_)) && !url.contains("mode=") {
+            options.database_url.query_pairs_mut().append_pair("mode", "rwc");
+        }
+        Ok(Self { database, options, settings })
+    }
+
+    /// A connection for writing. Unlike a pool's, whose failures all look like a wait, it says what was wrong.
+    pub(crate) async fn connect(&self) -> Result<AnyConnection, StoreError> {
+        let doing = "connect to the read model's database";
+        let settings = self.database.settings(&self.settings, self.settings.write_timeout);
+        let connecting = async {
+            let mut connection = AnyConnection::connect_with(&self.options).await?;
+            connection.execute(AssertSqlSafe(settings)).await?;
+            Ok::<_, sqlx::Error>(connection)
+        };
+        let connected = timeout(self.settings.connect_timeout, connecting).await;
+        connected.map_err(|_| StoreError::TimedOut { doing })?.map_err(sql(doing))
+    }
+
+    /// Connections for reading, made when they are wanted.
+    pub(crate) fn readers(&self) -> AnyPool {
+        let settings = self.database.settings(&self.settings, self.settings.read_timeout);
+        AnyPoolOptions::new()
+            .max_connections(self.settings.readers.max(1))
+            .acquire_timeout(self.settings.connect_timeout)
+            .after_connect(move |connection, _| {
+                let settings = AssertSqlSafe(settings.clone());
+                Box::pin(async move { connection.execute(settings).await.map(drop) })
+            })
+            .connect_lazy_with(self.options.clone())
+    }
+
+    /// The file that the name stands for now; nothing when it is missing, or on a server.
+    pub(crate) fn file(&self) -> Option<FileId> {
+        match &self.database {
+            Database::Sqlite(path) => fs::metadata(path).ok().map(|file| (file.dev(), file.ino())),
+            Database::Postgres => None,
+        }
+    }
 }
 
 impl Database {
@@ -46,18 +100,32 @@ impl Database {
         Ok(Self::Sqlite(file))
     }
 
-    /// Settings of each connection.
-    const fn settings(&self) -> &'static str {
+    /// What a connection is told first, whose statements may take so long.
+    fn settings(&self, settings: &DatabaseSettings, statement: Duration) -> String {
+        let DatabaseSettings { lock_timeout, idle_transaction_timeout, keepalive_timeout, .. } = settings;
         match self {
             // WAL: readers go on while one writes. NORMAL: a power failure may take the last transactions back, rows
             // and checkpoint together; the projector then writes them again from the stream.
             // 32 MiB of pages: with the default 2 MiB the indexes' leaves are read again and again. 4,000 pages to a
             // checkpoint: pages that change in every transaction are copied back a quarter as often.
-            Self::Sqlite(_) => {
-                "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; \
-                 PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 4000"
-            }
-            Self::Postgres => "SET application_name = 'fillstream'",
+            Self::Sqlite(_) => format!(
+                "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; \
+                 PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 4000",
+                lock_timeout.as_millis()
+            ),
+            // The server's side of a connection that is dead: its transaction would hold the checkpoint's row for ever.
+            Self::Postgres => format!(
+                "SET application_name = 'fillstream'; SET statement_timeout = {}; SET lock_timeout = {}; \
+                 SET idle_in_transaction_session_timeout = {}; SET tcp_user_timeout = {keepalive}; \
+                 SET tcp_keepalives_idle = {idle}; SET tcp_keepalives_interval = {interval}; \
+                 SET tcp_keepalives_count = 3",
+                statement.as_millis(),
+                lock_timeout.as_millis(),
+                idle_transaction_timeout.as_millis(),
+                keepalive = keepalive_timeout.as_millis(),
+                idle = (keepalive_timeout.as_secs() / 2).max(1),
+                interval = (keepalive_timeout.as_secs() / 6).max(1),
+            ),
         }
     }
 
@@ -65,48 +133,30 @@ impl Database {
     /// None on PostgreSQL, which has locks of its own.
     pub(crate) fn lock_file(&self, purpose: &str) -> Option<PathBuf> {
         match self {
-            Self::Sqlite(file) => {
-                let mut name = file.clone().into_os_string();
-                name.push(format!("-{purpose}.lock"));
-                Some(name.into())
-            }
+            Self::Sqlite(file) => Some(beside(file, &format!("-{purpose}.lock"))),
             Self::Postgres => None,
         }
     }
 }
 
-/// Opens the database, makes it if it is a missing file, and brings its tables up to date. Processes that start at
-/// the same time take turns.
-pub(crate) async fn open(url: &str) -> Result<(Database, AnyPool), StoreError> {
-    sqlx::any::install_default_drivers();
-    let mut options = AnyConnectOptions::from_str(url).map_err(|_| StoreError::Url(FORMS))?;
-    let database = Database::of(options.database_url.as_str())?;
-    if matches!(database, Database::Sqlite(_)) && !url.contains("mode=") {
-        options.database_url.query_pairs_mut().append_pair("mode", "rwc");
-    }
-    let settings = database.settings();
-    let pool =
-        AnyPoolOptions::new().max_connections(POOL_CONNECTIONS).acquire_timeout(PATIENCE).after_connect(
-            move |connection, _| Box::pin(async move { connection.execute(settings).await.map(drop) }),
-        );
-    // SQLite's migrator takes no lock, and a change to WAL mode does not wait for one.
-    let turn = match database.lock_file("start") {
-        Some(path) => Some(wait_for(path).await?),
-        None => None,
-    };
-    let pool = pool.connect_with(options).await.map_err(sql("open the read model's database"))?;
-    migrations::run(&database, &pool).await?;
-    drop(turn);
-    Ok((database, pool))
+/// The file's name with something behind it.
+pub(crate) fn beside(file: &Path, suffix: &str) -> PathBuf {
+    let mut name = file.to_owned().into_os_string();
+    name.push(suffix);
+    name.into()
 }
 
-async fn wait_for(path: PathBuf) -> Result<File, StoreError> {
+/// Waits for the lock on a file, for as long as `patience`.
+pub(crate) async fn wait_for(path: PathBuf, patience: Duration) -> Result<File, StoreError> {
     let blocking = move || {
         let file = create(&path)?;
         file.lock().map_err(|source| StoreError::File { path, source })?;
         Ok(file)
     };
-    tokio::task::spawn_blocking(blocking).await.expect("locking a file does not panic, and nobody aborts it")
+    let locked = timeout(patience, tokio::task::spawn_blocking(blocking)).await;
+    let locked =
+        locked.map_err(|_| StoreError::TimedOut { doing: "wait for others that open the read model" })?;
+    locked.expect("locking a file does not panic, and nobody aborts it")
 }
 
 /// An empty file to lock.

@@ -1,9 +1,9 @@
-//! What can go wrong, and whether it is worth trying again.
+//! What can go wrong, and what of it a caller can tell apart.
 
 use fillstream_domain::Seq;
 use std::{io, path::PathBuf};
 
-use sqlx::{migrate::MigrateError, postgres::PgDatabaseError, sqlite::SqliteError};
+use sqlx::{error::DatabaseError, migrate::MigrateError, postgres::PgDatabaseError, sqlite::SqliteError};
 
 /// Why the read model did not do what was asked. Nothing of it is half done: every write is one transaction.
 #[derive(Debug, thiserror::Error)]
@@ -11,10 +11,10 @@ pub enum StoreError {
     /// The URL names no database that can hold the read model.
     #[error("the database URL {0}")]
     Url(&'static str),
-    /// A lock file beside the SQLite file cannot be used.
+    /// A file of the read model, or one beside it, cannot be used.
     #[error("cannot use {}", path.display())]
     File {
-        /// The lock file.
+        /// The file.
         path: PathBuf,
         /// Why.
         source: io::Error,
@@ -29,6 +29,12 @@ pub enum StoreError {
         doing: &'static str,
         /// The driver's error.
         source: sqlx::Error,
+    },
+    /// The database did not answer in time. Whether a write went through is read from the checkpoint.
+    #[error("cannot {doing}: the database does not answer within its time limit")]
+    TimedOut {
+        /// What was tried.
+        doing: &'static str,
     },
     /// A row holds what no version of this program writes there.
     #[error("a row of the read model is not readable")]
@@ -58,22 +64,67 @@ pub enum StoreError {
     },
 }
 
+/// What kind of trouble it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreErrorKind {
+    /// Somebody else holds a lock, or there is no free connection: a moment later it may work.
+    Busy,
+    /// The database cannot be reached, ends its connections, or is not there.
+    Unreachable,
+    /// It did not answer in time.
+    TimedOut,
+    /// Its disk, or a limit of it, is full.
+    Full,
+    /// It takes no writes: a standby, a file or file system that is read-only.
+    ReadOnly,
+    /// It does not let this user in, or not do this.
+    Denied,
+    /// The file is none of a database, or is broken.
+    Damaged,
+    /// It failed itself: its disk, its memory, its tables.
+    Failed,
+    /// A newer version of this program has made the tables: this one must not touch them.
+    NewerSchema,
+    /// What was asked of it makes no sense: a URL, a batch, a row.
+    Invalid,
+}
+
 impl StoreError {
-    /// The same call can succeed later: the database was busy, a rebuild has the right, or a connection was lost.
+    /// What kind of trouble it is.
     #[must_use]
-    pub fn is_transient(&self) -> bool {
+    pub fn kind(&self) -> StoreErrorKind {
         match self {
             Self::Sql { source, .. }
             | Self::Migrate(MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _)) => {
-                passes(source)
+                kind(source)
             }
-            Self::RebuildRunning => true,
-            Self::Url(_)
-            | Self::File { .. }
-            | Self::Migrate(_)
-            | Self::Unreadable(_)
-            | Self::OutOfRange { .. }
-            | Self::RebuildBehind { .. } => false,
+            Self::Migrate(MigrateError::VersionMissing(_) | MigrateError::VersionTooOld(..)) => {
+                StoreErrorKind::NewerSchema
+            }
+            Self::Migrate(_) => StoreErrorKind::Failed,
+            Self::TimedOut { .. } => StoreErrorKind::TimedOut,
+            Self::RebuildRunning => StoreErrorKind::Busy,
+            Self::File { source, .. } => of_file(source),
+            Self::Url(_) | Self::Unreadable(_) | Self::OutOfRange { .. } | Self::RebuildBehind { .. } => {
+                StoreErrorKind::Invalid
+            }
+        }
+    }
+
+    /// The same call can succeed later. Only what nobody but a person can mend does not pass: tables of a newer
+    /// version, and a call that makes no sense.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self.kind() {
+            StoreErrorKind::Busy
+            | StoreErrorKind::Unreachable
+            | StoreErrorKind::TimedOut
+            | StoreErrorKind::Full
+            | StoreErrorKind::ReadOnly
+            | StoreErrorKind::Denied
+            | StoreErrorKind::Damaged
+            | StoreErrorKind::Failed => true,
+            StoreErrorKind::NewerSchema | StoreErrorKind::Invalid => false,
         }
     }
 }
@@ -83,20 +134,88 @@ pub(crate) fn sql(doing: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError
     move |source| StoreError::Sql { doing, source }
 }
 
-fn passes(error: &sqlx::Error) -> bool {
-    if matches!(error, sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed) {
-        return true;
+fn of_file(error: &io::Error) -> StoreErrorKind {
+    const KINDS: &[(io::ErrorKind, StoreErrorKind)] = &[
+        (io::ErrorKind::StorageFull, StoreErrorKind::Full),
+        (io::ErrorKind::QuotaExceeded, StoreErrorKind::Full),
+        (io::ErrorKind::ReadOnlyFilesystem, StoreErrorKind::ReadOnly),
+        (io::ErrorKind::PermissionDenied, StoreErrorKind::Denied),
+        (io::ErrorKind::NotFound, StoreErrorKind::Unreachable),
+    ];
+    let found = KINDS.iter().find(|(told, _)| *told == error.kind());
+    found.map_or(StoreErrorKind::Failed, |(_, kind)| *kind)
+}
+
+fn kind(error: &sqlx::Error) -> StoreErrorKind {
+    use sqlx::Error::{Configuration, Io, PoolClosed, PoolTimedOut, Protocol, Tls, WorkerCrashed};
+    if let Some(database) = error.as_database_error() {
+        return of_database(database);
     }
-    let Some(database) = error.as_database_error() else { return false };
-    let code = database.code().unwrap_or_default();
-    if database.try_downcast_ref::<SqliteError>().is_some() {
-        /// `SQLITE_BUSY`, `SQLITE_LOCKED`; the driver reports extended codes, whose low byte is the code.
-        const PASSING: [u32; 2] = [5, 6];
-        return code.parse::<u32>().is_ok_and(|code| PASSING.contains(&(code & 0xff)));
+    if let Io(source) = error {
+        let kind = of_file(source);
+        return if kind == StoreErrorKind::Failed { StoreErrorKind::Unreachable } else { kind };
     }
-    /// SQLSTATE: connection (08), rolled back for another (40), too many (53300), lock (55P03), shutdown and
-    /// recovery (57P).
-    const PASSING: [&str; 5] = ["08", "40", "53300", "55P03", "57P"];
-    database.try_downcast_ref::<PgDatabaseError>().is_some()
-        && PASSING.iter().any(|prefix| code.starts_with(prefix))
+    if matches!(error, PoolTimedOut) {
+        return StoreErrorKind::Busy;
+    }
+    if matches!(error, Tls(_) | Protocol(_) | PoolClosed | WorkerCrashed) {
+        return StoreErrorKind::Unreachable;
+    }
+    if matches!(error, Configuration(_)) { StoreErrorKind::Invalid } else { StoreErrorKind::Failed }
+}
+
+fn of_database(error: &dyn DatabaseError) -> StoreErrorKind {
+    let code = error.code().unwrap_or_default();
+    if error.try_downcast_ref::<SqliteError>().is_some() {
+        // The driver reports extended codes, whose low byte is the code.
+        return code.parse::<u32>().map_or(StoreErrorKind::Failed, |code| of_sqlite(code & 0xff));
+    }
+    match error.try_downcast_ref::<PgDatabaseError>() {
+        Some(_) => of_postgres(&code),
+        None => StoreErrorKind::Failed,
+    }
+}
+
+const fn of_sqlite(code: u32) -> StoreErrorKind {
+    match code {
+        // PERM, AUTH
+        3 | 23 => StoreErrorKind::Denied,
+        // BUSY, LOCKED, PROTOCOL (a lock of the WAL's), SCHEMA (somebody has changed a table)
+        5 | 6 | 15 | 17 => StoreErrorKind::Busy,
+        // READONLY
+        8 => StoreErrorKind::ReadOnly,
+        // CORRUPT, NOTADB
+        11 | 26 => StoreErrorKind::Damaged,
+        // FULL
+        13 => StoreErrorKind::Full,
+        // CANTOPEN
+        14 => StoreErrorKind::Unreachable,
+        _ => StoreErrorKind::Failed,
+    }
+}
+
+/// By SQLSTATE.
+fn of_postgres(code: &str) -> StoreErrorKind {
+    /// The first that fits.
+    const KINDS: &[(&str, StoreErrorKind)] = &[
+        ("08", StoreErrorKind::Unreachable),
+        // Rolled back for another; lock not there in time.
+        ("40", StoreErrorKind::Busy),
+        ("55P03", StoreErrorKind::Busy),
+        // Statement time-out; session ended because its transaction idled.
+        ("57014", StoreErrorKind::TimedOut),
+        ("25P03", StoreErrorKind::TimedOut),
+        // Shutdown, recovery, crash; no such database, which somebody may be restoring.
+        ("57P", StoreErrorKind::Unreachable),
+        ("3D000", StoreErrorKind::Unreachable),
+        ("53100", StoreErrorKind::Full),
+        ("53300", StoreErrorKind::Busy),
+        ("25006", StoreErrorKind::ReadOnly),
+        ("28", StoreErrorKind::Denied),
+        ("42501", StoreErrorKind::Denied),
+        ("XX001", StoreErrorKind::Damaged),
+        ("XX002", StoreErrorKind::Damaged),
+    ];
+    let found = KINDS.iter().find(|(prefix, _)| code.starts_with(prefix));
+    found.map_or(StoreErrorKind::Failed, |(_, kind)| *kind)
 }

@@ -11,6 +11,8 @@
 //! ```
 //! The stream is the truth. Everything here can be thrown away and rebuilt from it.
 
+mod access;
+mod ahead;
 mod connect;
 mod error;
 mod market_channels;
@@ -21,15 +23,19 @@ mod migrations;
 mod read;
 mod rebuild;
 mod right;
+mod settings;
 mod sql;
 mod store;
 #[cfg(feature = "test-postgres")]
 pub mod test_postgres;
+#[cfg(feature = "test-postgres")]
+pub mod test_raw;
 mod write;
 
-pub use error::StoreError;
+pub use error::{StoreError, StoreErrorKind};
 pub use market_channels::StoredChannel;
 pub use market_read::Books;
 pub use read::Dump;
 pub use rebuild::{Closing, Rebuild};
+pub use settings::DatabaseSettings;
 pub use store::{Applied, Checkpoint, ReadStore};

@@ -2,10 +2,12 @@
 //!
 //! All of them are there only once the checkpoint has reached the position up to which they are asked for.
 
+use std::collections::BTreeMap;
+
 use fillstream_domain::book::Symbol;
 use fillstream_domain::{Position, Seq, UserId};
 use fillstream_projections::market::{TradeRow, UserUpdateRow};
-use sqlx::any::AnyArguments;
+use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::Query;
 use sqlx::{Any, AssertSqlSafe, Row};
 
@@ -66,8 +68,9 @@ impl ReadStore {
         up_to: Position,
     ) -> Result<Option<Position>, StoreError> {
         let text = channel.select("seq, place", "ORDER BY seq DESC, place DESC LIMIT $5");
-        let row = channel.bind(&text, Position::START, up_to, 1).fetch_optional(self.pool()).await;
-        let Some(row) = row.map_err(sql(READING))? else { return Ok(None) };
+        let Some(row) = self.row(channel.bind(&text, Position::START, up_to, 1)).await? else {
+            return Ok(None);
+        };
         let seq: i64 = row.try_get(0).map_err(sql(READING))?;
         let place: i64 = row.try_get(1).map_err(sql(READING))?;
         let index = u32::try_from(place).expect("written by this crate from a u32");
@@ -86,9 +89,36 @@ impl ReadStore {
         limit: u32,
     ) -> Result<u64, StoreError> {
         let text = format!("SELECT COUNT(*) FROM ({}) AS counted", channel.select("seq", "LIMIT $5"));
-        let row = channel.bind(&text, after, up_to, limit).fetch_one(self.pool()).await;
-        let count: i64 = row.and_then(|row| row.try_get(0)).map_err(sql(READING))?;
+        let Some(row) = self.row(channel.bind(&text, after, up_to, limit)).await? else { return Ok(0) };
+        let count: i64 = row.try_get(0).map_err(sql(READING))?;
         Ok(count.cast_unsigned())
+    }
+
+    /// Tags of the records that rows were made of, from the sequence `from` to `up_to`. Rows of an older version have
+    /// none.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn record_tags(&self, from: Seq, up_to: Seq) -> Result<BTreeMap<Seq, u64>, StoreError> {
+        const TAGS: &str = "SELECT seq, tag FROM records WHERE seq BETWEEN $1 AND $2";
+        let query = sqlx::query(TAGS).bind(number(from)).bind(number(up_to));
+        self.read(async {
+            let rows = query.fetch_all(&mut *self.reader().await?).await.map_err(sql(READING))?;
+            let tag = |row: &AnyRow| {
+                let (seq, tag): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+                Ok((Seq::new(seq.cast_unsigned()), tag.cast_unsigned()))
+            };
+            rows.iter().map(tag).collect::<Result<_, sqlx::Error>>().map_err(sql(READING))
+        })
+        .await
+    }
+
+    pub(crate) async fn row(
+        &self,
+        query: Query<'_, Any, AnyArguments>,
+    ) -> Result<Option<AnyRow>, StoreError> {
+        self.read(async { query.fetch_optional(&mut *self.reader().await?).await.map_err(sql(READING)) })
+            .await
     }
 }
 

@@ -5,15 +5,11 @@ use std::cmp::Reverse;
 use fillstream_domain::book::{BookStatus, Side, Symbol};
 use fillstream_domain::{OrderId, Position, Seq, UserId};
 use fillstream_projections::market::{BookOrderRow, LevelRow, MarketRow, TradeRow};
-use serde::de::DeserializeOwned;
-use sqlx::any::{AnyArguments, AnyRow};
-use sqlx::query::Query;
-use sqlx::{Any, AnyConnection, AssertSqlSafe};
+use sqlx::{AnyConnection, AssertSqlSafe, Connection};
 
 use crate::error::{StoreError, sql};
 use crate::market_sql::{BOOK_ORDER, LEVEL, MARKET, TRADE};
-use crate::read::{READING, all, decode};
-use crate::sql::Columns;
+use crate::read::{READING, all};
 use crate::store::{Checkpoint, ReadStore, read_checkpoint};
 
 /// All markets with their books, at one moment.
@@ -93,17 +89,34 @@ impl ReadStore {
         self.rows(sqlx::query("SELECT * FROM markets ORDER BY symbol"), MARKET).await
     }
 
-    /// A market with its levels, bids then asks, best first, as of one moment; nothing when no matcher has committed to it
-    /// (yet).
+    /// A market with its best levels, at most `levels` of each side, bids then asks, best first, as of one moment; nothing
+    /// when no matcher has committed to it (yet). Costs what it returns, however many levels there are.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn book(&self, symbol: &Symbol) -> Result<Option<(MarketRow, Vec<LevelRow>)>, StoreError> {
-        let mut connection = self.pool().acquire().await.map_err(sql(READING))?;
-        let mut tx = self.snapshot(&mut connection).await?;
-        let book = books(&mut tx, Some(symbol)).await?.pop();
-        tx.rollback().await.map_err(sql(READING))?;
-        Ok(book)
+    pub async fn book(
+        &self,
+        symbol: &Symbol,
+        levels: usize,
+    ) -> Result<Option<(MarketRow, Vec<LevelRow>)>, StoreError> {
+        const ONE: &str = "SELECT * FROM markets WHERE symbol = $1";
+        self.read(async {
+            let mut connection = self.reader().await?;
+            let mut tx = self.snapshot(&mut connection).await?;
+            let mut found: Vec<MarketRow> =
+                all(&mut tx, sqlx::query(ONE).bind(symbol.as_str()), MARKET).await?;
+            let mut best = Vec::new();
+            if !found.is_empty() {
+                for side in [Side::Buy, Side::Sell] {
+                    let query = sqlx::query(self.statements().best_levels(side)).bind(symbol.as_str());
+                    let query = query.bind(i64::try_from(levels).unwrap_or(i64::MAX));
+                    best.extend(all::<LevelRow>(&mut tx, query, LEVEL).await?);
+                }
+            }
+            tx.rollback().await.map_err(sql(READING))?;
+            Ok(found.pop().map(|market| (market, best)))
+        })
+        .await
     }
 
     /// All markets with their books and the checkpoint, as of one moment.
@@ -111,38 +124,27 @@ impl ReadStore {
     /// # Errors
     /// When the database cannot be read.
     pub async fn books(&self) -> Result<Books, StoreError> {
-        let mut connection = self.pool().acquire().await.map_err(sql(READING))?;
-        let mut tx = self.snapshot(&mut connection).await?;
-        let checkpoint = read_checkpoint(&mut tx).await?;
-        let markets = books(&mut tx, None).await?;
-        tx.rollback().await.map_err(sql(READING))?;
-        Ok(Books { checkpoint, markets })
-    }
-
-    pub(crate) async fn rows<T: DeserializeOwned>(
-        &self,
-        query: Query<'_, Any, AnyArguments>,
-        columns: &Columns,
-    ) -> Result<Vec<T>, StoreError> {
-        let rows: Vec<AnyRow> = query.fetch_all(self.pool()).await.map_err(sql(READING))?;
-        rows.iter().map(|row| decode(columns, row)).collect()
+        self.write(READING, async {
+            // All levels may take longer than a reader's statement may.
+            let mut connection = self.connection().await?;
+            let mut tx = self.snapshot(&mut connection).await?;
+            let checkpoint = read_checkpoint(&mut tx).await?;
+            let markets = books(&mut tx).await?;
+            tx.rollback().await.map_err(sql(READING))?;
+            connection.close().await.ok();
+            Ok(Books { checkpoint, markets })
+        })
+        .await
     }
 }
 
-/// By symbol, each with its levels, bids then asks, best first; of one market, or of all.
+/// By symbol, each with its levels, bids then asks, best first.
 pub(crate) async fn books(
     connection: &mut AnyConnection,
-    symbol: Option<&Symbol>,
 ) -> Result<Vec<(MarketRow, Vec<LevelRow>)>, StoreError> {
-    const ALL: (&str, &str) = ("SELECT * FROM markets ORDER BY symbol", "SELECT * FROM levels");
-    const ONE: (&str, &str) =
-        ("SELECT * FROM markets WHERE symbol = $1", "SELECT * FROM levels WHERE symbol = $1");
-    let (markets, levels) = match symbol {
-        Some(symbol) => (sqlx::query(ONE.0).bind(symbol.as_str()), sqlx::query(ONE.1).bind(symbol.as_str())),
-        None => (sqlx::query(ALL.0), sqlx::query(ALL.1)),
-    };
+    let markets = sqlx::query("SELECT * FROM markets ORDER BY symbol");
     let markets: Vec<MarketRow> = all(connection, markets, MARKET).await?;
-    let mut levels: Vec<LevelRow> = all(connection, levels, LEVEL).await?;
+    let mut levels: Vec<LevelRow> = all(connection, sqlx::query("SELECT * FROM levels"), LEVEL).await?;
     // Prices are texts in the database, whose order is not that of numbers.
     levels.sort_by(|a, b| a.symbol.cmp(&b.symbol).then_with(|| best_first(a).cmp(&best_first(b))));
     let mut levels = levels.into_iter().peekable();

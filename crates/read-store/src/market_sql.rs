@@ -1,5 +1,7 @@
 //! Columns and statements of the market's side.
 
+use fillstream_domain::book::Side;
+
 use crate::sql::Kind::{Integer, Text};
 use crate::sql::{Columns, OrderStatements, Rows, insert, list, names};
 
@@ -111,18 +113,31 @@ pub(crate) struct MarketStatements {
     pub(crate) remove_levels: String,
     /// A commit that the row has seen changes nothing.
     pub(crate) set_markets: String,
+    /// The best bids of the market `$1`, at most `$2`; and the best asks.
+    pub(crate) best_bids: String,
+    pub(crate) best_asks: String,
 }
 
 impl MarketStatements {
-    pub(crate) fn new(rows: Rows) -> Self {
+    pub(crate) fn new(rows: Rows, find: &str) -> Self {
         // A refusal never follows a change: it is meant for another order that came under the same id.
         let later = "(o.last_seq, o.last_index) < (v.last_seq, v.last_index) \
                      AND (v.status <> 'REJECTED' OR o.last_seq = o.placed_seq)";
         let unseen = "NOT EXISTS (SELECT 1 FROM market_rows AS m \
                       WHERE m.generation = $2 AND m.symbol = v.symbol AND m.commit_seq >= v.seq)";
+        // As in the index `level_rows_by_price`. The generation is named here: behind a view the order would be lost.
+        let best = |side: Side, way: &str| {
+            format!(
+                "SELECT {} FROM level_rows WHERE generation = (SELECT generation FROM read_model) \
+                 AND symbol = $1 AND side = '{side}' ORDER BY {find}(price || '.', '.') {way}, price {way} LIMIT $2",
+                names(LEVEL)
+            )
+        };
         let (levels, level) = (rows(LEVEL), names(LEVEL));
         let (markets, market) = (rows(MARKET_PATCH), names(MARKET_PATCH));
         Self {
+            best_bids: best(Side::Buy, "DESC"),
+            best_asks: best(Side::Sell, "ASC"),
             orders: OrderStatements::new(rows, "book_order_rows", BOOK_ORDER, PATCH, later),
             insert_updates: insert("user_update_rows", USER_UPDATE, &rows(USER_UPDATE)),
             insert_trades: insert("trade_rows", TRADE, &rows(TRADE)),

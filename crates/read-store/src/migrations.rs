@@ -1,7 +1,7 @@
 //! The files of `migrations/`, in the binary.
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::{AnyPool, SqlSafeStr};
+use sqlx::{AnyConnection, SqlSafeStr};
 
 use crate::connect::Database;
 use crate::error::StoreError;
@@ -13,14 +13,16 @@ type Files = [(i64, &'static str, &'static str)];
 const SQLITE: &Files = &[
     (1, "swap orders", include_str!("../../../migrations/sqlite/0001_swap_orders.sql")),
     (2, "book orders", include_str!("../../../migrations/sqlite/0002_book_orders.sql")),
+    (3, "records", include_str!("../../../migrations/sqlite/0003_records.sql")),
 ];
 const POSTGRES: &Files = &[
     (1, "swap orders", include_str!("../../../migrations/postgres/0001_swap_orders.sql")),
     (2, "book orders", include_str!("../../../migrations/postgres/0002_book_orders.sql")),
+    (3, "records", include_str!("../../../migrations/postgres/0003_records.sql")),
 ];
 
 /// Applies what the database does not have yet.
-pub(crate) async fn run(database: &Database, pool: &AnyPool) -> Result<(), StoreError> {
+pub(crate) async fn run(database: &Database, connection: &mut AnyConnection) -> Result<(), StoreError> {
     let files = match database {
         Database::Sqlite(_) => SQLITE,
         Database::Postgres => POSTGRES,
@@ -29,5 +31,5 @@ pub(crate) async fn run(database: &Database, pool: &AnyPool) -> Result<(), Store
         Migration::new(*version, (*name).into(), MigrationType::Simple, text.into_sql_str(), false)
     };
     let migrator = Migrator::with_migrations(files.iter().map(migration).collect());
-    Ok(migrator.run(pool).await?)
+    Ok(migrator.run_direct(None, connection, false).await?)
 }

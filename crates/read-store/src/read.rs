@@ -47,12 +47,8 @@ impl ReadStore {
     /// # Errors
     /// When the database cannot be read.
     pub async fn swap_order(&self, order: OrderId) -> Result<Option<OrderRow>, StoreError> {
-        let row = sqlx::query("SELECT * FROM swap_orders WHERE order_id = $1")
-            .bind(order.to_string())
-            .fetch_optional(self.pool())
-            .await
-            .map_err(sql(READING))?;
-        row.map(|row| decode(ORDER, &row)).transpose()
+        let query = sqlx::query("SELECT * FROM swap_orders WHERE order_id = $1").bind(order.to_string());
+        Ok(self.rows(query, ORDER).await?.pop())
     }
 
     /// The order's events, sequence and payload, in order: all that a GET of it needs.
@@ -60,13 +56,9 @@ impl ReadStore {
     /// # Errors
     /// When the database cannot be read.
     pub async fn swap_events(&self, order: OrderId) -> Result<Vec<(Seq, String)>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM swap_order_events WHERE order_id = $1 ORDER BY seq")
-            .bind(order.to_string())
-            .fetch_all(self.pool())
-            .await
-            .map_err(sql(READING))?;
-        let events = rows.iter().map(|row| decode::<EventRow>(EVENT, row));
-        events.map(|event| event.map(|event| (event.seq, event.event))).collect()
+        let query = sqlx::query("SELECT * FROM swap_order_events WHERE order_id = $1 ORDER BY seq");
+        let events: Vec<EventRow> = self.rows(query.bind(order.to_string()), EVENT).await?;
+        Ok(events.into_iter().map(|event| (event.seq, event.event)).collect())
     }
 
     /// Everything, as of one moment. All of it is held in memory: for tests and comparisons.
@@ -80,20 +72,33 @@ impl ReadStore {
         const USER_UPDATES: &str = "SELECT * FROM user_updates ORDER BY user_id, seq, place";
         const TRADES: &str = "SELECT * FROM trades ORDER BY seq, place";
         const DEFINITIONS: &str = "SELECT * FROM definitions ORDER BY seq";
-        let mut connection = self.pool().acquire().await.map_err(sql(READING))?;
-        let mut tx = self.snapshot(&mut connection).await?;
-        let dump = Dump {
-            checkpoint: read_checkpoint(&mut tx).await?,
-            orders: all(&mut tx, sqlx::query(ORDERS), ORDER).await?,
-            events: all(&mut tx, sqlx::query(EVENTS), EVENT).await?,
-            book_orders: all(&mut tx, sqlx::query(BOOK_ORDERS), BOOK_ORDER).await?,
-            user_updates: all(&mut tx, sqlx::query(USER_UPDATES), USER_UPDATE).await?,
-            trades: all(&mut tx, sqlx::query(TRADES), TRADE).await?,
-            definitions: all(&mut tx, sqlx::query(DEFINITIONS), DEFINITION).await?,
-            markets: market_read::books(&mut tx, None).await?,
-        };
-        tx.rollback().await.map_err(sql(READING))?;
-        Ok(dump)
+        self.write(READING, async {
+            let mut connection = self.connection().await?;
+            let mut tx = self.snapshot(&mut connection).await?;
+            let dump = Dump {
+                checkpoint: read_checkpoint(&mut tx).await?,
+                orders: all(&mut tx, sqlx::query(ORDERS), ORDER).await?,
+                events: all(&mut tx, sqlx::query(EVENTS), EVENT).await?,
+                book_orders: all(&mut tx, sqlx::query(BOOK_ORDERS), BOOK_ORDER).await?,
+                user_updates: all(&mut tx, sqlx::query(USER_UPDATES), USER_UPDATE).await?,
+                trades: all(&mut tx, sqlx::query(TRADES), TRADE).await?,
+                definitions: all(&mut tx, sqlx::query(DEFINITIONS), DEFINITION).await?,
+                markets: market_read::books(&mut tx).await?,
+            };
+            tx.rollback().await.map_err(sql(READING))?;
+            connection.close().await.ok();
+            Ok(dump)
+        })
+        .await
+    }
+
+    /// All rows of a query, on a connection for reading.
+    pub(crate) async fn rows<T: DeserializeOwned>(
+        &self,
+        query: Query<'_, Any, AnyArguments>,
+        columns: &Columns,
+    ) -> Result<Vec<T>, StoreError> {
+        self.read(async { all(&mut *self.reader().await?, query, columns).await }).await
     }
 
     /// A transaction that sees one moment, whatever is written meanwhile.

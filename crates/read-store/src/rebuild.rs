@@ -9,12 +9,11 @@
 
 use std::sync::LazyLock;
 
-use fillstream_domain::{Incarnation, OrderId, Seq};
+use fillstream_domain::{Incarnation, OrderId, RecordRef, Seq};
 use fillstream_projections::Batch;
 use sqlx::{AnyConnection, Connection, Executor};
 
 use crate::error::{StoreError, sql};
-use crate::market_read::number;
 use crate::right::Right;
 use crate::sql::Statements;
 use crate::store::{Checkpoint, ReadStore, check_range};
@@ -47,15 +46,14 @@ impl Rebuild {
     /// # Errors
     /// [`StoreError::RebuildRunning`] while another one is under way, or when the database fails.
     pub async fn begin(store: &ReadStore, incarnation: Incarnation) -> Result<Self, StoreError> {
-        let connection = store.pool().acquire().await.map_err(sql("begin a rebuild"))?;
-        let mut connection = connection.detach();
+        let mut connection = store.connection().await?;
         let right = Right::take(store.database(), &mut connection).await?;
         let live: i64 = sqlx::query_scalar("SELECT generation FROM read_model")
             .fetch_one(&mut connection)
             .await
             .map_err(sql("begin a rebuild"))?;
         sweep(&mut connection, live).await?;
-        let reached = Checkpoint { incarnation, seq: Seq::ZERO };
+        let reached = Checkpoint::start(incarnation);
         let statements = store.statements();
         Ok(Self { connection, statements, generation: live + 1, reached, right })
     }
@@ -66,18 +64,18 @@ impl Rebuild {
         self.reached
     }
 
-    /// Takes the new model on to `up_to`; returns the orders whose row could not follow, as
+    /// Takes the new model on to `to`; returns the orders whose row could not follow, as
     /// [`Applied::Done`](crate::Applied::Done) does. After a transient error the same batch can be tried again, unless
     /// the connection was lost: then every further call fails, and only a new rebuild helps.
     ///
     /// # Errors
     /// When the batch does not follow the last one, or the database fails.
-    pub async fn apply(&mut self, batch: &Batch, up_to: Seq) -> Result<Vec<OrderId>, StoreError> {
-        check_range(self.reached.seq, batch, up_to)?;
+    pub async fn apply(&mut self, batch: &Batch, to: RecordRef) -> Result<Vec<OrderId>, StoreError> {
+        check_range(self.reached.seq, batch, to.seq)?;
         let mut tx = self.connection.begin().await.map_err(sql("begin a transaction"))?;
         let strays = write::batch(&mut tx, self.statements, self.generation, batch).await?;
         tx.commit().await.map_err(sql("commit rebuilt rows"))?;
-        self.reached.seq = up_to;
+        self.reached = self.reached.moved_to(to);
         Ok(strays)
     }
 
@@ -91,7 +89,7 @@ impl Rebuild {
         self.connection.execute("BEGIN").await.map_err(sql(closing))?;
         let row = self
             .connection
-            .fetch_one("UPDATE read_model SET seq = seq RETURNING incarnation, seq")
+            .fetch_one("UPDATE read_model SET seq = seq RETURNING incarnation, seq, record_id")
             .await
             .map_err(sql(closing))?;
         let live = Checkpoint::of(&row).map_err(sql(closing))?;
@@ -113,15 +111,28 @@ impl Closing {
         same.map_or(Seq::ZERO, |live| live.seq)
     }
 
+    /// Where the live model stands; nothing before the first event.
+    #[must_use]
+    pub const fn live(&self) -> Option<Checkpoint> {
+        self.live
+    }
+
+    /// The live model is of records that the stream does not hold any more: it need not be reached.
+    #[must_use]
+    pub fn over_lost_end(mut self) -> Self {
+        self.live = None;
+        self
+    }
+
     /// As [`Rebuild::apply`], under the lock. After an error the rebuild must be given up.
     ///
     /// # Errors
     /// When the batch does not follow the last one, or the database fails.
-    pub async fn apply(&mut self, batch: &Batch, up_to: Seq) -> Result<Vec<OrderId>, StoreError> {
+    pub async fn apply(&mut self, batch: &Batch, to: RecordRef) -> Result<Vec<OrderId>, StoreError> {
         let Rebuild { connection, statements, generation, reached, .. } = &mut self.rebuild;
-        check_range(reached.seq, batch, up_to)?;
+        check_range(reached.seq, batch, to.seq)?;
         let strays = write::batch(connection, statements, *generation, batch).await?;
-        reached.seq = up_to;
+        *reached = reached.moved_to(to);
         Ok(strays)
     }
 
@@ -136,16 +147,17 @@ impl Closing {
         if reached.seq < live {
             return Err(StoreError::RebuildBehind { reached: reached.seq, live });
         }
-        sqlx::query("UPDATE read_model SET generation = $1, incarnation = $2, seq = $3")
+        sqlx::query("UPDATE read_model SET generation = $1, incarnation = $2, seq = $3, record_id = $4")
             .bind(generation)
             .bind(reached.incarnation.get().to_string())
-            .bind(number(reached.seq))
+            .bind(reached.seq.get().cast_signed())
+            .bind(reached.record.map(|id| id.to_string()))
             .execute(&mut connection)
             .await
             .map_err(sql("swap the models"))?;
         connection.execute("COMMIT").await.map_err(sql("swap the models"))?;
         if let Err(error) = sweep(&mut connection, generation).await {
-            tracing::warn!(%error, "the old rows stay until the next rebuild");
+            tracing::warn!(error = %fillstream_retry::chain(&error), "the old rows stay until the next rebuild");
         }
         right.give_back(&mut connection).await;
         Ok(reached)
@@ -153,7 +165,8 @@ impl Closing {
 }
 
 /// All tables with rows of generations, and their keys behind the generation.
-const TABLES: [(&str, &str); 8] = [
+const TABLES: [(&str, &str); 9] = [
+    ("record_rows", "seq"),
     ("swap_order_rows", "order_id"),
     ("swap_order_event_rows", "order_id, seq"),
     ("book_order_rows", "order_id"),

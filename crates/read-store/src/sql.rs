@@ -3,6 +3,8 @@
 
 use std::sync::LazyLock;
 
+use fillstream_domain::book::Side;
+
 use crate::connect::Database;
 use crate::market_sql::MarketStatements;
 
@@ -67,6 +69,9 @@ const PATCH: &Columns = &[
 /// `EventRow`
 pub(crate) const EVENT: &Columns = &[("order_id", Text), ("seq", Integer), ("type", Text), ("event", Text)];
 
+/// `seq`, and 64 bits of the id of the record there.
+const RECORD: &Columns = &[("seq", Integer), ("tag", Integer)];
+
 /// The statements that write orders' rows: `$1` the JSON array, `$2` the generation.
 #[derive(Debug)]
 pub(crate) struct OrderStatements {
@@ -85,12 +90,14 @@ pub(crate) struct Statements {
     pub(crate) swaps: OrderStatements,
     /// A sequence never holds another event: what is there already is the same.
     pub(crate) insert_events: String,
+    /// Of which records the rows are.
+    pub(crate) insert_records: String,
     /// Book orders and markets.
     pub(crate) market: MarketStatements,
 }
 
-static SQLITE: LazyLock<Statements> = LazyLock::new(|| Statements::new(jsonb_each));
-static POSTGRES: LazyLock<Statements> = LazyLock::new(|| Statements::new(recordset));
+static SQLITE: LazyLock<Statements> = LazyLock::new(|| Statements::new(jsonb_each, "instr"));
+static POSTGRES: LazyLock<Statements> = LazyLock::new(|| Statements::new(recordset, "strpos"));
 
 /// Selects columns out of the JSON array.
 pub(crate) type Rows = fn(&Columns) -> String;
@@ -103,12 +110,22 @@ impl Statements {
         }
     }
 
-    fn new(rows: Rows) -> Self {
+    /// The best levels of a side: symbol `$1`, at most `$2`.
+    pub(crate) fn best_levels(&self, side: Side) -> &str {
+        match side {
+            Side::Buy => &self.market.best_bids,
+            Side::Sell => &self.market.best_asks,
+        }
+    }
+
+    /// `rows` selects columns out of the JSON array, `find` is the function that finds a text in a text.
+    fn new(rows: Rows, find: &str) -> Self {
         let later = "o.last_seq < v.last_seq";
         Self {
             swaps: OrderStatements::new(rows, "swap_order_rows", ORDER, PATCH, later),
             insert_events: insert("swap_order_event_rows", EVENT, &rows(EVENT)),
-            market: MarketStatements::new(rows),
+            insert_records: insert("record_rows", RECORD, &rows(RECORD)),
+            market: MarketStatements::new(rows, find),
         }
     }
 }

@@ -121,6 +121,18 @@ impl TestPostgres {
         Ok(url)
     }
 
+    /// Freezes the server, or lets it go on: connections stay, and nobody answers. Its backends are its children.
+    pub fn pause(&self, pause: bool) {
+        let signal = if pause { "-STOP" } else { "-CONT" };
+        let read = || fs::read_to_string(self.directory.join("data/postmaster.pid"));
+        let Some(server) = read().ok().and_then(|file| file.lines().next().map(str::to_owned)) else {
+            return;
+        };
+        let children =
+            fs::read_to_string(format!("/proc/{server}/task/{server}/children")).unwrap_or_default();
+        Command::new("kill").arg(signal).arg(&server).args(children.split_whitespace()).status().ok();
+    }
+
     fn url(&self, database: &str) -> String {
         format!("postgres://{ROLE}@localhost/{database}?host={}", self.directory.display())
     }
@@ -128,6 +140,7 @@ impl TestPostgres {
 
 impl Drop for TestPostgres {
     fn drop(&mut self) {
+        self.pause(false);
         drop(self.keeper.stdin.take());
         self.keeper.wait().ok();
     }

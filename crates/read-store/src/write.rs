@@ -1,7 +1,7 @@
 //! A batch into the rows of one generation: a statement for each kind of row that it has, however many rows, plus one
 //! for each further [`DOCUMENT_BYTES`].
 
-use fillstream_domain::OrderId;
+use fillstream_domain::{OrderId, RecordRef, Seq};
 use fillstream_projections::Batch;
 use serde::Serialize;
 use sqlx::{AnyConnection, Row};
@@ -26,12 +26,21 @@ pub(crate) async fn batch(
 ) -> Result<Vec<OrderId>, StoreError> {
     let mut target = Target { connection, generation };
     let swaps = &batch.swaps;
+    let record = |record: &RecordRef| RecordRow { seq: record.seq, tag: record.id.tag().cast_signed() };
+    target.run(&statements.insert_records, &Documents::of(batch.records.iter().map(record))).await?;
     target.run(&statements.insert_events, &Documents::of(swaps.events())).await?;
     let (new, changes) = (Documents::of(swaps.new_orders()), Documents::of(swaps.changes()));
     let all = || Documents::of(swaps.all_changes());
     let mut strays = target.orders(&statements.swaps, &new, &changes, all).await?;
     strays.extend(market_write::batch(&mut target, &statements.market, &batch.market).await?);
     Ok(strays)
+}
+
+/// Of which record rows are.
+#[derive(Serialize)]
+struct RecordRow {
+    seq: Seq,
+    tag: i64,
 }
 
 /// Where rows are written.

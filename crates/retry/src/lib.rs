@@ -85,9 +85,9 @@ impl Retry {
     }
 
     /// It failed: logged when it is the first time or long ago, then waited.
-    pub async fn failed(&mut self, error: &(dyn Error + 'static)) {
-        let pause = self.note(error);
-        sleep(pause).await;
+    pub fn failed(&mut self, error: &(dyn Error + 'static)) -> impl Future<Output = ()> + use<> {
+        // The error is not kept while it waits: not every one may go from thread to thread.
+        sleep(self.note(error))
     }
 
     /// It failed: logged when it is the first time or long ago. Returns the pause before the next try, for a loop that

@@ -26,7 +26,8 @@ pub(crate) struct RebuildCommand {
 pub(crate) fn run(rebuild: &RebuildCommand) -> Result<ExitCode, Failure> {
     block_on(async {
         let log = rebuild.stream.open().await?;
-        let store = ReadStore::open(&rebuild.store.url(&rebuild.stream.data_dir()?)?).await?;
+        let url = rebuild.store.url(&rebuild.stream.data_dir()?)?;
+        let store = ReadStore::at(&url, rebuild.store.limits.database())?;
         let bar = rebuild.output.bar(0, "{bar:40} {pos}/{len} events  {per_sec}  {eta} left");
         let progress = &mut |done: Seq, all: Seq| {
             bar.set_length(all.get());

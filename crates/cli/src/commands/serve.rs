@@ -59,6 +59,7 @@ pub(crate) fn run(serve: Serve) -> Result<ExitCode, Failure> {
         durability_is_unknown,
         replicas: serve.nats.replicas,
         database_url: serve.store.url(&data)?,
+        database: serve.store.limits.database(),
         venue_ledger: serve.venues.venue_ledger.clone().unwrap_or_else(|| data.join("venues")),
         http: serve.http,
         executor: serve.executor,

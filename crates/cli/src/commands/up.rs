@@ -85,6 +85,7 @@ pub(crate) fn run(up: Up) -> Result<ExitCode, Failure> {
         durability_is_unknown: up.nats.durability_is_unknown(),
         replicas: up.nats.replicas,
         database_url: up.store.url(&data)?,
+        database: up.store.limits.database(),
         venue_ledger: up.venues.venue_ledger.clone().unwrap_or_else(|| data.join("venues")),
         http: up.http,
         executor: up.executor,

@@ -18,7 +18,7 @@ use tracing::warn;
 pub(crate) struct BookRows(pub(crate) ReadStore);
 
 fn unreachable(error: StoreError) -> StoreUnreachable {
-    warn!(%error, "the read store did not answer");
+    warn!(error = %fillstream_retry::chain(&error), "the read store did not answer");
     StoreUnreachable
 }
 
@@ -47,8 +47,9 @@ impl StoredMarkets for BookRows {
         self.0.trades(symbol, before, limit).await.map_err(unreachable)
     }
 
-    async fn book(&self, symbol: &Symbol, _levels: usize) -> Result<Option<BookAt>, StoreUnreachable> {
-        let Some((market, levels)) = self.0.book(symbol).await.map_err(unreachable)? else { return Ok(None) };
+    async fn book(&self, symbol: &Symbol, levels: usize) -> Result<Option<BookAt>, StoreUnreachable> {
+        let found = self.0.book(symbol, levels).await.map_err(unreachable)?;
+        let Some((market, levels)) = found else { return Ok(None) };
         let feed = BookFeed::restore(&market, &levels);
         Ok(Some(BookAt { position: feed.depth_position(), book: feed.book().clone() }))
     }

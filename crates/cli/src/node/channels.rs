@@ -11,7 +11,7 @@ use fillstream_stream_bridge::{Body, Books, HistoryError, MarketChannel, MarketH
 pub(crate) struct ChannelRows(pub(crate) ReadStore);
 
 fn unreadable(error: StoreError) -> HistoryError {
-    HistoryError(error.to_string())
+    HistoryError(fillstream_retry::chain(&error).to_string())
 }
 
 /// What the rows hold of a channel; nothing for books, which are told as a whole.

@@ -219,7 +219,8 @@ impl Watched {
     /// What a part cannot do at the moment, where it tells.
     fn obstacles(&self, role: Role) -> Option<&Obstacles> {
         match role {
-            Role::Api | Role::Executor | Role::Matcher | Role::Projector | Role::Bridge => None,
+            Role::Projector => self.projector.as_ref().map(|part| part.obstacles()),
+            Role::Api | Role::Executor | Role::Matcher | Role::Bridge => None,
         }
     }
 

@@ -29,9 +29,8 @@ use fillstream_event_log::{
     Definitions, Durability, EventLog, Inspector, JetStreamLog, LogOptions, SharedLog, SnapshotStore,
 };
 use fillstream_matching::definitions;
-
 use fillstream_nats_server::Control;
-use fillstream_read_store::ReadStore;
+use fillstream_read_store::{DatabaseSettings, ReadStore};
 use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -98,6 +97,7 @@ pub(crate) struct Start {
     pub(crate) durability_is_unknown: bool,
     pub(crate) replicas: u8,
     pub(crate) database_url: String,
+    pub(crate) database: DatabaseSettings,
     pub(crate) venue_ledger: PathBuf,
     pub(crate) http: HttpSettings,
     pub(crate) executor: ExecutorSettings,
@@ -210,7 +210,8 @@ impl Running {
         };
         println!("stream ORDERS at {url}, acknowledged means {}{unknown}", durability.name());
         let store = match start.needs_rows() {
-            true => Some(ReadStore::open(&start.database_url).await?),
+            // Opened when it is needed: a database that is away keeps nobody from placing orders.
+            true => Some(ReadStore::at(&start.database_url, start.database)?),
             false => None,
         };
         let stop = CancellationToken::new();

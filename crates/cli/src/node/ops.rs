@@ -125,9 +125,9 @@ fn role(query: Option<&str>) -> Result<Option<Role>, Problem> {
         (None, _) => Ok(None),
         (Some((_, value)), None) => match Role::ALL.into_iter().find(|role| role.name() == value) {
             Some(role) => Ok(Some(role)),
-            None => Err(Problem::malformed("query:role", &format!("must be one of {names}"))),
+            None => Err(Problem::malformed("query:role", format!("must be one of {names}"))),
         },
-        (Some(_), Some(_)) => Err(Problem::malformed("query:role", &format!("must be given once: {names}"))),
+        (Some(_), Some(_)) => Err(Problem::malformed("query:role", format!("must be given once: {names}"))),
     }
 }
 

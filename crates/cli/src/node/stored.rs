@@ -23,7 +23,7 @@ impl StoredOrders for Rows {
         };
         // The log has the order too: a database that fails costs speed, not the answer.
         read.await.unwrap_or_else(|error| {
-            warn!(%error, order_id = %order, "the read store did not answer");
+            warn!(error = %fillstream_retry::chain(&error), order_id = %order, "the read store did not answer");
             None
         })
     }

@@ -2,6 +2,7 @@
 
 mod address;
 mod auth;
+mod database;
 mod door;
 pub(crate) mod file;
 mod matcher;
@@ -21,6 +22,7 @@ use clap::{
     ArgAction, Args, ValueEnum,
     builder::{BoolishValueParser, RangedU64ValueParser},
 };
+use database::DatabaseLimits;
 use door::DoorSettings;
 use fillstream_event_log::Durability;
 pub(crate) use fillstream_event_log::without_passwords;
@@ -195,6 +197,8 @@ pub(crate) struct StoreSettings {
         help_heading = "Read model"
     )]
     pub(crate) database_url: Option<String>,
+    #[command(flatten)]
+    pub(crate) limits: DatabaseLimits,
 }
 
 impl StoreSettings {

@@ -5,9 +5,9 @@ use std::pin::pin;
 use std::task::Poll;
 
 use fillstream_domain::{Incarnation, OrderId, Seq};
-use fillstream_read_store::{Applied, Dump, ReadStore, StoreError};
+use fillstream_read_store::{Applied, Checkpoint, Dump, ReadStore, StoreError, StoreErrorKind};
 
-use crate::lives::{self, Recorded, What, at, batch, end, expected, recorded};
+use crate::lives::{self, Recorded, What, at, batch, end, expected, recorded, to};
 use crate::place::Place;
 
 on_both!(
@@ -26,7 +26,7 @@ on_both!(
 /// The live model goes on from `from` in batches of `size`; every event must find its order.
 pub async fn project(store: &ReadStore, mut from: u64, events: &[Recorded], size: usize) {
     for events in events.chunks(size) {
-        let applied = store.apply(at(from), &batch(events), Seq::new(end(events))).await.unwrap();
+        let applied = store.apply(at(from), &batch(events), to(end(events))).await.unwrap();
         assert_eq!(applied, Applied::Done { strays: vec![] });
         from = end(events);
     }
@@ -45,7 +45,7 @@ async fn batches_of_any_size_leave_the_same_rows(place: &Place) {
     assert_eq!(store.dump().await.unwrap(), expected(&events));
     // Foreign records move the checkpoint alone.
     let later = end(&events) + 1_000;
-    let applied = store.apply(at(end(&events)), &batch(&[]), Seq::new(later)).await.unwrap();
+    let applied = store.apply(at(end(&events)), &batch(&[]), to(later)).await.unwrap();
     assert_eq!(applied, Applied::Done { strays: vec![] });
     assert_eq!(store.checkpoint().await.unwrap(), Some(at(later)));
 }
@@ -89,14 +89,14 @@ async fn the_checkpoint_is_compared_and_set(place: &Place) {
     let (first, second) = (place.open().await, place.open().await);
     let (early, late) = events.split_at(10);
     // An empty model is at 0, whoever asks.
-    let refused = first.apply(at(3), &batch(&[]), Seq::new(4)).await.unwrap();
+    let refused = first.apply(at(3), &batch(&[]), to(4)).await.unwrap();
     assert_eq!(refused, Applied::Moved(at(0)));
     project(&first, 0, early, 10).await;
-    let moved = second.apply(at(0), &batch(early), Seq::new(end(early))).await.unwrap();
+    let moved = second.apply(at(0), &batch(early), to(end(early))).await.unwrap();
     assert_eq!(moved, Applied::Moved(at(end(early))));
     assert_eq!(second.dump().await.unwrap(), expected(early));
     project(&second, end(early), late, 10).await;
-    let ahead = first.apply(at(end(&events) + 5), &batch(&[]), Seq::new(end(&events) + 9)).await.unwrap();
+    let ahead = first.apply(at(end(&events) + 5), &batch(&[]), to(end(&events) + 9)).await.unwrap();
     assert_eq!(ahead, Applied::Moved(at(end(&events))));
     assert_eq!(first.dump().await.unwrap(), expected(&events));
 }
@@ -105,12 +105,11 @@ async fn another_incarnation_is_told_apart(place: &Place) {
     let events = lives::stream(3);
     let store = place.open().await;
     project(&store, 0, &events, 3).await;
-    let recreated = fillstream_read_store::Checkpoint { incarnation: Incarnation::new(7), seq: Seq::new(0) };
-    let applied = store.apply(recreated, &batch(&events), Seq::new(end(&events))).await.unwrap();
+    let recreated = Checkpoint::start(Incarnation::new(7));
+    let applied = store.apply(recreated, &batch(&events), to(end(&events))).await.unwrap();
     assert_eq!(applied, Applied::OtherStream(at(end(&events))));
-    let same_seq =
-        fillstream_read_store::Checkpoint { incarnation: Incarnation::new(7), seq: Seq::new(end(&events)) };
-    let applied = store.apply(same_seq, &batch(&[]), Seq::new(end(&events) + 1)).await.unwrap();
+    let same_seq = Checkpoint::start(Incarnation::new(7)).moved_to(to(end(&events)));
+    let applied = store.apply(same_seq, &batch(&[]), to(end(&events) + 1)).await.unwrap();
     assert_eq!(applied, Applied::OtherStream(at(end(&events))));
     assert_eq!(store.dump().await.unwrap(), expected(&events));
 }
@@ -118,14 +117,14 @@ async fn another_incarnation_is_told_apart(place: &Place) {
 async fn a_batch_must_lie_between_the_checkpoints(place: &Place) {
     let store = place.open().await;
     let events = [lives::placed(5, lives::order(1)), lives::placed(8, lives::order(2))];
-    for (from, to) in [(5, 8), (6, 9), (0, 7), (9, 4), (0, u64::MAX)] {
-        let error = store.apply(at(from), &batch(&events), Seq::new(to)).await.unwrap_err();
-        assert!(matches!(error, StoreError::OutOfRange { .. }), "{from} to {to}: {error}");
+    for (from, last) in [(5, 8), (6, 9), (0, 7), (9, 4), (0, u64::MAX)] {
+        let error = store.apply(at(from), &batch(&events), to(last)).await.unwrap_err();
+        assert!(matches!(error, StoreError::OutOfRange { .. }), "{from} to {last}: {error}");
         assert!(!error.is_transient());
     }
     assert_eq!(store.checkpoint().await.unwrap(), None);
     project(&store, 4, &[], 1).await;
-    let applied = store.apply(at(0), &batch(&events), Seq::new(8)).await.unwrap();
+    let applied = store.apply(at(0), &batch(&events), to(8)).await.unwrap();
     assert_eq!(applied, Applied::Done { strays: vec![] });
 }
 
@@ -140,7 +139,7 @@ async fn a_dropped_apply_is_all_or_nothing(place: &Place) {
     // At 0 it is dropped at its first wait, whatever the machine is doing.
     for wakes in 0_u32.. {
         let later = batch(&events[half..]);
-        let mut apply = pin!(store.apply(from, &later, Seq::new(end(&events))));
+        let mut apply = pin!(store.apply(from, &later, to(end(&events))));
         let mut polls = 0;
         let outcome = poll_fn(|context| match apply.as_mut().poll(context) {
             Poll::Ready(applied) => Poll::Ready(Some(applied.unwrap())),
@@ -167,11 +166,9 @@ async fn a_failed_apply_leaves_nothing(place: &Place) {
     project(&store, 0, &events[..half], half).await;
     // The log rows can be written, the order rows cannot.
     place.execute("ALTER TABLE swap_order_rows RENAME TO hidden").await;
-    let error = store
-        .apply(at(end(&events[..half])), &batch(&events[half..]), Seq::new(end(&events)))
-        .await
-        .unwrap_err();
-    assert!(!error.is_transient(), "{error:?}");
+    let error =
+        store.apply(at(end(&events[..half])), &batch(&events[half..]), to(end(&events))).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Failed, "{error:?}");
     place.execute("ALTER TABLE hidden RENAME TO swap_order_rows").await;
     assert_eq!(store.dump().await.unwrap(), expected(&events[..half]));
     project(&store, end(&events[..half]), &events[half..], half).await;
@@ -186,7 +183,8 @@ async fn events_that_are_there_change_nothing(place: &Place) {
     let (done, rest) = events.split_at(half);
     for seq in [0, end(&done[..20])] {
         // Somebody restores an old checkpoint by hand.
-        place.execute(&format!("UPDATE read_model SET seq = {seq}")).await;
+        let record = at(seq).record.map_or("NULL".to_owned(), |id| format!("'{id}'"));
+        place.execute(&format!("UPDATE read_model SET seq = {seq}, record_id = {record}")).await;
         let again: Vec<_> = done.iter().filter(|recorded| recorded.seq > seq).cloned().collect();
         project(&store, seq, &again[..15], 4).await;
         let found = store.dump().await.unwrap();
@@ -210,7 +208,7 @@ async fn orders_that_cannot_follow_are_named(place: &Place) {
         lives::placed(6, lives::order(3)),
     ];
     project(&store, 0, &life, 2).await;
-    let applied = store.apply(at(2), &batch(&strange), Seq::new(6)).await.unwrap();
+    let applied = store.apply(at(2), &batch(&strange), to(6)).await.unwrap();
     let Applied::Done { mut strays } = applied else { panic!("{applied:?}") };
     strays.sort();
     let mut named = [placed, unknown];

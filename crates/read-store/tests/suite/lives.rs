@@ -2,14 +2,14 @@
 
 use fillstream_domain::book::{BookPlaced, Commit, Definition};
 use fillstream_domain::swap::SwapEvent;
-use fillstream_domain::{Incarnation, OrderId, Seq};
+use fillstream_domain::{Incarnation, OrderId, RecordId, RecordRef, Seq};
 use fillstream_projections::Batch;
 use fillstream_read_store::{Checkpoint, Dump};
 
 use crate::markets::{self, Markets};
 
 /// The stream that all of this comes from.
-pub const INCARNATION: u64 = u64::MAX;
+pub const INCARNATION: Incarnation = Incarnation::new(u64::MAX);
 
 const ROUTING: &str = r#""type":"swap.routing_started""#;
 const ROUTED: &str = r#""type":"swap.routed","venue":"raydium","min_amount_out":"1434.5","quotes":[{"venue":"raydium","amount_out":"1450","price":"145.000000001"},{"venue":"meteora","amount_out":"1440","price":"144"}]"#;
@@ -122,6 +122,7 @@ impl Dice {
 
 pub fn batch(events: &[Recorded]) -> Batch {
     let mut batch = Batch::default();
+    batch.records.extend(events.iter().map(|recorded| to(recorded.seq)));
     for Recorded { seq, what } in events {
         match what {
             What::Swap(event, payload) => batch.swaps.push(Seq::new(*seq), event, payload.as_bytes()),
@@ -134,7 +135,16 @@ pub fn batch(events: &[Recorded]) -> Batch {
 }
 
 pub fn at(seq: u64) -> Checkpoint {
-    Checkpoint { incarnation: Incarnation::new(INCARNATION), seq: Seq::new(seq) }
+    match seq {
+        0 => Checkpoint::start(INCARNATION),
+        _ => Checkpoint::start(INCARNATION).moved_to(to(seq)),
+    }
+}
+
+/// The stream's record there.
+pub fn to(seq: u64) -> RecordRef {
+    let id = RecordId::Foreign { stored_at: seq.cast_signed(), digest: seq };
+    RecordRef { seq: Seq::new(seq), id }
 }
 
 /// The sequence that a model of these events stands at.
@@ -144,7 +154,7 @@ pub fn end(events: &[Recorded]) -> u64 {
 
 /// What a store must hold after these events.
 pub fn expected(events: &[Recorded]) -> Dump {
-    let Batch { swaps, market } = batch(events);
+    let Batch { swaps, market, .. } = batch(events);
     let mut log = swaps.events().to_vec();
     log.sort_by_key(|row| (row.order_id, row.seq));
     let mut user_updates = market.updates().to_vec();

@@ -27,6 +27,7 @@ macro_rules! on_both {
 }
 
 mod apply;
+mod faults;
 mod lives;
 mod market_reads;
 mod markets;

@@ -1,12 +1,13 @@
 //! What GETs and catch-ups ask of the market's side.
 
-use fillstream_domain::book::BookStatus;
+use fillstream_domain::book::{BookStatus, Side};
 use fillstream_domain::{Position, Seq};
 use fillstream_projections::market::BookFeed;
 use fillstream_read_store::{Applied, Checkpoint, ReadStore, StoredChannel};
+use sqlx::{Executor, Row};
 
 use crate::apply::project;
-use crate::lives::{self, What, at, end, expected};
+use crate::lives::{self, What, at, end, expected, to};
 use crate::markets::{symbol, user};
 use crate::place::Place;
 
@@ -16,6 +17,8 @@ on_both!(
     catch_ups_are_bounded_at_both_ends,
     books_are_read_at_one_moment,
     a_commit_that_is_there_takes_no_level_back,
+    the_best_levels_are_read_without_the_others,
+    rows_say_of_which_records_they_are,
 );
 
 async fn orders_are_paged_newest_first(place: &Place) {
@@ -145,10 +148,14 @@ async fn books_are_read_at_one_moment(place: &Place) {
     let rows = store.markets().await.unwrap();
     assert_eq!(rows, books.markets.iter().map(|(row, _)| row.clone()).collect::<Vec<_>>());
     for (market, levels) in &books.markets {
-        let one = store.book(&market.symbol).await.unwrap();
-        assert_eq!(one, Some((market.clone(), levels.clone())));
+        for most in [0, 1, 3, usize::MAX] {
+            let (row, best) = store.book(&market.symbol, most).await.unwrap().unwrap();
+            let of = |side| levels.iter().filter(move |level| level.side == side).take(most);
+            let wanted: Vec<_> = of(Side::Buy).chain(of(Side::Sell)).cloned().collect();
+            assert_eq!((&row, &best), (market, &wanted), "{most}");
+        }
     }
-    assert_eq!(store.book(&"NO/SUCH".parse().unwrap()).await.unwrap(), None);
+    assert_eq!(store.book(&"NO/SUCH".parse().unwrap(), 10).await.unwrap(), None);
     // A feed that begins with the read model goes on like one that has seen everything.
     for (market, levels) in &books.markets {
         let mut begun_here = BookFeed::restore(market, levels);
@@ -176,10 +183,61 @@ async fn a_commit_that_is_there_takes_no_level_back(place: &Place) {
     project(&store, 0, &events, 30).await;
     let full = store.dump().await.unwrap();
     let first = events.iter().find(|recorded| matches!(recorded.what, What::Commit(_))).unwrap();
-    place.execute(&format!("UPDATE read_model SET seq = {}", first.seq - 1)).await;
+    place.execute(&format!("UPDATE read_model SET seq = {}, record_id = NULL", first.seq - 1)).await;
     let from = Checkpoint { seq: Seq::new(first.seq - 1), ..at(0) };
     let batch = lives::batch(std::slice::from_ref(first));
-    let applied = store.apply(from, &batch, Seq::new(first.seq)).await.unwrap();
+    let applied = store.apply(from, &batch, to(first.seq)).await.unwrap();
     assert_eq!(applied, Applied::Done { strays: vec![] });
     assert_eq!(store.dump().await.unwrap().markets, full.markets);
+}
+
+/// The best levels are found by an index: how many others there are makes no difference.
+async fn the_best_levels_are_read_without_the_others(place: &Place) {
+    let store = place.open().await;
+    let events = lives::stream(4);
+    project(&store, 0, &events, 30).await;
+    // Prices whose order as texts is not that of numbers.
+    let prices = ["9", "10", "9.5", "100.25", "0.5", "99", "100.3"];
+    for side in ["BUY", "SELL"] {
+        place.execute(&format!("DELETE FROM level_rows WHERE side = '{side}'")).await;
+        for price in prices {
+            let values = format!("(1, 'BTC/USDT', '{side}', '{price}', '1', 1)");
+            let row = "INSERT INTO level_rows (generation, symbol, side, price, quantity, seq) VALUES";
+            place.execute(&format!("{row} {values}")).await;
+        }
+    }
+    let (_, levels) = store.book(&"BTC/USDT".parse().unwrap(), 3).await.unwrap().unwrap();
+    let shown: Vec<_> = levels.iter().map(|level| level.price.to_string()).collect();
+    assert_eq!(shown, ["100.3", "100.25", "99", "0.5", "9", "9.5"]);
+    let find = if place.is_sqlite() { "instr" } else { "strpos" };
+    // Few rows are cheaper to sort than to look up: the planner is told what thousands of them would tell it.
+    let explain = if place.is_sqlite() {
+        "EXPLAIN QUERY PLAN"
+    } else {
+        "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off; EXPLAIN"
+    };
+    let (before, explain) = explain.rsplit_once("; ").unwrap_or(("SELECT 1", explain));
+    let mut connection = place.raw().await;
+    connection.execute(sqlx::AssertSqlSafe(before)).await.unwrap();
+    let query = format!(
+        "{explain} SELECT price FROM level_rows WHERE generation = (SELECT generation FROM read_model) AND \
+         symbol = 'BTC/USDT' AND side = 'BUY' ORDER BY {find}(price || '.', '.') DESC, price DESC LIMIT 3"
+    );
+    let column = if place.is_sqlite() { 3 } else { 0 };
+    let rows = connection.fetch_all(sqlx::AssertSqlSafe(query)).await.unwrap();
+    let plan: Vec<String> = rows.iter().map(|row| row.get(column)).collect();
+    let plan = plan.join("\n");
+    assert!(plan.contains("level_rows_by_price"), "{plan}");
+    assert!(!plan.contains("TEMP B-TREE") && !plan.contains("Sort"), "{plan}");
+}
+
+async fn rows_say_of_which_records_they_are(place: &Place) {
+    let store = place.open().await;
+    let events = lives::stream(10);
+    project(&store, 0, &events, 7).await;
+    let (first, last) = (Seq::new(end(&events) / 2), Seq::new(end(&events)));
+    let tags = store.record_tags(first, last).await.unwrap();
+    let within = events.iter().filter(|recorded| recorded.seq >= first.get());
+    let wanted = within.map(|recorded| (Seq::new(recorded.seq), to(recorded.seq).id.tag())).collect();
+    assert_eq!(tags, wanted);
 }

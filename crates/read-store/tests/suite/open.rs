@@ -1,13 +1,12 @@
 //! Opening, reopening, and what is worth a retry.
 
-use fillstream_domain::{Incarnation, Seq};
 use std::path::Path;
 
-use fillstream_read_store::{ReadStore, Rebuild, StoreError};
+use fillstream_read_store::{ReadStore, Rebuild, StoreError, StoreErrorKind};
 use sqlx::Executor;
 
 use crate::apply::project;
-use crate::lives::{self, INCARNATION, end, expected};
+use crate::lives::{self, INCARNATION, end, expected, to};
 use crate::place::{Place, as_store_error};
 
 on_both!(
@@ -56,12 +55,12 @@ async fn a_newer_version_s_tables_are_refused(place: &Place) {
     let error = ReadStore::open(&place.url).await.unwrap_err();
     assert!(matches!(error, StoreError::Migrate(_)), "{error:?}");
     assert!(!error.is_transient());
+    assert_eq!(error.kind(), StoreErrorKind::NewerSchema);
 }
 
 async fn a_lock_that_is_held_is_worth_a_retry(place: &Place) {
     let store = place.open().await;
-    let closing =
-        Rebuild::begin(&store, Incarnation::new(INCARNATION)).await.unwrap().close_in().await.unwrap();
+    let closing = Rebuild::begin(&store, INCARNATION).await.unwrap().close_in().await.unwrap();
     let mut impatient = place.raw().await;
     let no_patience = if place.is_sqlite() { "PRAGMA busy_timeout = 0" } else { "SET lock_timeout = 1" };
     impatient.execute(no_patience).await.unwrap();
@@ -69,7 +68,7 @@ async fn a_lock_that_is_held_is_worth_a_retry(place: &Place) {
     let busy = as_store_error(impatient.execute(writes).await.unwrap_err());
     assert!(busy.is_transient(), "{busy:?}");
     let wrong = as_store_error(impatient.execute("SELECT nothing FROM nowhere").await.unwrap_err());
-    assert!(!wrong.is_transient(), "{wrong:?}");
+    assert_eq!(wrong.kind(), StoreErrorKind::Failed, "a view waits for whoever mends it: {wrong:?}");
     drop(closing);
     let patient = place.execute(writes);
     tokio::time::timeout(std::time::Duration::from_secs(5), patient).await.expect("the lock is free again");
@@ -81,10 +80,10 @@ async fn a_lost_connection_is_worth_a_retry() {
     let Some(place) = Place::postgres().await else { return };
     let events = lives::stream(5);
     let store = place.open().await;
-    let mut rebuild = Rebuild::begin(&store, Incarnation::new(INCARNATION)).await.unwrap();
+    let mut rebuild = Rebuild::begin(&store, INCARNATION).await.unwrap();
     let others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
     place.number(&format!("SELECT COUNT(pg_terminate_backend(pid)) {others}")).await;
-    let lost = rebuild.apply(&lives::batch(&events), Seq::new(end(&events))).await.unwrap_err();
+    let lost = rebuild.apply(&lives::batch(&events), to(end(&events))).await.unwrap_err();
     assert!(lost.is_transient(), "{lost:?}");
     project(&store, 0, &events, 3).await;
     assert_eq!(store.dump().await.unwrap(), expected(&events));

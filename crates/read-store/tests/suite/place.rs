@@ -36,6 +36,16 @@ impl Place {
         self.directory.is_some()
     }
 
+    /// Where the SQLite file lies.
+    pub fn file(&self) -> PathBuf {
+        self.directory.as_ref().unwrap().join("read.db")
+    }
+
+    /// The name of the database on the server.
+    pub fn database(&self) -> String {
+        self.url.split(['/', '?']).find(|part| part.starts_with("test_")).unwrap().to_owned()
+    }
+
     pub async fn open(&self) -> ReadStore {
         ReadStore::open(&self.url).await.unwrap()
     }

@@ -1,13 +1,13 @@
 //! A model built beside the live one.
 
-use fillstream_domain::{Incarnation, Seq};
 use std::time::{Duration, Instant};
 
+use fillstream_domain::{Incarnation, Seq};
 use fillstream_read_store::{Checkpoint, ReadStore, Rebuild, StoreError};
 use sqlx::{Executor, Row};
 
 use crate::apply::project;
-use crate::lives::{self, INCARNATION, Recorded, at, batch, end, expected};
+use crate::lives::{self, INCARNATION, Recorded, at, batch, end, expected, to};
 use crate::place::Place;
 
 on_both!(
@@ -22,17 +22,17 @@ on_both!(
 
 /// A whole rebuild: most of it beside the live model, the rest under the lock.
 pub async fn rebuild(store: &ReadStore, events: &[Recorded], size: usize) -> Checkpoint {
-    let mut rebuild = Rebuild::begin(store, Incarnation::new(INCARNATION)).await.unwrap();
-    let until = store.checkpoint().await.unwrap().map_or(0, |live| live.seq.get());
+    let mut rebuild = Rebuild::begin(store, INCARNATION).await.unwrap();
+    let until = store.checkpoint().await.unwrap().map_or(Seq::ZERO, |live| live.seq);
     let mut batches = events.chunks(size);
-    while rebuild.reached().seq < Seq::new(until) {
+    while rebuild.reached().seq < until {
         let events = batches.next().unwrap();
-        assert_eq!(rebuild.apply(&batch(events), Seq::new(end(events))).await.unwrap(), []);
+        assert_eq!(rebuild.apply(&batch(events), to(end(events))).await.unwrap(), []);
     }
     let mut closing = rebuild.close_in().await.unwrap();
     while closing.reached().seq < closing.must_reach() {
         let events = batches.next().unwrap();
-        assert_eq!(closing.apply(&batch(events), Seq::new(end(events))).await.unwrap(), []);
+        assert_eq!(closing.apply(&batch(events), to(end(events))).await.unwrap(), []);
     }
     closing.swap().await.unwrap()
 }
@@ -105,15 +105,15 @@ async fn a_dead_rebuild_is_swept_by_the_next(place: &Place) {
     let store = place.open().await;
     project(&store, 0, &events, 50).await;
     let before = stored(place).await;
-    let mut dies = Rebuild::begin(&store, Incarnation::new(INCARNATION)).await.unwrap();
-    dies.apply(&batch(&events[..70]), Seq::new(end(&events[..70]))).await.unwrap();
+    let mut dies = Rebuild::begin(&store, INCARNATION).await.unwrap();
+    dies.apply(&batch(&events[..70]), to(end(&events[..70]))).await.unwrap();
     let torso = stored(place).await;
     assert!(torso.iter().zip(&before).all(|(now, before)| now.1 > before.1), "{torso:?} {before:?}");
     drop(dies);
     assert_eq!(store.dump().await.unwrap(), expected(&events), "nobody sees the torso");
     let mut lives = begin_once_free(&store).await;
     assert_eq!(stored(place).await, before);
-    lives.apply(&batch(&events), Seq::new(end(&events))).await.unwrap();
+    lives.apply(&batch(&events), to(end(&events))).await.unwrap();
     lives.close_in().await.unwrap().swap().await.unwrap();
     assert_eq!(store.dump().await.unwrap(), expected(&events));
     assert_eq!(stored(place).await, before);
@@ -123,9 +123,8 @@ async fn a_dropped_closing_changes_nothing(place: &Place) {
     let events = lives::stream(20);
     let store = place.open().await;
     project(&store, 0, &events[..50], 50).await;
-    let mut closing =
-        Rebuild::begin(&store, Incarnation::new(INCARNATION)).await.unwrap().close_in().await.unwrap();
-    closing.apply(&batch(&events), Seq::new(end(&events))).await.unwrap();
+    let mut closing = Rebuild::begin(&store, INCARNATION).await.unwrap().close_in().await.unwrap();
+    closing.apply(&batch(&events), to(end(&events))).await.unwrap();
     assert_eq!(store.dump().await.unwrap(), expected(&events[..50]), "reads go on under the lock");
     drop(closing);
     project(&store, end(&events[..50]), &events[50..], 9).await;
@@ -136,13 +135,13 @@ async fn a_second_rebuild_is_refused(place: &Place) {
     let events = lives::stream(20);
     let (store, other) = (place.open().await, place.open().await);
     project(&store, 0, &events, 50).await;
-    let mut first = Rebuild::begin(&store, Incarnation::new(INCARNATION)).await.unwrap();
-    first.apply(&batch(&events[..50]), Seq::new(end(&events[..50]))).await.unwrap();
+    let mut first = Rebuild::begin(&store, INCARNATION).await.unwrap();
+    first.apply(&batch(&events[..50]), to(end(&events[..50]))).await.unwrap();
     for store in [&store, &other] {
-        let error = Rebuild::begin(store, Incarnation::new(INCARNATION)).await.unwrap_err();
+        let error = Rebuild::begin(store, INCARNATION).await.unwrap_err();
         assert_eq!(error.to_string(), "another rebuild of this read model is under way");
     }
-    first.apply(&batch(&events[50..]), Seq::new(end(&events))).await.unwrap();
+    first.apply(&batch(&events[50..]), to(end(&events))).await.unwrap();
     first.close_in().await.unwrap().swap().await.unwrap();
     assert_eq!(other.dump().await.unwrap(), expected(&events), "the refused one did no harm");
     rebuild(&other, &events, 9).await;
@@ -152,12 +151,12 @@ async fn a_model_that_is_behind_is_not_swapped_in(place: &Place) {
     let events = lives::stream(20);
     let store = place.open().await;
     project(&store, 0, &events, 50).await;
-    let mut rebuild = Rebuild::begin(&store, Incarnation::new(INCARNATION)).await.unwrap();
-    let error = rebuild.apply(&batch(&events), Seq::new(end(&events) - 1)).await.unwrap_err();
+    let mut rebuild = Rebuild::begin(&store, INCARNATION).await.unwrap();
+    let error = rebuild.apply(&batch(&events), to(end(&events) - 1)).await.unwrap_err();
     assert!(matches!(error, StoreError::OutOfRange { .. }), "{error:?}");
-    rebuild.apply(&batch(&events[..50]), Seq::new(end(&events[..50]))).await.unwrap();
+    rebuild.apply(&batch(&events[..50]), to(end(&events[..50]))).await.unwrap();
     let closing = rebuild.close_in().await.unwrap();
-    assert_eq!(closing.must_reach(), Seq::new(end(&events)));
+    assert_eq!(closing.must_reach().get(), end(&events));
     let error = closing.swap().await.unwrap_err();
     assert!(matches!(error, StoreError::RebuildBehind { .. }), "{error:?}");
     assert_eq!(store.dump().await.unwrap(), expected(&events));
@@ -168,23 +167,21 @@ async fn a_recreated_stream_is_followed_after_a_rebuild(place: &Place) {
     let store = place.open().await;
     project(&store, 0, &old, 50).await;
     let mut rebuild = Rebuild::begin(&store, Incarnation::new(8)).await.unwrap();
-    rebuild.apply(&batch(&[lives::placed(2, lives::order(1))]), Seq::new(2)).await.unwrap();
+    let other = Checkpoint::start(Incarnation::new(8)).moved_to(to(2));
+    rebuild.apply(&batch(&[lives::placed(2, lives::order(1))]), to(2)).await.unwrap();
     let closing = rebuild.close_in().await.unwrap();
-    assert_eq!(closing.must_reach(), Seq::new(0));
-    assert_eq!(
-        closing.swap().await.unwrap(),
-        Checkpoint { incarnation: Incarnation::new(8), seq: Seq::new(2) }
-    );
+    assert_eq!(closing.must_reach(), Seq::ZERO);
+    assert_eq!(closing.swap().await.unwrap(), other);
     let dump = store.dump().await.unwrap();
     assert_eq!((dump.orders.len(), dump.events.len()), (1, 1));
-    assert_eq!(dump.checkpoint, Some(Checkpoint { incarnation: Incarnation::new(8), seq: Seq::new(2) }));
+    assert_eq!(dump.checkpoint, Some(other));
 }
 
 /// PostgreSQL frees the right of a dead connection once it notices.
 async fn begin_once_free(store: &ReadStore) -> Rebuild {
     let deadline = Instant::now() + Duration::from_secs(10);
     loop {
-        match Rebuild::begin(store, Incarnation::new(INCARNATION)).await {
+        match Rebuild::begin(store, INCARNATION).await {
             Ok(rebuild) => return rebuild,
             Err(error) => assert!(error.is_transient() && Instant::now() < deadline, "{error:?}"),
         }

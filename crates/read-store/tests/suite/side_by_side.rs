@@ -1,12 +1,11 @@
 //! Projectors, readers and a rebuild at the same time.
 
-use fillstream_domain::{Incarnation, Seq};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use fillstream_read_store::{Applied, ReadStore, Rebuild};
 
-use crate::lives::{self, INCARNATION, Recorded, at, batch, end, expected};
+use crate::lives::{self, INCARNATION, Recorded, at, batch, end, expected, to};
 use crate::place::Place;
 use crate::rebuild::rebuild;
 
@@ -20,10 +19,10 @@ on_both!(
 async fn follow(store: ReadStore, events: Arc<Vec<Recorded>>, size: usize) -> usize {
     let mut from = store.checkpoint().await.unwrap().unwrap_or(at(0));
     let mut steps = 0;
-    while from.seq < Seq::new(end(&events)) {
+    while from.seq.get() < end(&events) {
         let next: Vec<_> =
             events.iter().filter(|recorded| recorded.seq > from.seq.get()).take(size).cloned().collect();
-        match store.apply(from, &batch(&next), Seq::new(end(&next))).await {
+        match store.apply(from, &batch(&next), to(end(&next))).await {
             Ok(Applied::Done { strays }) => {
                 assert_eq!(strays, []);
                 from = at(end(&next));
@@ -50,8 +49,8 @@ async fn two_projectors_do_each_step_once(place: &Place) {
 async fn a_projector_that_waited_for_the_swap_goes_on(place: &Place) {
     let events = Arc::new(lives::stream(20));
     let store = place.open().await;
-    let mut rebuild = Rebuild::begin(&store, Incarnation::new(INCARNATION)).await.unwrap();
-    rebuild.apply(&batch(&events[..40]), Seq::new(end(&events[..40]))).await.unwrap();
+    let mut rebuild = Rebuild::begin(&store, INCARNATION).await.unwrap();
+    rebuild.apply(&batch(&events[..40]), to(end(&events[..40]))).await.unwrap();
     let closing = rebuild.close_in().await.unwrap();
     let projector = tokio::spawn(follow(store.clone(), Arc::clone(&events), 7));
     closing.swap().await.unwrap();

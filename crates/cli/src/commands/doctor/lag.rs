@@ -191,8 +191,11 @@ mod tests {
 
     #[test]
     fn rows_belong_to_their_stream_and_follow_it() {
-        let at =
-            |incarnation, seq| Checkpoint { incarnation: Incarnation::new(incarnation), seq: Seq::new(seq) };
+        let at = |incarnation, seq| Checkpoint {
+            incarnation: Incarnation::new(incarnation),
+            seq: Seq::new(seq),
+            record: None,
+        };
         for (rows, verdict, remedy) in [
             (at(1, 5_000), Verdict::Ok, ""),
             (at(1, 4_000), Verdict::Ok, ""),

@@ -150,6 +150,7 @@ async fn stream(
     Ok(Stream::Reached(Checkpoint {
         incarnation: Incarnation::new(info.incarnation),
         seq: Seq::new(info.last_seq),
+        record: None,
     }))
 }
 

@@ -1,0 +1,246 @@
+//! A log in memory, a SQLite file, and what is written to the log.
+
+use std::hash::{BuildHasher, RandomState};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use fillstream_domain::book::{
+    BookInput, BookPlaced, Change, Commit, Definition, InputResult, Levels, OrderState, OrderType, Outcome,
+    SelfTradePrevention, Side, Symbol, TimeInForce,
+};
+use fillstream_domain::{
+    Amount, Incarnation, OrderId, RecordId, RecordRef, Seq, Timestamp, UserId, parse_exact, subject,
+};
+use fillstream_event_log::{EventLog, MemoryLog, NewRecord, Record};
+use fillstream_projections::Batch;
+use fillstream_projector::{Projector, RebuildError, rebuild};
+use fillstream_read_store::test_raw::Lock;
+use fillstream_read_store::{Applied, Checkpoint, DatabaseSettings, Dump, ReadStore};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+pub const INCARNATION: Incarnation = Incarnation::new(7);
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A log, an empty model, and a directory for it.
+pub struct Site {
+    pub log: MemoryLog,
+    pub store: ReadStore,
+    pub directory: PathBuf,
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.directory).ok();
+    }
+}
+
+impl Site {
+    pub async fn new() -> Self {
+        let name = format!("fillstream-projector-{:016x}", RandomState::new().hash_one(()));
+        let directory = std::env::temp_dir().join(name);
+        std::fs::create_dir(&directory).unwrap();
+        let store = ReadStore::open(&format!("sqlite://{}/read.db", directory.display())).await.unwrap();
+        Self { log: MemoryLog::new(INCARNATION.get()), store, directory }
+    }
+
+    pub fn append(&self, subject: String, payload: Vec<u8>) -> u64 {
+        let record = NewRecord {
+            subject,
+            after: 0,
+            event_id: Uuid::now_v7(),
+            event_type: "x".to_owned(),
+            time: at().to_string(),
+            traceparent: None,
+            retries: None,
+            payload: payload.into(),
+        };
+        self.log.append_now(record)
+    }
+
+    pub fn commit(&self, part: &Commit) -> u64 {
+        self.append(subject::market_commits(&symbol()), part.encode())
+    }
+
+    /// Definition and order 1, each with its commit: sequences 1 to 4.
+    pub fn begin(&self) {
+        let definition = Definition::standard(symbol(), at());
+        self.append(subject::book_definition(&symbol()), BookInput::Definition(definition).encode());
+        self.commit(&part((1, 1), 1, true, outcome(1, InputResult::Defined, vec![])));
+        self.place(1);
+        self.commit(&part((3, 3), 1, true, created(3, 1)));
+    }
+
+    pub fn place(&self, number: u32) -> u64 {
+        let placed = BookPlaced {
+            order_id: order(number),
+            user_id: UserId::new(Uuid::from_u128(1)),
+            client_order_id: None,
+            symbol: symbol(),
+            side: Side::Buy,
+            order_type: OrderType::Limit,
+            time_in_force: TimeInForce::Gtc,
+            price: Some(amount("100")),
+            quantity: amount("1"),
+            expires_at: None,
+            post_only: false,
+            self_trade_prevention: SelfTradePrevention::None,
+            fingerprint: "f".to_owned(),
+            at: at(),
+        };
+        self.append(subject::book_order(&symbol(), order(number)), BookInput::Placed(placed).encode())
+    }
+
+    pub fn start(&self) -> Running {
+        let projector = Projector::new(Arc::new(self.log.clone()), self.store.clone(), at);
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(Arc::clone(&projector).run(stop.clone()));
+        Running { projector, stop, task }
+    }
+
+    /// A model that is built from nothing, beside.
+    pub async fn rebuilt(&self) -> Dump {
+        let beside = Self::new().await;
+        tokio::time::timeout(PATIENCE, rebuild(&self.log, &beside.store, &mut |_, _| {}))
+            .await
+            .unwrap()
+            .unwrap();
+        beside.store.dump().await.unwrap()
+    }
+
+    /// With a store that does not wait for locks.
+    pub async fn impatient() -> Self {
+        let mut site = Self::new().await;
+        let settings =
+            DatabaseSettings { lock_timeout: Duration::from_millis(20), ..DatabaseSettings::default() };
+        site.store = ReadStore::at(&format!("sqlite://{}", site.file().display()), settings).unwrap();
+        site
+    }
+
+    /// Waits until the rows in the database go up to there.
+    pub async fn holds(&self, seq: u64) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let found = self.store.checkpoint().await;
+            if matches!(&found, Ok(Some(found)) if found.seq.get() == seq) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "the rows are not at {seq}: {found:?}");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    /// Where the rows lie.
+    pub fn file(&self) -> PathBuf {
+        self.directory.join("read.db")
+    }
+
+    /// Holds the write lock.
+    pub async fn lock(&self) -> Lock {
+        Lock::take(&format!("sqlite://{}", self.file().display())).await
+    }
+
+    /// Moves the model's checkpoint by hand.
+    pub async fn move_to(&self, from: u64, batch: &Batch, to: u64) {
+        let found = self.store.checkpoint().await.unwrap().unwrap();
+        let from = Checkpoint { seq: Seq::new(from), ..found };
+        let record = self.records().await.swap_remove(usize::try_from(to).unwrap() - 1);
+        let applied = self.store.apply(from, batch, record).await.unwrap();
+        assert_eq!(applied, Applied::Done { strays: vec![] });
+    }
+
+    /// All records of the log.
+    async fn records(&self) -> Vec<RecordRef> {
+        let records = self.log.follow(1, None).await.unwrap().next(usize::MAX).await.unwrap();
+        let id = |record: &Record| RecordId::Event(record.event_id.unwrap());
+        records.iter().map(|record| RecordRef { seq: Seq::new(record.seq), id: id(record) }).collect()
+    }
+
+    /// Nothing of it is left in the rows that a rebuild from the stream alone would not make.
+    pub async fn is_as_rebuilt(&self) {
+        assert_eq!(self.store.dump().await.unwrap(), self.rebuilt().await);
+    }
+}
+
+/// A projector at work.
+pub struct Running {
+    pub projector: Arc<Projector>,
+    stop: CancellationToken,
+    task: JoinHandle<Result<(), RebuildError>>,
+}
+
+impl Running {
+    pub async fn reach(&self, seq: u64) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.projector.position().get() < seq {
+            let position = self.projector.position();
+            assert!(Instant::now() < deadline, "the projector stays at {position} of {seq}");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.task.await.unwrap().unwrap();
+    }
+}
+
+/// Waits until it holds.
+pub async fn eventually(mut holds: impl FnMut() -> bool, told: impl Fn() -> String) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "{}", told());
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+pub fn symbol() -> Symbol {
+    "BTC/USDT".parse().unwrap()
+}
+
+pub fn order(number: u32) -> OrderId {
+    OrderId::new(Uuid::from_u128(u128::from(number)))
+}
+
+pub fn amount(text: &str) -> Amount {
+    Amount::new(parse_exact(text).unwrap()).unwrap()
+}
+
+pub fn at() -> Timestamp {
+    Timestamp::from_unix_ms(1_768_030_215_123)
+}
+
+/// Each outcome leaves so much at 100 as its sequence says.
+pub fn outcome(seq: u64, result: InputResult, changes: Vec<Change>) -> Outcome {
+    let levels = Levels { bids: vec![(amount("100"), amount(&seq.to_string()))], asks: vec![] };
+    Outcome { seq: Seq::new(seq), at: at(), result, continued: false, goes_on: false, changes, levels }
+}
+
+pub fn created(seq: u64, number: u32) -> Outcome {
+    let state = OrderState {
+        order_id: order(number),
+        user_id: UserId::new(Uuid::from_u128(1)),
+        side: Side::Buy,
+        order_type: OrderType::Limit,
+        price: Some(amount("100")),
+        quantity: amount("1"),
+        filled_quantity: amount("0"),
+        filled_quote: amount("0"),
+        fee: amount("0"),
+    };
+    outcome(seq, InputResult::Accepted, vec![Change::Created(state)])
+}
+
+pub fn part(inputs: (u64, u64), number: u32, last: bool, outcome: Outcome) -> Commit {
+    Commit {
+        symbol: symbol(),
+        first_input: Seq::new(inputs.0),
+        last_input: Seq::new(inputs.1),
+        part: number,
+        last,
+        hash: last.then(|| format!("{:016x}", inputs.1)),
+        outcomes: vec![outcome],
+    }
+}
