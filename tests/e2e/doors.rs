@@ -1,6 +1,7 @@
 //! The doors: who holds one open, who pushes through, who comes under a false name.
 
 mod bodies;
+mod closed;
 mod crowds;
 mod halves;
 mod names;

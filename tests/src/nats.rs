@@ -45,6 +45,17 @@ pub struct Client {
     asked: u64,
 }
 
+/// What the server at `host:port` says of itself to whoever connects.
+///
+/// # Panics
+/// When there is none.
+pub async fn greeting(address: &str) -> Value {
+    let stream = TcpStream::connect(address).await.expect("a nats-server listens");
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line).await.expect("it greets");
+    serde_json::from_str(line.trim_start_matches("INFO ")).expect("the greeting is JSON")
+}
+
 impl Client {
     /// Connects to `nats://host:port`, or `nats://user:password@host:port`.
     ///

@@ -70,7 +70,7 @@ impl Process {
         let deadline = Instant::now() + START_PATIENCE;
         while let Ok(line) = lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             process.printed.push(line.clone());
-            if let Some(rest) = line.strip_prefix("http://")
+            if let Some(rest) = line.strip_prefix("http://").or_else(|| line.strip_prefix("https://"))
                 && let Some((address, _)) = rest.split_once(" serves ")
             {
                 address.clone_into(&mut process.address);

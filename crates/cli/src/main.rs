@@ -27,6 +27,8 @@ use clap::{CommandFactory, FromArgMatches};
 use commands::{Cli, Command, refusal};
 
 fn main() -> ExitCode {
+    // What this process and its nats-server write holds everybody's orders: it is its owner's alone.
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     let matches = match settings::file::arguments(Cli::command()) {
         Ok(arguments) => Cli::command().try_get_matches_from(arguments),
         Err(error) => return refuse(&error),

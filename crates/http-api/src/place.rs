@@ -14,7 +14,7 @@ use fillstream_domain::{
     swap::{FieldError, Request, Status, SwapEvent, Terms},
 };
 use fillstream_event_log::{AppendError, Consistency, NewRecord, Record};
-use fillstream_http_edge::{Asker, FieldProblem, Problem};
+use fillstream_http_edge::{Asker, Cost, FieldProblem, Problem};
 use fillstream_retry::chain;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -61,6 +61,7 @@ pub(crate) async fn place(
     let asker = api.askers.asker(&headers, query.as_deref()).await?;
     let body = body::read(&headers, body, body::MAX_BODY).await?;
     let accepted = judge(&headers, asker, &body)?;
+    api.askers.charge(accepted.user, Cost::Orders(1))?;
     let order = match &accepted.key {
         Some(key) => OrderId::derived(FAMILY, accepted.user, key),
         None => OrderId::new(Uuid::now_v7()),

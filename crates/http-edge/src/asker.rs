@@ -94,12 +94,12 @@ impl Askers {
         self.tokens.is_some()
     }
 
-    /// Takes what something costs out of the asker's bucket.
+    /// Takes what something costs out of the user's bucket.
     ///
     /// # Errors
     /// 429 when there is too little in it; nothing was taken then.
-    pub fn charge(&self, asker: Asker, cost: Cost) -> Result<(), Problem> {
-        self.limits.charge(asker.user, cost)
+    pub fn charge(&self, user: Option<UserId>, cost: Cost) -> Result<(), Problem> {
+        self.limits.charge(user, cost)
     }
 
     /// How long the token still holds by which the asker came in; nothing without one.

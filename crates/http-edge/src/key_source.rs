@@ -1,17 +1,25 @@
 //! Where keys come from, and when they are looked for again.
 //!
 //! ```text
+//!  every so often ─▶ read anew: withdrawn keys go out ─ failed ─▶ the old ones are kept for a while, then there are none: 503
 //!  token's kid ─▶ known? ─ yes ─▶ key
 //!                    └─ no ─▶ an address, and REFETCH_PAUSE is over? ─▶ fetch (off the runtime) ─▶ known? ─▶ key | none
 //! ```
 
 use std::{
+    error::Error,
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use fillstream_retry::{Retry, chain};
 use parking_lot::RwLock;
-use tokio::{sync::Mutex, task::spawn_blocking};
+use tokio::{
+    sync::Mutex,
+    task::{AbortHandle, spawn_blocking},
+    time::sleep,
+};
 use tracing::{info, warn};
 use ureq::{
     Agent,
@@ -20,31 +28,48 @@ use ureq::{
 
 use crate::keys::{Key, Keys};
 
-/// Between two fetches: whoever makes up key names costs the issuer two requests a minute.
+/// Between two fetches for the sake of a token: whoever makes up key names costs the issuer two requests a minute.
 pub const REFETCH_PAUSE: Duration = Duration::from_secs(30);
 /// A fetch that takes longer has failed; a request may wait for it.
 const FETCH_LIMIT: Duration = Duration::from_secs(5);
 /// Largest key set; real ones have a few kilobytes.
 const MAX_SET_BYTES: u64 = 1 << 20;
+/// Between two tries to read a set that cannot be read.
+const FAILURE_PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+
+/// How long keys are good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyTimes {
+    /// Between two readings of the set: a key that the issuer has withdrawn is good for that long at most.
+    pub refresh: Duration,
+    /// How long the last set is good that could be read, when none can any more.
+    pub keep: Duration,
+}
+
+impl Default for KeyTimes {
+    fn default() -> Self {
+        Self { refresh: Duration::from_secs(10 * 60), keep: Duration::from_secs(24 * 60 * 60) }
+    }
+}
 
 /// Why there are no keys.
 #[derive(Debug, thiserror::Error)]
 pub enum KeySourceError {
-    /// The file cannot be read.
-    #[error("cannot read the key set {place}: {reason}")]
+    /// The file or the address cannot be read.
+    #[error("cannot read the key set {place}")]
     Unreadable {
         /// File or address.
         place: String,
         /// What went wrong.
-        reason: String,
+        source: Box<dyn Error + Send + Sync>,
     },
     /// What was read is no JWK set.
-    #[error("{place} is no JWK set: {reason}")]
+    #[error("{place} is no JWK set")]
     NoSet {
         /// File or address.
         place: String,
         /// What went wrong.
-        reason: String,
+        source: serde_json::Error,
     },
     /// Nothing in it is of use.
     #[error(
@@ -56,120 +81,171 @@ pub enum KeySourceError {
     },
 }
 
+/// There are no keys at the moment: whether a token holds cannot be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NoKeysNow;
+
 /// See the module's first line.
 #[derive(Debug)]
 pub(crate) enum KeySource {
     /// One key for all tokens.
     Only(Arc<Key>),
-    /// Read once.
-    File(Keys),
-    /// Fetched, and fetched again.
-    Address(Fetched),
+    /// A set that is read again and again.
+    Set(KeySet),
 }
 
 impl KeySource {
-    /// Reads or fetches a key set.
+    /// Reads or fetches a key set. An address that does not answer is asked again until it does.
     ///
     /// # Errors
-    /// When it cannot be read, or has no key that is of use.
-    pub(crate) async fn open(place: &str) -> Result<Self, KeySourceError> {
-        if place.starts_with("https://") || place.starts_with("http://") {
-            return Ok(Self::Address(Fetched::open(place, REFETCH_PAUSE).await?));
-        }
-        let text = tokio::fs::read_to_string(place).await;
-        let text = text.map_err(|error| unreadable(place, &error))?;
-        Ok(Self::File(read(place, &text)?))
+    /// When a file cannot be read, or has no key that is of use.
+    pub(crate) async fn open(place: &str, times: KeyTimes) -> Result<Self, KeySourceError> {
+        Ok(Self::Set(KeySet::open(place, REFETCH_PAUSE, times).await?))
     }
 
-    /// The key of that name, also if it has to be fetched first.
-    pub(crate) async fn key(&self, kid: Option<&str>) -> Option<Arc<Key>> {
+    /// The key of that name, also if it has to be fetched first; nothing when there is none of that name.
+    ///
+    /// # Errors
+    /// When there are no keys at all.
+    pub(crate) async fn key(&self, kid: Option<&str>) -> Result<Option<Arc<Key>>, NoKeysNow> {
         match self {
-            Self::Only(key) => Some(Arc::clone(key)),
-            Self::File(keys) => keys.find(kid),
-            Self::Address(fetched) => fetched.key(kid).await,
+            Self::Only(key) => Ok(Some(Arc::clone(key))),
+            Self::Set(set) => set.key(kid).await,
         }
     }
 }
 
-/// The keys of an address.
+/// The keys of a file or of an address.
 #[derive(Debug)]
-pub(crate) struct Fetched {
+pub(crate) struct KeySet {
     shared: Arc<Shared>,
-    /// When the last fetch began. Held during a fetch, so that all wait for the same one.
+    /// When the last fetch for a token's sake began. Held during a fetch, so that all wait for the same one.
     last: Mutex<Instant>,
     pause: Duration,
+    refreshing: AbortHandle,
+}
+
+impl Drop for KeySet {
+    fn drop(&mut self) {
+        self.refreshing.abort();
+    }
 }
 
 #[derive(Debug)]
 struct Shared {
-    place: String,
-    agent: Agent,
-    keys: RwLock<Keys>,
+    place: Place,
+    /// With the moment at which they were read; nothing when none could be, or not for too long.
+    keys: RwLock<Option<(Keys, Instant)>>,
+    keep: Duration,
 }
 
-impl Fetched {
-    async fn open(place: &str, pause: Duration) -> Result<Self, KeySourceError> {
-        let place = place.to_owned();
+#[derive(Debug)]
+enum Place {
+    File(PathBuf),
+    Address(String, Agent),
+}
+
+impl KeySet {
+    async fn open(place: &str, pause: Duration, times: KeyTimes) -> Result<Self, KeySourceError> {
+        let is_address = place.starts_with("https://") || place.starts_with("http://");
+        let place = if is_address {
+            Place::Address(place.to_owned(), agent(place))
+        } else {
+            Place::File(PathBuf::from(place))
+        };
+        let shared = Arc::new(Shared { place, keys: RwLock::new(None), keep: times.keep });
         let last = Mutex::new(Instant::now());
-        let opened = spawn_blocking(move || {
-            let shared = Shared { agent: agent(&place), place, keys: RwLock::default() };
-            shared.fetch().map(|()| shared)
-        });
-        let shared = opened.await.expect("fetching does not panic and is not aborted")?;
-        Ok(Self { shared: Arc::new(shared), last, pause })
+        let read = shared.read_off_the_runtime().await;
+        if let (Err(error), false) = (read, is_address) {
+            return Err(error);
+        }
+        let refreshing = tokio::spawn(Arc::clone(&shared).refresh(times.refresh)).abort_handle();
+        Ok(Self { shared, last, pause, refreshing })
     }
 
-    async fn key(&self, kid: Option<&str>) -> Option<Arc<Key>> {
-        let known = || self.shared.keys.read().find(kid);
-        if let Some(key) = known() {
-            return Some(key);
+    async fn key(&self, kid: Option<&str>) -> Result<Option<Arc<Key>>, NoKeysNow> {
+        let known = self.shared.find(kid);
+        // A token that names no key cannot name a new one; a file is read again in its time.
+        let may_fetch = kid.is_some() && matches!(self.shared.place, Place::Address(..));
+        if !may_fetch || matches!(known, Ok(Some(_))) {
+            return known;
         }
-        // A token that names no key cannot name a new one.
-        kid?;
         let mut last = self.last.lock().await;
         // Whoever held the lock may have fetched it.
-        if let Some(key) = known() {
-            return Some(key);
-        }
-        if last.elapsed() < self.pause {
-            return None;
+        let known = self.shared.find(kid);
+        if matches!(known, Ok(Some(_))) || last.elapsed() < self.pause {
+            return known;
         }
         *last = Instant::now();
-        let shared = Arc::clone(&self.shared);
-        // It ends also if the request that waits for it is gone.
-        let fetched = spawn_blocking(move || shared.fetch()).await;
-        if let Ok(Err(error)) = fetched {
-            warn!(%error, "the keys of bearer tokens stay as they are");
+        if let Err(error) = self.shared.read_off_the_runtime().await {
+            warn!(error = %chain(&error), "the keys of bearer tokens stay as they are");
         }
-        known()
+        self.shared.find(kid)
     }
 }
 
 impl Shared {
-    /// Replaces the keys by what the address gives. Blocks.
-    fn fetch(&self) -> Result<(), KeySourceError> {
-        let unreadable = |error: ureq::Error| unreadable(&self.place, &error);
-        let mut answer = self.agent.get(&self.place).call().map_err(unreadable)?;
-        let text =
-            answer.body_mut().with_config().limit(MAX_SET_BYTES).read_to_string().map_err(unreadable)?;
-        *self.keys.write() = read(&self.place, &text)?;
+    fn find(&self, kid: Option<&str>) -> Result<Option<Arc<Key>>, NoKeysNow> {
+        let keys = self.keys.read();
+        let (keys, read_at) = keys.as_ref().ok_or(NoKeysNow)?;
+        if read_at.elapsed() > self.keep { Err(NoKeysNow) } else { Ok(keys.find(kid)) }
+    }
+
+    /// Reads the set anew, again and again. Never returns.
+    async fn refresh(self: Arc<Self>, every: Duration) {
+        let mut retry = Retry::new("keys of bearer tokens are not read", FAILURE_PAUSE.0, FAILURE_PAUSE.1);
+        let mut wait = if self.keys.read().is_some() { every } else { Duration::ZERO };
+        loop {
+            sleep(wait).await;
+            wait = match self.read_off_the_runtime().await {
+                Ok(()) => {
+                    retry.done();
+                    every
+                }
+                Err(error) => retry.note(&error).min(every),
+            };
+        }
+    }
+
+    /// It ends also if the request that waits for it is gone.
+    async fn read_off_the_runtime(self: &Arc<Self>) -> Result<(), KeySourceError> {
+        let shared = Arc::clone(self);
+        spawn_blocking(move || shared.read()).await.expect("reading does not panic and is not aborted")
+    }
+
+    /// Replaces the keys by what there is. Blocks.
+    fn read(&self) -> Result<(), KeySourceError> {
+        let (place, text) = match &self.place {
+            Place::File(path) => {
+                let place = path.display().to_string();
+                let text = std::fs::read_to_string(path).map_err(|error| unreadable(&place, error))?;
+                (place, text)
+            }
+            Place::Address(place, agent) => {
+                let unreadable = |error: ureq::Error| unreadable(place, error);
+                let mut answer = agent.get(place).call().map_err(unreadable)?;
+                let body = answer.body_mut().with_config().limit(MAX_SET_BYTES).read_to_string();
+                (place.clone(), body.map_err(unreadable)?)
+            }
+        };
+        let keys = parse(&place, &text)?;
+        let mut known = self.keys.write();
+        if known.as_ref().is_none_or(|(known, _)| known.names() != keys.names()) {
+            info!(place, usable = keys.len(), skipped = keys.skipped, "keys of bearer tokens");
+        }
+        *known = Some((keys, Instant::now()));
         Ok(())
     }
 }
 
-fn unreadable(place: &str, error: &dyn std::error::Error) -> KeySourceError {
-    KeySourceError::Unreadable { place: place.to_owned(), reason: error.to_string() }
+fn unreadable(place: &str, error: impl Error + Send + Sync + 'static) -> KeySourceError {
+    KeySourceError::Unreadable { place: place.to_owned(), source: error.into() }
 }
 
-fn read(place: &str, text: &str) -> Result<Keys, KeySourceError> {
-    let keys = Keys::parse(text)
-        .map_err(|error| KeySourceError::NoSet { place: place.to_owned(), reason: error.to_string() })?;
-    let (usable, skipped) = (keys.len(), keys.skipped);
-    if usable == 0 {
-        return Err(KeySourceError::NoKeys { place: place.to_owned() });
-    }
-    info!(place, usable, skipped, "keys of bearer tokens");
-    Ok(keys)
+fn parse(place: &str, text: &str) -> Result<Keys, KeySourceError> {
+    let place = place.to_owned();
+    let keys = Keys::parse(text).map_err(|source| KeySourceError::NoSet { place: place.clone(), source })?;
+    if keys.len() == 0 { Err(KeySourceError::NoKeys { place }) } else { Ok(keys) }
 }
 
 /// Who asks over https is not led to http, and trusts whom the operating system trusts: issuers are often in-house.

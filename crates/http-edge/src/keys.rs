@@ -53,6 +53,11 @@ impl Keys {
         self.keys.len()
     }
 
+    /// Their names, in their order.
+    pub(crate) fn names(&self) -> Vec<Option<&str>> {
+        self.keys.iter().map(|(name, _)| name.as_deref()).collect()
+    }
+
     /// The key of that name. A token that names none means the only one there is.
     pub(crate) fn find(&self, kid: Option<&str>) -> Option<Arc<Key>> {
         let found = match (kid, self.keys.as_slice()) {

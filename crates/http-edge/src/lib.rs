@@ -23,7 +23,7 @@ pub use asker::{Asker, Askers};
 pub use connection::{BodyTooLate, Connection, Unfinished, Unfinishing, canonical};
 pub use guard::{ClientAddress, Guard, OPERATIONS, guard};
 pub use host::Hosts;
-pub use key_source::{KeySourceError, REFETCH_PAUSE};
+pub use key_source::{KeySourceError, KeyTimes, REFETCH_PAUSE};
 pub use limits::{Cost, LEAST_BURST, Limits, Rate, Rates, Refusals, network};
 pub use origin::Origins;
 pub use pace::Pace;

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use axum::http::{HeaderValue, StatusCode, header};
 use fillstream_domain::{Timestamp, UserId};
 use jsonwebtoken::{
     Algorithm, DecodingKey, Validation, decode, decode_header,
@@ -13,7 +14,7 @@ use serde_json::Number;
 use crate::{
     Problem,
     bearer::invalid_token,
-    key_source::{KeySource, KeySourceError},
+    key_source::{KeySource, KeySourceError, KeyTimes, NoKeysNow},
     keys::Key,
     signatures,
 };
@@ -58,9 +59,9 @@ impl Tokens {
     /// The public keys of a JWK set (RFC 7517): RS256, ES256 and EdDSA. `place` is a file or an `http(s)` address.
     ///
     /// # Errors
-    /// When it cannot be read, or holds no key that is of use.
-    pub async fn with_key_set(place: &str) -> Result<Self, TokensError> {
-        Ok(Self::new(KeySource::open(place).await?))
+    /// When a file cannot be read, or holds no key that is of use. An address is asked again until it answers.
+    pub async fn with_key_set(place: &str, times: KeyTimes) -> Result<Self, TokensError> {
+        Ok(Self::new(KeySource::open(place, times).await?))
     }
 
     fn new(keys: KeySource) -> Self {
@@ -96,7 +97,7 @@ impl Tokens {
         if header.crit.is_some() {
             return Err(invalid_token("The token has critical extensions that this server does not know."));
         }
-        let key = self.keys.key(header.kid.as_deref()).await;
+        let key = self.keys.key(header.kid.as_deref()).await.map_err(|NoKeysNow| no_keys_now())?;
         let key = key.ok_or_else(|| invalid_token("The token is signed with a key that is not known."))?;
         let claims = decode::<Claims>(token, &key.decoding, &self.validation(key.algorithm));
         let claims = claims.map_err(|error| invalid_token(why(&error)))?.claims;
@@ -123,6 +124,13 @@ impl Tokens {
         validation.set_required_spec_claims(&required);
         validation
     }
+}
+
+/// Whether a token holds cannot be told: that is not the client's fault.
+fn no_keys_now() -> Problem {
+    let detail = "The keys of bearer tokens cannot be had at the moment.";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "keys_unavailable", detail)
+        .header(header::RETRY_AFTER, HeaderValue::from_static("2"))
 }
 
 /// What a token proves, and until when it does.

@@ -1,8 +1,11 @@
-use std::fs;
+use std::fs::{OpenOptions, Permissions};
+use std::io::Write;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, failed};
 use crate::port::PortChoice;
+use crate::token::Token;
 
 /// The project's server configuration, the file that the nats tools and compose.yaml use as well.
 const CONF: &str = include_str!("../../../nats/server.conf");
@@ -32,6 +35,8 @@ pub struct Options {
     pub port: PortChoice,
     /// What an acknowledgement means.
     pub sync: SyncMode,
+    /// What clients must bring along. Nothing: it is open to everybody on this machine.
+    pub token: Option<Token>,
 }
 
 impl Options {
@@ -42,21 +47,32 @@ impl Options {
             data_dir: data_dir.into(),
             port: PortChoice::default(),
             sync: SyncMode::default(),
+            token: None,
         }
     }
 }
 
-fn text(sync: SyncMode) -> String {
-    match sync {
+fn text(sync: SyncMode, token: Option<&Token>) -> String {
+    let mut text = match sync {
         SyncMode::Always => CONF.to_owned(),
         SyncMode::OsBuffer => CONF.replace(DURABLE, OS_BUFFER),
+    };
+    if let Some(token) = token {
+        text.push_str(&format!("\nauthorization {{ token: \"{}\" }}\n", token.reveal()));
     }
+    text
 }
 
-/// Writes the configuration into the data directory; the path of the file.
-pub(crate) fn write(data_dir: &Path, sync: SyncMode) -> Result<PathBuf, Error> {
+/// Writes the configuration into the data directory; the path of the file. It may hold the token: only its owner reads it.
+pub(crate) fn write(data_dir: &Path, sync: SyncMode, token: Option<&Token>) -> Result<PathBuf, Error> {
     let path = data_dir.join("server.conf");
-    fs::write(&path, text(sync)).map_err(failed(|| format!("write {}", path.display())))?;
+    let written = || {
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+        // One of an earlier run may have been open to all.
+        file.set_permissions(Permissions::from_mode(0o600))?;
+        file.write_all(text(sync, token).as_bytes())
+    };
+    written().map_err(failed(|| format!("write {}", path.display())))?;
     Ok(path)
 }
 
@@ -67,7 +83,7 @@ mod tests {
     #[test]
     fn the_sync_mode_is_one_line_of_the_configuration() {
         assert_eq!(CONF.matches(DURABLE).count(), 1);
-        assert_eq!(text(SyncMode::Always), CONF);
-        assert_eq!(text(SyncMode::OsBuffer), CONF.replace("always", "\"2m\""));
+        assert_eq!(text(SyncMode::Always, None), CONF);
+        assert_eq!(text(SyncMode::OsBuffer, None), CONF.replace("always", "\"2m\""));
     }
 }

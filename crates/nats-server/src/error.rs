@@ -44,6 +44,12 @@ pub enum Error {
         /// Ports that were tried.
         tries: u32,
     },
+    /// The file holds something else.
+    #[error("{} holds no token of a nats-server; remove it and another one is made", path.display())]
+    NotAToken {
+        /// The file.
+        path: PathBuf,
+    },
     /// The server ended before it took connections.
     #[error("nats-server ended before it was ready ({status}); its last words:\n{log}")]
     Died {

@@ -19,6 +19,7 @@ mod port;
 mod ready;
 mod server;
 mod supervise;
+mod token;
 mod version;
 
 pub use config::{Options, SyncMode};
@@ -27,4 +28,5 @@ pub use locate::{PINNED, Search, locate};
 pub use lock::address_of;
 pub use port::PortChoice;
 pub use server::{Control, PrivateServer};
+pub use token::Token;
 pub use version::{OLDEST, Version};

@@ -12,6 +12,7 @@ use crate::launch::Launch;
 use crate::lock::DirLock;
 use crate::port::PortChoice;
 use crate::supervise::{Phase, START_PATIENCE, Shared, Supervisor, Wanted};
+use crate::token::Token;
 
 /// How long a server that was asked to stop may take to write its state before it is killed.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
@@ -20,6 +21,7 @@ const STOP_PATIENCE: Duration = Duration::from_secs(5);
 /// ends, by SIGKILL too (on Linux).
 pub struct PrivateServer {
     port: u16,
+    token: Option<Token>,
     shared: Arc<Shared>,
     /// None once it has been stopped.
     supervisor: Option<JoinHandle<()>>,
@@ -35,7 +37,7 @@ impl PrivateServer {
     /// start; its last words are in the error.
     pub fn start(options: &Options) -> Result<Self, Error> {
         let lock = Arc::new(DirLock::take(&options.data_dir)?);
-        let conf = config::write(&options.data_dir, options.sync)?;
+        let conf = config::write(&options.data_dir, options.sync, options.token.as_ref())?;
         for port in options.port.candidates() {
             let launch = Launch {
                 binary: options.binary.clone(),
@@ -44,7 +46,7 @@ impl PrivateServer {
                 port,
                 name: unique_name(),
             };
-            match Self::launch(launch, &lock) {
+            match Self::launch(launch, &lock, options.token.clone()) {
                 // Somebody took the port since it was looked at.
                 Err(Error::Died { log, .. }) if log.contains("address already in use") => {}
                 outcome => return outcome,
@@ -53,7 +55,7 @@ impl PrivateServer {
         Err(PortChoice::exhausted())
     }
 
-    fn launch(launch: Launch, lock: &Arc<DirLock>) -> Result<Self, Error> {
+    fn launch(launch: Launch, lock: &Arc<DirLock>, token: Option<Token>) -> Result<Self, Error> {
         let shared = Arc::new(Shared::new());
         let port = launch.port;
         let (started, outcome) = sync_channel(1);
@@ -62,15 +64,23 @@ impl PrivateServer {
             .name("nats-server".to_owned())
             .spawn(move || supervisor.run(&started))
             .map_err(failed(|| "start the thread that watches nats-server"))?;
-        let server = Self { port, shared, supervisor: Some(supervisor), _lock: Arc::clone(lock) };
+        let server = Self { port, token, shared, supervisor: Some(supervisor), _lock: Arc::clone(lock) };
         outcome.recv().unwrap_or(Err(Error::Stopped))?;
         lock.note(&server.url())?;
         Ok(server)
     }
 
-    /// The address for clients; it stays the same over every restart.
+    /// The address for clients, with the token if it asks for one; it stays the same over every restart.
     pub fn url(&self) -> String {
-        format!("nats://127.0.0.1:{}", self.port)
+        match &self.token {
+            Some(token) => format!("nats://{}@127.0.0.1:{}", token.reveal(), self.port),
+            None => format!("nats://127.0.0.1:{}", self.port),
+        }
+    }
+
+    /// The port on which it listens.
+    pub const fn port(&self) -> u16 {
+        self.port
     }
 
     /// The process that runs at the moment; None between a death and the next start.

@@ -20,6 +20,7 @@ mod market_read;
 mod market_sql;
 mod market_write;
 mod migrations;
+mod own_trades;
 mod read;
 mod rebuild;
 mod right;

@@ -14,11 +14,13 @@ const SQLITE: &Files = &[
     (1, "swap orders", include_str!("../../../migrations/sqlite/0001_swap_orders.sql")),
     (2, "book orders", include_str!("../../../migrations/sqlite/0002_book_orders.sql")),
     (3, "records", include_str!("../../../migrations/sqlite/0003_records.sql")),
+    (4, "own trades", include_str!("../../../migrations/sqlite/0004_own_trades.sql")),
 ];
 const POSTGRES: &Files = &[
     (1, "swap orders", include_str!("../../../migrations/postgres/0001_swap_orders.sql")),
     (2, "book orders", include_str!("../../../migrations/postgres/0002_book_orders.sql")),
     (3, "records", include_str!("../../../migrations/postgres/0003_records.sql")),
+    (4, "own trades", include_str!("../../../migrations/postgres/0004_own_trades.sql")),
 ];
 
 /// Applies what the database does not have yet.

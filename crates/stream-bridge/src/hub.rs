@@ -127,7 +127,8 @@ impl Hub {
         settings: Settings,
         clock: fn() -> Timestamp,
     ) -> Arc<Self> {
-        Self::over(log, Some(Markets::new(history)), settings, clock)
+        let markets = Markets::new(history, settings.trades);
+        Self::over(log, Some(markets), settings, clock)
     }
 
     fn over(

@@ -46,7 +46,7 @@ pub use hub::Hub;
 pub use log::log_router;
 pub use market::{
     AskedMarket, Body, Books, HistoryError, MarketChannel, MarketHistory, MarketStream, Told, is_market_path,
-    market_sockets, upgrade_market,
+    market_sockets, own_fills, upgrade_market,
 };
 pub use settings::Settings;
 pub use sse::{events, wants_events};

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use fillstream_http_edge::Rate;
+use fillstream_projections::market::Parties;
 
 /// Limits and intervals of sockets.
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +30,8 @@ pub struct Settings {
     pub subscriptions_of_user: Option<usize>,
     /// Messages from one socket's client; close 1008 beyond. Nothing: no limit.
     pub messages: Option<Rate>,
+    /// What public trades tell of who traded.
+    pub trades: Parties,
     /// Readers of the live log at the same time; 503 beyond. Each reads pages of the stream for itself.
     pub log_readers: usize,
     /// Existence of an order must be decided within this, and an outage is told after it.
@@ -53,6 +56,7 @@ impl Default for Settings {
             sockets_of_user: None,
             subscriptions_of_user: None,
             messages: None,
+            trades: Parties::Named,
             log_readers: 32,
             unreachable_after: Duration::from_secs(2),
             load_limit: Duration::from_secs(30),

@@ -1,10 +1,18 @@
 //! More clients than there is room for.
 
-use fillstream_tests::http::{get, request};
+use fillstream_tests::{
+    http::{Answer, get, request},
+    process::raise_open_files,
+    socket::{Client, Heard},
+};
 use tokio::time::{Duration, Instant, sleep};
+use tokio_tungstenite::tungstenite::Message;
 
 use super::{PATIENCE, code, sent};
-use crate::site::Site;
+use crate::{
+    auth_cases::{VERIFIED, good},
+    site::Site,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_server_still_answers_its_operators_and_says_so_to_others() {
@@ -70,4 +78,139 @@ async fn requests_beyond_the_rate_are_refused_and_say_when_to_come_back() {
     assert_eq!(refused.header("retry-after"), Some("1"));
     assert_eq!(refused.header("ratelimit"), Some("\"address\";r=0;t=1"));
     assert_eq!(from("198.51.100.2").await.status, 200, "another address");
+}
+
+const ANN: &str = "01990000-0000-7000-8000-0000000000a1";
+const BOB: &str = "01990000-0000-7000-8000-0000000000b0";
+
+/// Places an order that rests.
+async fn place(site: &Site, token: &str) -> Answer {
+    let body = r#"{"symbol":"BTC/USDT","side":"BUY","type":"LIMIT","quantity":"0.1","price":"100"}"#;
+    let headers = [("Authorization", token), ("Content-Type", "application/json")];
+    request(site.address(), "POST", "/api/v1/orders", &headers, body.as_bytes()).await.expect("an answer")
+}
+
+/// The 99th of a hundred times that an order took.
+async fn p99(site: &Site, token: &str) -> Duration {
+    let mut times = Vec::new();
+    for _ in 0..100 {
+        let since = Instant::now();
+        assert_eq!(place(site, token).await.status, 201);
+        times.push(since.elapsed());
+    }
+    times.sort();
+    times[98]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_who_floods_is_refused_and_another_one_hardly_feels_it() {
+    let site = Site::up(&VERIFIED[..2]);
+    let (ann, bob) = (good(ANN), good(BOB));
+    let flood = async || {
+        let mut refused = 0_u32;
+        loop {
+            let answer = place(&site, &ann).await;
+            if answer.status == 429 {
+                assert_eq!(code(&answer).1, "rate_limited");
+                assert!(answer.header("retry-after").is_some() && answer.header("ratelimit").is_some());
+                refused += 1;
+            }
+            if refused > 20 {
+                // The bucket is empty: from here on it is the flood that has to be borne.
+                return;
+            }
+        }
+    };
+    tokio::join!(flood(), flood(), flood(), flood());
+    // The machine has other things to do as well: one good round shows what the server can do.
+    let mut seen = Vec::new();
+    for _ in 0..5 {
+        let quiet = p99(&site, &bob).await;
+        let flooding = async {
+            loop {
+                tokio::join!(place(&site, &ann), place(&site, &ann), place(&site, &ann), place(&site, &ann));
+            }
+        };
+        let flooded = tokio::select! {
+            flooded = p99(&site, &bob) => flooded,
+            () = flooding => unreachable!("it floods for ever"),
+        };
+        seen.push((quiet, flooded));
+        if flooded <= quiet * 3 {
+            return;
+        }
+        // Bob, too, has but a hundred orders a second.
+        sleep(Duration::from_secs(2)).await;
+    }
+    panic!("with a flood an order takes more than three times as long: {seen:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cancels_have_a_bucket_of_their_own_and_a_batch_costs_its_orders() {
+    let site = Site::up(&["--orders-per-user=1", "--cancels-per-user=1"]);
+    let order = format!(
+        r#"{{"user_id":"{ANN}","symbol":"BTC/USDT","side":"BUY","type":"LIMIT","quantity":"0.1","price":"100"}}"#
+    );
+    let ask = async |method: &str, path: &str, body: &str| {
+        let headers = [("Content-Type", "application/json"), ("X-User-Id", ANN)];
+        request(site.address(), method, path, &headers, body.as_bytes()).await.expect("an answer")
+    };
+    let batch = |count: usize| format!(r#"{{"orders":[{}]}}"#, vec![order.as_str(); count].join(","));
+    let placed = ask("POST", "/api/v1/orders/batch", &batch(999)).await;
+    assert_eq!(placed.status, 200, "a whole batch fits into the burst");
+    let refused = ask("POST", "/api/v1/orders/batch", &batch(100)).await;
+    assert_eq!(code(&refused), (429, "rate_limited".to_owned()));
+    let id = placed.json()["results"][0]["order"]["order_id"].as_str().expect("an order").to_owned();
+    let cancelled = ask("DELETE", &format!("/api/v1/orders/{id}"), "").await;
+    assert_eq!(cancelled.status, 200, "{}", cancelled.json());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sockets_of_one_user_and_messages_of_one_socket_have_an_end() {
+    raise_open_files(20_000);
+    let site = Site::up(&["--sockets-per-user=3", "--messages-per-socket=1", "--max-sockets=6000"]);
+    let own = format!("/ws/orders?user_id={ANN}");
+    let mut sockets = Vec::new();
+    for _ in 0..3 {
+        sockets.push(Client::open(site.address(), &own).await.expect("there is room"));
+    }
+    assert_eq!(Client::open(site.address(), &own).await.err(), Some(429));
+    assert!(
+        Client::open(site.address(), &format!("/ws/orders?user_id={BOB}")).await.is_ok(),
+        "another user's"
+    );
+    sockets.pop();
+    let until = Instant::now() + PATIENCE;
+    while Client::open(site.address(), &own).await.is_err() {
+        assert!(Instant::now() < until, "there is no room though one has gone");
+        sleep(Duration::from_millis(20)).await;
+    }
+    let mut chatter = Client::open(site.address(), "/ws").await.expect("it opens");
+    for _ in 0..12 {
+        chatter.say(Message::text("{}")).await;
+    }
+    let (messages, end) = chatter.to_the_end().await;
+    let codes: Vec<_> = messages.iter().map(|message| message["code"].as_str().unwrap_or_default()).collect();
+    assert_eq!(codes.last(), Some(&"rate_limited"), "{codes:?}");
+    assert!(matches!(end, Heard::Closed(1008, _)), "{end:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_thousand_idle_sockets_of_one_address_leave_room_for_another() {
+    raise_open_files(20_000);
+    let site = Site::up(&["--sockets-per-address=5000", "--trusted-proxy=127.0.0.1"]);
+    let open = async |address: &'static str| {
+        Client::open_with(site.address(), "/ws/trades", &[("x-forwarded-for", address)]).await
+    };
+    // A short form opens fewer of them, and reaches the limit from the other side.
+    let crowd = if std::env::var_os("FILLSTREAM_TEST_LONG").is_some() { 5000 } else { 1500 };
+    let mut sockets = Vec::new();
+    for _ in 0..crowd {
+        sockets.push(open("198.51.100.1").await.expect("there is room"));
+    }
+    if crowd == 5000 {
+        assert_eq!(open("198.51.100.1").await.err(), Some(429));
+    }
+    let _other = open("198.51.100.2").await.expect("another address has room");
+    assert_eq!(get(site.address(), "/health").await.json()["websocket"]["connections"], crowd + 1);
 }

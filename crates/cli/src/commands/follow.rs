@@ -5,16 +5,16 @@ use std::time::Duration;
 use fillstream_domain::OrderId;
 use futures_util::StreamExt;
 use serde_json::Value;
-use tokio_tungstenite::{
-    connect_async,
-    tungstenite::{Error, Message},
-};
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::{refusal::Refused, server::ServerArgs};
 use crate::Failure;
 
 /// Pause before the socket is opened again.
 const PAUSE: Duration = Duration::from_millis(500);
+/// A server that says nothing for this long, not even a ping, is gone: two of its pings, and a slow network.
+const SILENCE: Duration = Duration::from_secs(75);
 
 /// What is heard of an order.
 pub(crate) enum Heard<'a> {
@@ -55,9 +55,10 @@ pub(crate) async fn follow(
     let mut token: Option<String> = None;
     loop {
         let resumed = token.as_ref().map_or_else(|| path.clone(), |token| format!("{path}?after={token}"));
-        match connect_async(server.socket(&resumed)?).await {
-            Ok((mut socket, _)) => {
-                while let Some(Ok(message)) = socket.next().await {
+        match server.socket(&resumed).await? {
+            Ok(mut socket) => {
+                // A silent one is lost: the server pings.
+                while let Ok(Some(Ok(message))) = timeout(SILENCE, socket.next()).await {
                     let Message::Text(text) = message else { continue };
                     let message: Value = serde_json::from_str(&text)?;
                     if let Some(newest) = message["token"].as_str() {

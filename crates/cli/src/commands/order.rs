@@ -13,7 +13,7 @@ use fillstream_projections::channel::entries;
 use serde_json::{Value, json};
 
 use super::{
-    output::{BAD, Output, styled},
+    output::{BAD, Output, foreign, styled},
     terminal::{StreamArgs, block_on},
     watch::life_line,
 };
@@ -50,7 +50,12 @@ pub(crate) fn run(order: &Order) -> Result<ExitCode, Failure> {
                     };
                     entries.iter().map(line).collect::<Vec<_>>().join("\n")
                 }
-                Err(error) => format!("{:>8}  {} {error}", record.seq, styled(BAD, "not an event:")),
+                Err(error) => format!(
+                    "{:>8}  {} {}",
+                    record.seq,
+                    styled(BAD, "not an event:"),
+                    foreign(&error.to_string())
+                ),
             };
             order.output.print(&stored(record), lines)?;
         }

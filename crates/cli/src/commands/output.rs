@@ -105,7 +105,47 @@ impl Output {
     }
 }
 
+/// A text of somebody else's, as a terminal may be given it: what would move its cursor or change its colours is written
+/// out (`\u{1b}`). Line breaks stay.
+pub(crate) fn foreign(text: &str) -> impl Display {
+    fmt::from_fn(move |f| {
+        for letter in text.chars() {
+            if letter.is_control() && letter != '\n' || is_invisible(letter) {
+                write!(f, "{}", letter.escape_unicode())?;
+            } else {
+                write!(f, "{letter}")?;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Letters that make the ones around them be shown in another order, or that are not shown at all.
+const fn is_invisible(letter: char) -> bool {
+    matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
 /// A text in a style. Padding belongs into the text.
 pub(crate) fn styled(style: Style, text: impl Display) -> impl Display {
     fmt::from_fn(move |f| write!(f, "{style}{text}{style:#}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_wrote_moves_no_cursor() {
+        for (text, shown) in [
+            ("plain, über, 価格", "plain, über, 価格"),
+            ("two\nlines", "two\nlines"),
+            ("\x1b[31mred", "\\u{1b}[31mred"),
+            ("\x1b]0;title\x07", "\\u{1b}]0;title\\u{7}"),
+            ("over\rwritten", "over\\u{d}written"),
+            ("\u{9b}2J", "\\u{9b}2J"),
+            ("\u{202e}desrever", "\\u{202e}desrever"),
+        ] {
+            assert_eq!(foreign(text).to_string(), shown);
+        }
+    }
 }

@@ -10,7 +10,7 @@ use fillstream_event_log::EventLog;
 use serde_json::json;
 
 use super::{
-    output::{FAINT, GOOD, Output, STRONG, WARNING, styled},
+    output::{FAINT, GOOD, Output, STRONG, WARNING, foreign, styled},
     terminal::{StreamArgs, block_on},
 };
 use crate::Failure;
@@ -82,6 +82,8 @@ fn shown(entry: &Parked) -> String {
             format!("fillstream resolve {order} landed --amount-out N | dead")
         }
     };
-    let (part, at) = (styled(WARNING, format!("{part:<10}")), styled(FAINT, at));
+    let (part, at) = (styled(WARNING, foreign(&format!("{part:<10}")).to_string()), styled(FAINT, at));
+    // A record that could not be read may be anybody's.
+    let (subject, reason, advice) = (foreign(subject), foreign(reason), foreign(&advice).to_string());
     format!("{seq:>8}  {part}  {subject}  {at}\n{:>10}{reason}\n{:>10}→ {}", "", "", styled(STRONG, advice))
 }

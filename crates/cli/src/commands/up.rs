@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
+use clap::{ArgAction, Args, ValueEnum, builder::BoolishValueParser};
 use fillstream_event_log::Durability;
-use fillstream_nats_server::{Options, PortChoice, PrivateServer, SyncMode, locate};
+use fillstream_nats_server::{Options, PortChoice, PrivateServer, SyncMode, Token, locate};
 
 use crate::{
     Failure,
@@ -12,7 +12,7 @@ use crate::{
     node::{Node, Private, Role, Start},
     settings::{
         ExecutorSettings, HttpSettings, MatcherSettings, NatsSettings, OperationsSettings, SocketSettings,
-        StoreSettings, VenueSettings,
+        StoreSettings, VenueSettings, make_private,
     },
     telemetry,
 };
@@ -35,6 +35,22 @@ pub(crate) struct Up {
         help_heading = "Stream"
     )]
     nats_port: u16,
+    /// Whether the private nats-server asks for a token: random, in a file of the data directory that its owner reads alone.
+    /// Without, every user of this machine may read and write the stream, as the nats CLI does
+    #[arg(
+        long,
+        env = "FILLSTREAM_NATS_TOKEN",
+        action = ArgAction::Set,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "on",
+        default_value = "off",
+        value_parser = BoolishValueParser::new(),
+        hide_possible_values = true,
+        value_name = "SWITCH",
+        help_heading = "Stream"
+    )]
+    nats_token: bool,
     #[command(flatten)]
     http: HttpSettings,
     #[command(flatten)]
@@ -69,6 +85,8 @@ pub(crate) fn run(up: Up) -> Result<ExitCode, Failure> {
     let (server, nats_url, durability) = match &up.nats.nats_url {
         Some(url) => (None, url.clone(), up.nats.durability()),
         None => {
+            make_private(&data)
+                .map_err(|error| format!("cannot make the data directory {}: {error}", data.display()))?;
             let server = start_server(&up, data.join("nats"))?;
             let durability = match up.sync {
                 SyncArg::Always => Durability::Fsync,
@@ -111,5 +129,18 @@ fn start_server(up: &Up, data_dir: std::path::PathBuf) -> Result<PrivateServer, 
         SyncArg::Default => SyncMode::OsBuffer,
     };
     let port = PortChoice::Prefer(up.nats_port);
-    Ok(PrivateServer::start(&Options { port, sync, ..Options::new(binary, data_dir) })?)
+    let token = if up.nats_token { Some(Token::of(&data_dir)?) } else { None };
+    let file = Token::file(&data_dir);
+    let server = PrivateServer::start(&Options { port, sync, token, ..Options::new(binary, data_dir) })?;
+    if up.nats_token {
+        println!(
+            "nats-server asks for a token; for the nats CLI: nats context save fillstream --server \
+             127.0.0.1:{} --token \"$(cat '{}')\" --select",
+            server.port(),
+            file.display()
+        );
+    } else {
+        println!("nats-server is open to every user of this machine; --nats-token closes it");
+    }
+    Ok(server)
 }

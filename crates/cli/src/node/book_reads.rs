@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use fillstream_domain::{
-    OrderId, Position, Seq,
+    OrderId, Position, Seq, UserId,
     book::{Side, Symbol},
 };
 use fillstream_event_log::{EventLog, SnapshotStore};
 use fillstream_http_api::{BookAt, OrdersWanted, PastBooks, PastError, StoreUnreachable, StoredMarkets};
 use fillstream_matching::book_at;
-use fillstream_projections::market::{BookFeed, BookOrderRow, LevelBook, TradeRow};
+use fillstream_projections::market::{BookFeed, BookOrderRow, LevelBook, Message, TradeExecuted, TradeRow};
 use fillstream_read_store::{ReadStore, StoreError};
 use tracing::warn;
 
@@ -45,6 +45,16 @@ impl StoredMarkets for BookRows {
         limit: u32,
     ) -> Result<Vec<TradeRow>, StoreUnreachable> {
         self.0.trades(symbol, before, limit).await.map_err(unreachable)
+    }
+
+    async fn own_trades(
+        &self,
+        user: UserId,
+        symbol: Option<&Symbol>,
+        before: Option<Position>,
+        limit: u32,
+    ) -> Result<Vec<Message<TradeExecuted>>, StoreUnreachable> {
+        self.0.own_trades(user, symbol, before, limit).await.map_err(unreachable)
     }
 
     async fn book(&self, symbol: &Symbol, levels: usize) -> Result<Option<BookAt>, StoreUnreachable> {

@@ -236,7 +236,7 @@ impl Running {
         let operations = operations::serve(&start, &health, durability, &stop).await?;
         let reads = Reads { log: shared, messages, store: store.clone(), snapshots, operations };
         let mut web = web::serve(&start, door, reads, &parts).await?;
-        let wanted = start.has(Role::Api) && start.http.nats_requests;
+        let wanted = start.has(Role::Api) && start.http.nats_requests && is_closed(&start, &log);
         let requests = web.answers.take().filter(|_| wanted);
         let requests = requests.map(|(router, address)| NatsRequests::start(log, router, &address));
         Ok(Self { store, parts, web, requests, stop })
@@ -256,6 +256,18 @@ impl Running {
             store.close().await;
         }
     }
+}
+
+/// Whether nobody but this machine, or whoever proves who they are, can send requests over the server. Where others reach
+/// it they would be believed, as at a port that others reach; that stays closed, too.
+fn is_closed(start: &Start, log: &JetStreamLog) -> bool {
+    let Some(host) = log.reached_by_others().filter(|_| !start.http.auth.is_on()) else { return true };
+    println!(
+        "requests over NATS are not taken: the server listens on {host}, where others reach it and would be believed about \
+         who they are; give --jwt-secret or --jwks, or have it listen on 127.0.0.1"
+    );
+    warn!(host, "requests over NATS are not taken without authentication: others reach the server");
+    false
 }
 
 /// Waits for SIGTERM or SIGINT; one that comes after this call is not missed, also during the start.

@@ -81,7 +81,9 @@ impl Parts {
         if start.has(Role::Bridge) {
             let (log, settings) = (Arc::clone(shared), start.sockets.bridge(start.http.auth.is_on()));
             let part = match store {
-                Some(store) => Hub::with_markets(log, Arc::new(ChannelRows(store)), settings, now),
+                Some(store) => {
+                    Hub::with_markets(log, Arc::new(ChannelRows(store, settings.trades)), settings, now)
+                }
                 None => Hub::new(log, settings, now),
             };
             hub = Some(Arc::clone(&part));

@@ -11,6 +11,7 @@ use super::{
     room::{Place, RoomWatch},
 };
 use crate::health::appends::Appends;
+use crate::settings::sqlite_file;
 
 /// Clones watch the same.
 #[derive(Clone)]
@@ -46,8 +47,7 @@ impl Watching {
 /// What this process writes to on disks of its own.
 fn disks(start: &Start) -> Vec<(Place, PathBuf)> {
     let stream = start.private_nats.as_ref().map(|private| (Place::Stream, private.store.clone()));
-    let file = start.database_url.strip_prefix("sqlite://");
-    let rows = file.map(|file| PathBuf::from(file.split('?').next().unwrap_or(file)));
+    let rows = sqlite_file(&start.database_url);
     let rows = rows.filter(|_| start.needs_rows()).map(|file| (Place::Rows, file));
     let ledger = start.has(Role::Executor).then(|| (Place::Ledger, start.venue_ledger.clone()));
     [stream, rows, ledger].into_iter().flatten().collect()

@@ -2,10 +2,10 @@
 
 use clap::Args;
 use fillstream_clock::now;
-use fillstream_http_edge::{Askers, MIN_SECRET_BYTES, Tokens};
+use fillstream_http_edge::{Askers, KeyTimes, MIN_SECRET_BYTES, Tokens};
 use tracing::warn;
 
-use super::Secret;
+use super::{Secret, Span, span::at_least};
 use crate::Failure;
 
 /// How clients prove who they are.
@@ -22,10 +22,32 @@ pub(crate) struct AuthSettings {
     )]
     jwt_secret: Option<Secret>,
 
-    /// Public keys that bearer tokens are verified with (RS256, ES256, EdDSA): a JWK set, a file that is read at the
-    /// start, or an address that is fetched at the start and again when a token names an unknown key
+    /// Public keys that bearer tokens are verified with (RS256, ES256, EdDSA): a JWK set, a file or an address. It is read
+    /// at the start and again and again, from an address also when a token names an unknown key
     #[arg(long, env = "FILLSTREAM_JWKS", value_name = "FILE|URL", help_heading = "Authentication")]
     jwks: Option<String>,
+
+    /// Between two readings of the key set: a key that the issuer has withdrawn is good for that long at most
+    #[arg(
+        long,
+        env = "FILLSTREAM_JWKS_REFRESH",
+        value_parser = at_least::<100>,
+        default_value = "10min",
+        value_name = "TIME",
+        help_heading = "Authentication"
+    )]
+    jwks_refresh: Span,
+
+    /// How long the last key set is good when it cannot be read any more; then requests are answered 503
+    #[arg(
+        long,
+        env = "FILLSTREAM_JWKS_KEEP",
+        value_parser = at_least::<100>,
+        default_value = "1day",
+        value_name = "TIME",
+        help_heading = "Authentication"
+    )]
+    jwks_keep: Span,
 
     /// Issuer (iss) that tokens must have [default: any]
     #[arg(long, env = "FILLSTREAM_JWT_ISSUER", value_name = "TEXT", help_heading = "Authentication")]
@@ -70,7 +92,10 @@ impl AuthSettings {
         let tokens = match (&self.jwt_secret, &self.jwks) {
             (None, None) => return Ok(Askers::open(now)),
             (Some(secret), _) => Tokens::with_secret(secret.reveal().as_bytes()),
-            (None, Some(place)) => Tokens::with_key_set(place).await,
+            (None, Some(place)) => {
+                let times = KeyTimes { refresh: self.jwks_refresh.get(), keep: self.jwks_keep.get() };
+                Tokens::with_key_set(place, times).await
+            }
         };
         if self.jwt_audience.is_none() {
             warn!("without --jwt-audience, tokens that the issuer made for other services are taken, too");

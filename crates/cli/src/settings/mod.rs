@@ -7,6 +7,7 @@ mod door;
 pub(crate) mod file;
 mod matcher;
 mod operations;
+mod place;
 mod secret;
 mod sockets;
 mod span;
@@ -30,6 +31,7 @@ use fillstream_swap_machine::Backoff;
 use fillstream_venues::{Faults, SimulatedSettings};
 pub(crate) use matcher::MatcherSettings;
 pub(crate) use operations::OperationsSettings;
+pub(crate) use place::{make_private, sqlite_file, sqlite_url};
 pub(crate) use secret::Secret;
 pub(crate) use sockets::SocketSettings;
 pub(crate) use span::Span;
@@ -207,9 +209,9 @@ impl StoreSettings {
         if let Some(url) = &self.database_url {
             return Ok(url.clone());
         }
-        std::fs::create_dir_all(data)
+        make_private(data)
             .map_err(|error| format!("cannot make the data directory {}: {error}", data.display()))?;
-        Ok(format!("sqlite://{}", data.join("read-model.db").display()))
+        Ok(sqlite_url(&data.join("read-model.db")))
     }
 }
 

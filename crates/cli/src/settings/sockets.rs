@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 
 use clap::Args;
 use fillstream_http_edge::Rate;
+use fillstream_projections::market::Parties;
 
 use super::{Span, at_least_one, span::at_least};
 use crate::Failure;
@@ -123,6 +124,7 @@ impl SocketSettings {
             sockets_of_address: limit(self.sockets_per_address, SOCKETS_OF_ADDRESS),
             sockets_of_user: limit(self.sockets_per_user, SOCKETS_OF_USER),
             subscriptions_of_user: limit(self.subscriptions_per_user, SUBSCRIPTIONS_OF_USER),
+            trades: if authenticated { Parties::Unnamed } else { Parties::Named },
             messages: NonZeroU32::new(messages).map(|messages| Rate::with_burst_of(messages, 1)),
             ..fillstream_stream_bridge::Settings::default()
         }

@@ -21,6 +21,7 @@ mod leader;
 mod limits;
 mod message;
 mod parts;
+mod reach;
 mod read;
 mod requests;
 mod snapshots;

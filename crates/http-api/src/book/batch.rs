@@ -7,7 +7,7 @@ use axum::{
     http::HeaderMap,
 };
 use fillstream_domain::book::Definitions;
-use fillstream_http_edge::{Asker, FieldProblem, Problem};
+use fillstream_http_edge::{Asker, Cost, FieldProblem, Problem};
 use fillstream_projections::market::BookOrderView;
 use futures_util::future::join_all;
 use schemars::JsonSchema;
@@ -63,6 +63,9 @@ pub(super) async fn place_all(
     let asker = api.askers.asker(&headers, query.as_deref()).await?;
     let bytes = body::read(&headers, body, MAX_BODY).await?;
     let Batch { asker, orders } = read(&headers, asker, &bytes)?;
+    // Without authentication each order may name its user: then they all are nobody's.
+    let cost = Cost::Orders(u32::try_from(orders.len()).unwrap_or(u32::MAX));
+    api.askers.charge(asker.user(), cost)?;
     let markets = definitions(&api, &orders).await?;
     let now = (api.clock)();
     let judged = orders.into_iter().map(|order| order.and_then(|body| judge(&body, asker, &markets, now)));

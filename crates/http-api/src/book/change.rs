@@ -13,7 +13,7 @@ use fillstream_domain::{
     subject::book_order,
 };
 use fillstream_event_log::{AppendError, Consistency};
-use fillstream_http_edge::{Asker, FieldProblem, Problem};
+use fillstream_http_edge::{Asker, Cost, FieldProblem, Problem};
 use fillstream_projections::market::{BookOrderRow, BookOrderView};
 use fillstream_retry::chain;
 use tracing::{debug, error, warn};
@@ -53,6 +53,7 @@ pub(super) async fn amend(
     let mut members = Members::of_body(&bytes)?;
     let [user_id, quantity, price] = ["user_id", "quantity", "price"].map(|name| members.scalar(name));
     let row = own_order(&api, asker, &user_id, order).await?;
+    api.askers.charge(Some(row.user_id), Cost::Orders(1))?;
     let definitions = api.markets.definitions(Some(&row.symbol)).await?;
     let definition = definitions.get(&row.symbol).ok_or_else(unreachable)?;
     let asked = AmendRequest { quantity: quantity.field(), price: price.field() };
@@ -108,6 +109,7 @@ pub(super) async fn cancel(
         None => Scalar::Missing,
     };
     let row = own_order(&api, asker, &user_id, order).await?;
+    api.askers.charge(Some(row.user_id), Cost::Cancel)?;
     let (user_id, symbol) = (row.user_id, row.symbol.clone());
     let input =
         BookInput::CancelRequested(CancelRequested { order_id: order, user_id, symbol, at: (api.clock)() });

@@ -158,8 +158,17 @@ pub(super) fn get_book() -> Operation {
         .problems(503, &["store_unreachable"])
 }
 
+pub(super) fn get_own_trades() -> Operation {
+    paged(Operation::new("getOwnTrades", ORDERS, "Own trades, the latest first").asks_who())
+        .about("Own ids and fees; what is the other side's is null.")
+        .query("symbol", "Of this market.", symbol())
+        .answers::<Trades>(200, "A page.")
+        .problems(503, &["store_unreachable"])
+}
+
 pub(super) fn get_trades() -> Operation {
     paged(of_market("getTrades", "A market's trades, the latest first"))
+        .about("With authentication who traded is null: own trades are at `/api/v1/trades`.")
         .answers::<Trades>(200, "A page.")
         .problems(503, &["store_unreachable"])
 }

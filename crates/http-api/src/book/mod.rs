@@ -21,6 +21,7 @@ mod markets;
 mod members;
 mod order_body;
 mod outcomes;
+mod own_trades;
 mod place;
 mod ports;
 mod public;

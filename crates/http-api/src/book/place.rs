@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use fillstream_domain::OrderId;
-use fillstream_http_edge::Problem;
+use fillstream_http_edge::{Cost, Problem};
 
 use super::{
     BookApi, intake,
@@ -29,6 +29,7 @@ pub(super) async fn place(
     let bytes = body::read(&headers, body, body::MAX_BODY).await?;
     let body = OrderBody::of(Members::of_body(&bytes)?);
     let user = user(asker, &body.user_id)?;
+    api.askers.charge(Some(user), Cost::Orders(1))?;
     let key = key(&headers, &body.client_order_id, "/client_order_id");
     let markets = api.markets.definitions(body.request().market().as_ref()).await?;
     let accepted = intake::judge(&body, user, key, &markets, (api.clock)())?;

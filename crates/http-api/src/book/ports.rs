@@ -5,7 +5,7 @@ use fillstream_domain::{
     OrderId, Position, Seq, UserId,
     book::{BookStatus, Symbol},
 };
-use fillstream_projections::market::{BookOrderRow, LevelBook, TradeRow};
+use fillstream_projections::market::{BookOrderRow, LevelBook, Message, TradeExecuted, TradeRow};
 
 /// The read store could not be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -55,6 +55,15 @@ pub trait StoredMarkets: Send + Sync + 'static {
         before: Option<Position>,
         limit: u32,
     ) -> Result<Vec<TradeRow>, StoreUnreachable>;
+
+    /// Trades of a user's orders, of all markets or of one, before a position, the latest first. Each knows its maker.
+    async fn own_trades(
+        &self,
+        user: UserId,
+        symbol: Option<&Symbol>,
+        before: Option<Position>,
+        limit: u32,
+    ) -> Result<Vec<Message<TradeExecuted>>, StoreUnreachable>;
 
     /// The best `levels` of each side; nothing when nothing has ever rested there.
     async fn book(&self, symbol: &Symbol, levels: usize) -> Result<Option<BookAt>, StoreUnreachable>;

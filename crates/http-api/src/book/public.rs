@@ -11,7 +11,7 @@ use fillstream_domain::{
     book::{Definition, Levels, Symbol},
 };
 use fillstream_http_edge::{Problem, parameter};
-use fillstream_projections::market::{CHECKSUM_LEVELS, Message, TradeExecuted};
+use fillstream_projections::market::{CHECKSUM_LEVELS, Message, Parties, TradeExecuted, TradeShown};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -135,16 +135,20 @@ async fn past_book(api: &BookApi, symbol: &Symbol, at: &str) -> Result<BookAt, P
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Trades {
     /// The latest first.
-    trades: Vec<Message<TradeExecuted>>,
+    pub(super) trades: Vec<Message<TradeShown>>,
     /// Where the next page begins; null on the last one.
-    cursor: Option<String>,
+    pub(super) cursor: Option<String>,
 }
 
+/// What the public sees of a trade. Where users prove who they are, nobody else learns who traded.
 async fn trades(api: &BookApi, symbol: &Symbol, query: Option<&str>) -> Result<Trades, Problem> {
     let limit = limit(query)?;
     let rows = api.stored.trades(symbol, trades_before(query)?, limit + 1).await;
     let mut rows = rows.map_err(store_unreachable)?;
     let more = cut(&mut rows, limit);
     let cursor = rows.last().filter(|_| more).map(|row| trades_cursor(Position::new(row.seq, row.index)));
-    Ok(Trades { trades: rows.into_iter().map(Message::from).collect(), cursor })
+    let parties = if api.askers.verify() { Parties::Unnamed } else { Parties::Named };
+    let trades =
+        rows.into_iter().map(|row| Message::<TradeExecuted>::from(row).map(|trade| trade.shown(parties)));
+    Ok(Trades { trades: trades.collect(), cursor })
 }

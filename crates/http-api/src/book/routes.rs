@@ -10,6 +10,7 @@ use super::{
     described,
     find::get_order,
     list::get_orders,
+    own_trades::get_own_trades,
     place::place,
     public::{get_market, get_markets},
 };
@@ -30,6 +31,7 @@ pub fn book_router(api: BookApi) -> Routes {
         .on(Method::GET, "/api/v1/orders/{order_id}", get_order, described::get_order())
         .on(Method::PATCH, "/api/v1/orders/{order_id}", amend, described::amend())
         .on(Method::DELETE, "/api/v1/orders/{order_id}", cancel, described::cancel())
+        .on(Method::GET, "/api/v1/trades", get_own_trades, described::get_own_trades())
         .on(Method::GET, "/api/v1/markets", get_markets, described::get_markets())
         .on(Method::GET, "/api/v1/markets/", no_market, missing("noMarket", "A market without its symbol"))
         .on_each(Method::GET, "/api/v1/markets/{*path}", get_market, of_market)

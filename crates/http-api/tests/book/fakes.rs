@@ -3,11 +3,11 @@
 use std::{collections::VecDeque, time::Duration};
 
 use async_trait::async_trait;
-use fillstream_domain::{OrderId, Position, Seq, book::Symbol};
+use fillstream_domain::{OrderId, Position, Seq, UserId, book::Symbol};
 use fillstream_http_api::{
     Answer, BookAt, OrdersWanted, Outcomes, PastBooks, PastError, StoreUnreachable, StoredMarkets,
 };
-use fillstream_projections::market::{BookOrderPatch, BookOrderRow, TradeRow};
+use fillstream_projections::market::{BookOrderPatch, BookOrderRow, Message, TradeExecuted, TradeRow};
 use parking_lot::Mutex;
 
 /// A read store that holds what a test puts in.
@@ -67,6 +67,25 @@ impl StoredMarkets for Store {
         rows.sort_by_key(|row| std::cmp::Reverse((row.seq, row.index)));
         rows.truncate(limit as usize);
         Ok(rows)
+    }
+
+    async fn own_trades(
+        &self,
+        user: UserId,
+        symbol: Option<&Symbol>,
+        before: Option<Position>,
+        limit: u32,
+    ) -> Result<Vec<Message<TradeExecuted>>, StoreUnreachable> {
+        self.reached()?;
+        let mut rows: Vec<_> = self.trades.lock().clone();
+        rows.retain(|row| {
+            (row.buyer_id == user || row.seller_id == user)
+                && symbol.is_none_or(|symbol| *symbol == row.symbol)
+                && before.is_none_or(|before| Position::new(row.seq, row.index) < before)
+        });
+        rows.sort_by_key(|row| std::cmp::Reverse((row.seq, row.index)));
+        rows.truncate(limit as usize);
+        Ok(rows.into_iter().map(Message::from).collect())
     }
 
     async fn book(&self, symbol: &Symbol, _: usize) -> Result<Option<BookAt>, StoreUnreachable> {

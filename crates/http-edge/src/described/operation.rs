@@ -264,6 +264,7 @@ impl Operation {
             )
             .problems(403, &["another_user", "origin_not_allowed"])
             .problems(422, &["invalid_fields"])
+            .problems(503, &["keys_unavailable"])
     }
 }
 

@@ -67,20 +67,25 @@ async fn listen() -> TcpListener {
     panic!("no free port from {first} on");
 }
 
-async fn knows(fetched: &Fetched, kid: &str) -> bool {
-    fetched.key(Some(kid)).await.is_some()
+/// A set that is read again for a token's sake alone.
+async fn open(place: &str, pause: Duration) -> Result<KeySet, KeySourceError> {
+    KeySet::open(place, pause, KeyTimes { refresh: LONG, keep: LONG }).await
+}
+
+async fn knows(fetched: &KeySet, kid: &str) -> bool {
+    matches!(fetched.key(Some(kid)).await, Ok(Some(_)))
 }
 
 #[tokio::test]
 async fn an_unknown_key_is_looked_for_and_a_failure_keeps_the_old_ones() {
     let mut serving = JoinSet::new();
     let (issuer, place) = Issuer::start(&mut serving).await;
-    let fetched = Fetched::open(&place, Duration::ZERO).await.unwrap();
-    assert!(knows(&fetched, "old").await && fetched.key(None).await.is_some());
+    let fetched = open(&place, Duration::ZERO).await.unwrap();
+    assert!(knows(&fetched, "old").await && matches!(fetched.key(None).await, Ok(Some(_))));
     assert_eq!(issuer.asked(), 1, "known keys cost nothing");
     issuer.has(Ok(vec!["new", "old"])).await;
     assert!(knows(&fetched, "new").await);
-    assert!(fetched.key(None).await.is_none(), "which of two is meant is not guessed");
+    assert!(matches!(fetched.key(None).await, Ok(None)), "which of two is meant is not guessed");
     assert_eq!(issuer.asked(), 2, "who names no key starts no fetch");
     for failure in [Err(StatusCode::INTERNAL_SERVER_ERROR), Err(StatusCode::NOT_FOUND), Ok(vec![])] {
         issuer.has(failure).await;
@@ -97,7 +102,7 @@ async fn an_unknown_key_is_looked_for_and_a_failure_keeps_the_old_ones() {
 async fn made_up_keys_cost_no_more_than_one_fetch_in_a_while() {
     let mut serving = JoinSet::new();
     let (issuer, place) = Issuer::start(&mut serving).await;
-    let fetched = Fetched::open(&place, LONG).await.unwrap();
+    let fetched = open(&place, LONG).await.unwrap();
     for _ in 0..100 {
         assert!(!knows(&fetched, "made up").await);
     }
@@ -108,7 +113,7 @@ async fn made_up_keys_cost_no_more_than_one_fetch_in_a_while() {
 async fn a_fetch_is_waited_for_by_those_who_need_it_alone() {
     let mut serving = JoinSet::new();
     let (issuer, place) = Issuer::start(&mut serving).await;
-    let fetched = Arc::new(Fetched::open(&place, Duration::ZERO).await.unwrap());
+    let fetched = Arc::new(open(&place, Duration::ZERO).await.unwrap());
     issuer.has(Ok(vec!["new", "old"])).await;
     issuer.answers.send_replace(false);
     let mut waiting = JoinSet::new();
@@ -126,13 +131,57 @@ async fn a_fetch_is_waited_for_by_those_who_need_it_alone() {
 }
 
 #[tokio::test]
-async fn an_address_that_does_not_answer_at_the_start_is_told() {
+async fn an_address_that_does_not_answer_at_the_start_is_asked_until_it_does() {
     let mut serving = JoinSet::new();
     let (issuer, place) = Issuer::start(&mut serving).await;
     issuer.has(Err(StatusCode::BAD_GATEWAY)).await;
-    let refused = Fetched::open(&place, LONG).await.unwrap_err().to_string();
-    assert!(refused.contains(&place) && refused.contains("502"), "{refused}");
-    serving.shutdown().await;
-    let refused = Fetched::open(&place, LONG).await.unwrap_err();
+    let set = open(&place, LONG).await.unwrap();
+    assert!(matches!(set.key(Some("old")).await, Err(NoKeysNow)), "not that the token is wrong");
+    issuer.has(Ok(vec!["old"])).await;
+    let asked = issuer.asked();
+    issuer.asked.subscribe().wait_for(|now| *now > asked).await.unwrap();
+    let until = Instant::now() + Duration::from_secs(10);
+    while !knows(&set, "old").await {
+        assert!(Instant::now() < until, "it has answered");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn withdrawn_keys_go_out_and_old_ones_are_kept_for_a_while_alone() {
+    let mut serving = JoinSet::new();
+    let (issuer, place) = Issuer::start(&mut serving).await;
+    let file = std::env::temp_dir().join(format!("fillstream-keys-{}.json", std::process::id()));
+    let set_of = |kid: &str| {
+        format!(r#"{{"keys":[{{"kty":"OKP","crv":"Ed25519","kid":"{kid}","x":"{}"}}]}}"#, "A".repeat(43))
+    };
+    std::fs::write(&file, set_of("old")).unwrap();
+    let times = KeyTimes { refresh: Duration::from_millis(20), keep: Duration::from_millis(300) };
+    let at_address = KeySet::open(&place, LONG, times).await.unwrap();
+    let in_file = KeySet::open(file.to_str().unwrap(), LONG, times).await.unwrap();
+    issuer.has(Ok(vec!["new"])).await;
+    std::fs::write(&file, set_of("new")).unwrap();
+    for set in [&at_address, &in_file] {
+        let until = Instant::now() + Duration::from_secs(10);
+        while knows(set, "old").await || !knows(set, "new").await {
+            assert!(Instant::now() < until, "a key that was withdrawn is still good");
+            tokio::task::yield_now().await;
+        }
+    }
+    issuer.has(Err(StatusCode::BAD_GATEWAY)).await;
+    std::fs::remove_file(&file).unwrap();
+    let since = Instant::now();
+    for set in [&at_address, &in_file] {
+        while knows(set, "new").await {
+            assert!(since.elapsed() < Duration::from_secs(10), "kept for ever");
+            tokio::task::yield_now().await;
+        }
+        assert!(matches!(set.key(Some("new")).await, Err(NoKeysNow)));
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_none_is_told_at_the_start() {
+    let refused = open("/does/not/exist", LONG).await.unwrap_err();
     assert!(matches!(refused, KeySourceError::Unreadable { .. }), "{refused}");
 }

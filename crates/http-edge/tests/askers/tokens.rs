@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use fillstream_http_edge::{Askers, Tokens, TokensError};
+use fillstream_http_edge::{Askers, KeyTimes, Tokens, TokensError};
 use serde_json::{Value, json};
 
 use crate::{
@@ -142,7 +142,7 @@ impl SetFile {
     }
 
     async fn tokens(&self) -> Result<Tokens, TokensError> {
-        Tokens::with_key_set(self.0.to_str().unwrap()).await
+        Tokens::with_key_set(self.0.to_str().unwrap(), KeyTimes::default()).await
     }
 }
 
@@ -212,7 +212,11 @@ async fn sets_that_are_of_no_use_are_refused() {
         let refused = SetFile::new("bad", &text).tokens().await.map(|_| ()).unwrap_err().to_string();
         assert!(refused.contains(says), "{case}: {refused}");
     }
-    let missing = Tokens::with_key_set("/does/not/exist").await.map(|_| ()).unwrap_err().to_string();
+    let missing = Tokens::with_key_set("/does/not/exist", KeyTimes::default())
+        .await
+        .map(|_| ())
+        .unwrap_err()
+        .to_string();
     assert!(missing.contains("cannot read the key set /does/not/exist"), "{missing}");
     let short = Tokens::with_secret(&[7; 31]).map(|_| ()).unwrap_err().to_string();
     assert!(short.contains("at least 32"), "{short}");

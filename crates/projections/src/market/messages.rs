@@ -35,6 +35,14 @@ pub struct Message<T> {
     pub last: bool,
 }
 
+impl<T> Message<T> {
+    /// Another body at the same place.
+    #[must_use]
+    pub fn map<U>(self, body: impl FnOnce(T) -> U) -> Message<U> {
+        Message { body: body(self.body), seq: self.seq, index: self.index, last: self.last }
+    }
+}
+
 /// Adds the field `type`, which deriving a schema passes over on a struct.
 pub(super) fn tagged(kind: &'static str) -> impl FnMut(&mut Schema) {
     move |schema| {
@@ -125,6 +133,9 @@ pub struct TradeExecuted {
     pub seller_fee: Amount,
     pub maker_order_id: OrderId,
     pub taker_order_id: OrderId,
+    /// The user whose order rested, where that is known: it is not stored with a trade, and never told.
+    #[serde(skip)]
+    pub maker_id: Option<UserId>,
     /// Market time of the taking input.
     pub executed_at: Timestamp,
 }
@@ -220,6 +231,7 @@ impl Told<'_> {
             seller_fee,
             maker_order_id: trade.maker.order_id,
             taker_order_id: trade.taker.order_id,
+            maker_id: Some(trade.maker.user_id),
             executed_at: at,
         });
     }

@@ -18,6 +18,7 @@ mod levels;
 mod messages;
 mod order_view;
 mod rows;
+mod trade_shown;
 
 pub use batch::MarketBatch;
 pub use feed::{BookFeed, BookMessages, DepthSnapshot, DepthUpdate, OrderbookUpdate};
@@ -27,3 +28,4 @@ pub use order_view::{BookOrderView, average_price};
 pub use rows::{
     BookOrderPatch, BookOrderRow, DefinitionRow, LevelRow, MarketPatch, MarketRow, TradeRow, UserUpdateRow,
 };
+pub use trade_shown::{Parties, TradeShown};

@@ -310,6 +310,7 @@ impl From<TradeRow> for Message<TradeExecuted> {
             seller_fee: row.seller_fee,
             maker_order_id: row.maker_order_id,
             taker_order_id: row.taker_order_id,
+            maker_id: None,
             executed_at: row.executed_at,
         };
         Self { body, seq: row.seq, index: row.index, last: row.last }

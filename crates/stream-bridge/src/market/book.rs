@@ -52,7 +52,7 @@ impl MarketBook {
                 };
                 (at, depth.get_or_insert_with(encode).clone())
             }
-            MarketStream::Orders | MarketStream::Trades | MarketStream::Orderbook => {
+            MarketStream::Orders | MarketStream::Fills | MarketStream::Trades | MarketStream::Orderbook => {
                 let at = feed.top_position();
                 let encode = || {
                     let body = feed.top();

@@ -13,6 +13,8 @@ const FNV_PRIME: u64 = 0x0000_0100_0000_01b3;
 pub enum MarketStream {
     /// Updates of a user's orders.
     Orders,
+    /// Trades of a user's orders.
+    Fills,
     /// Trades.
     Trades,
     /// The best prices of a market.
@@ -23,13 +25,14 @@ pub enum MarketStream {
 
 impl MarketStream {
     /// All of them.
-    pub(crate) const ALL: [Self; 4] = [Self::Orders, Self::Trades, Self::Orderbook, Self::Depth];
+    pub(crate) const ALL: [Self; 5] = [Self::Orders, Self::Fills, Self::Trades, Self::Orderbook, Self::Depth];
 
     /// As it stands on the wire.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Orders => "orders",
+            Self::Fills => "fills",
             Self::Trades => "trades",
             Self::Orderbook => "orderbook",
             Self::Depth => "depth",
@@ -42,6 +45,8 @@ impl MarketStream {
 pub enum MarketChannel {
     /// Updates of a user's orders, of all markets or of one.
     Orders(UserId, Option<Symbol>),
+    /// Trades of a user's orders, of all markets or of one.
+    Fills(UserId, Option<Symbol>),
     /// Trades of all markets or of one.
     Trades(Option<Symbol>),
     /// The best prices of a market.
@@ -56,6 +61,7 @@ impl MarketChannel {
     pub const fn stream(&self) -> MarketStream {
         match self {
             Self::Orders(..) => MarketStream::Orders,
+            Self::Fills(..) => MarketStream::Fills,
             Self::Trades(_) => MarketStream::Trades,
             Self::Orderbook(_) => MarketStream::Orderbook,
             Self::Depth(_) => MarketStream::Depth,
@@ -66,8 +72,17 @@ impl MarketChannel {
     #[must_use]
     pub const fn symbol(&self) -> Option<&Symbol> {
         match self {
-            Self::Orders(_, symbol) | Self::Trades(symbol) => symbol.as_ref(),
+            Self::Orders(_, symbol) | Self::Fills(_, symbol) | Self::Trades(symbol) => symbol.as_ref(),
             Self::Orderbook(symbol) | Self::Depth(symbol) => Some(symbol),
+        }
+    }
+
+    /// The user whose own it is; nothing when it is public.
+    #[must_use]
+    pub const fn user(&self) -> Option<UserId> {
+        match self {
+            Self::Orders(user, _) | Self::Fills(user, _) => Some(*user),
+            Self::Trades(_) | Self::Orderbook(_) | Self::Depth(_) => None,
         }
     }
 
@@ -87,10 +102,7 @@ impl MarketChannel {
 
     /// A number that other channels do not share, but for an accident of 64 bits.
     fn mark(&self) -> u64 {
-        let user = match self {
-            Self::Orders(user, _) => user.to_string(),
-            Self::Trades(_) | Self::Orderbook(_) | Self::Depth(_) => String::new(),
-        };
+        let user = self.user().map(|user| user.to_string()).unwrap_or_default();
         let symbol = self.symbol().map_or("", Symbol::as_str);
         let name = format!("{} {symbol} {user}", self.stream().name());
         name.bytes().fold(FNV_OFFSET, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(FNV_PRIME))
@@ -113,6 +125,9 @@ mod tests {
             MarketChannel::Orders(a, None),
             MarketChannel::Orders(b, None),
             MarketChannel::Orders(a, Some(btc.clone())),
+            MarketChannel::Fills(a, None),
+            MarketChannel::Fills(b, None),
+            MarketChannel::Fills(a, Some(btc.clone())),
             MarketChannel::Trades(None),
             MarketChannel::Trades(Some(btc.clone())),
             MarketChannel::Trades(Some(eth.clone())),

@@ -1,9 +1,7 @@
 //! What is told about the sockets of the market: family C, and `depth`.
 
 use fillstream_http_edge::described::{Channel, Message, Operation, Reach, Routes, Shape};
-use fillstream_projections::market::{
-    DepthSnapshot, DepthUpdate, OrderUpdate, OrderbookUpdate, TradeExecuted,
-};
+use fillstream_projections::market::{DepthSnapshot, DepthUpdate, OrderUpdate, OrderbookUpdate, TradeShown};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Value, json};
 
@@ -58,7 +56,9 @@ fn order_update(channel: &str) -> Message {
 }
 
 fn trade_executed(channel: &str) -> Message {
-    told(channel, "trade_executed", "Two orders traded.", chained::<TradeExecuted>)
+    let about = "Two orders traded. With authentication the public is not told who: those fields are null. On `fills` \
+                 (with `stream`) a user's own side is told.";
+    told(channel, "trade_executed", about, chained::<TradeShown>)
 }
 
 fn orderbook_updates(channel: &str) -> [Message; 2] {

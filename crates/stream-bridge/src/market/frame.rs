@@ -6,7 +6,10 @@ use fillstream_domain::{Incarnation, Position, Seq, Timestamp, book::Symbol};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::market::{channel::MarketChannel, ring::Told};
+use crate::market::{
+    channel::{MarketChannel, MarketStream},
+    ring::Told,
+};
 
 /// A message of a channel.
 pub(crate) fn live(
@@ -18,8 +21,10 @@ pub(crate) fn live(
     let Told { at, last, body } = told;
     let last = if *last { r#","last":true"# } else { "" };
     let token = channel.token(incarnation, *at);
+    // Both this and the public trades may come over one socket.
+    let stream = if channel.stream() == MarketStream::Fills { r#","stream":"fills""# } else { "" };
     let place = format_args!(
-        r#"{last},"prev_seq":{},"prev_index":{},"token":"{token}"}}"#,
+        r#"{stream}{last},"prev_seq":{},"prev_index":{},"token":"{token}"}}"#,
         previous.seq, previous.index
     );
     extended(body.text(), *at, place)

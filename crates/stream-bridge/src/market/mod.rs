@@ -16,6 +16,7 @@ mod channel;
 pub(crate) mod described;
 mod door;
 mod feed;
+mod fills;
 mod frame;
 mod history;
 #[cfg(test)]
@@ -34,6 +35,7 @@ mod tail;
 pub use channel::{MarketChannel, MarketStream};
 pub use described::market_sockets;
 pub use door::{AskedMarket, is_market_path, upgrade_market};
+pub use fills::own_fills;
 pub use history::{Books, HistoryError, MarketHistory};
 pub use ring::{Body, Told};
 

@@ -76,7 +76,7 @@ impl MarketSocket {
         let Some(subscription) = self.subscription(number) else { return Ok(Step::Frames) };
         let (pace, gate) = (subscription.pace, subscription.gate);
         let is_book = match subscription.seat.feed.channel.stream() {
-            MarketStream::Orders | MarketStream::Trades => false,
+            MarketStream::Orders | MarketStream::Fills | MarketStream::Trades => false,
             MarketStream::Orderbook | MarketStream::Depth => true,
         };
         match pace {

@@ -22,15 +22,16 @@ use fillstream_domain::{
     Position, Seq, UserId,
     book::{Commit, Symbol},
 };
-use fillstream_projections::market::{BookFeed, Message, messages};
+use fillstream_projections::market::{BookFeed, Message, Parties, TradeExecuted, messages};
 use parking_lot::Mutex;
 
 use crate::{
     hub::Hub,
     market::{
         book::MarketBook,
-        channel::MarketChannel,
+        channel::{MarketChannel, MarketStream},
         feed::{Feed, Seat},
+        fills::fills,
         history::{HistoryError, MarketHistory},
         ring::{Body, Told},
     },
@@ -39,6 +40,8 @@ use crate::{
 /// See the module's first line.
 pub(crate) struct Markets {
     pub(crate) history: Arc<dyn MarketHistory>,
+    /// What public trades tell of who traded.
+    parties: Parties,
     registry: Mutex<Registry>,
     /// Channels have been told everything up to this sequence.
     told: AtomicU64,
@@ -82,7 +85,7 @@ impl Market {
 }
 
 impl Markets {
-    pub(crate) fn new(history: Arc<dyn MarketHistory>) -> Arc<Self> {
+    pub(crate) fn new(history: Arc<dyn MarketHistory>, parties: Parties) -> Arc<Self> {
         let registry = Registry {
             position: Seq::ZERO,
             trades: Feed::new(MarketChannel::Trades(None), Seq::ZERO, None),
@@ -90,7 +93,7 @@ impl Markets {
             users: HashMap::new(),
         };
         let stored = tokio::sync::Mutex::new(Seq::ZERO);
-        Arc::new(Self { history, registry: Mutex::new(registry), told: AtomicU64::new(0), stored })
+        Arc::new(Self { history, parties, registry: Mutex::new(registry), told: AtomicU64::new(0), stored })
     }
 
     /// Loads the books as they stand at the store's checkpoint, behind which the tail is to begin.
@@ -132,21 +135,23 @@ impl Markets {
         let symbol = &last.symbol;
         let market = self.market_of(symbol);
         let (mut orderbook, mut depth, mut trades) = (Vec::new(), Vec::new(), Vec::new());
+        let mut executed = Vec::new();
         let mut orders: HashMap<UserId, Vec<Told>> = HashMap::new();
         for (seq, part) in parts {
             let book = market.book.take_in(*seq, part);
             orderbook.extend(book.tops.into_iter().map(|message| told(message, Body::Orderbook)));
             depth.extend(book.depths.into_iter().map(|message| told(message, Body::Depth)));
             let messages = messages(*seq, part);
-            let trade = |body| Body::Trade(Arc::new(body));
-            trades.extend(messages.trades.into_iter().map(|message| told(message, trade)));
+            let shown = |body: TradeExecuted| Body::Trade(Arc::new(body.shown(self.parties)));
+            trades.extend(messages.trades.iter().cloned().map(|message| told(message, shown)));
+            executed.extend(messages.trades);
             for message in messages.orders {
                 let user = message.body.user_id;
                 let order = |body| Body::Order(Arc::new(body));
                 orders.entry(user).or_default().push(told(message, order));
             }
         }
-        let (all_trades, users) = self.channels_of(orders, symbol, *position);
+        let (all_trades, users) = self.channels_of(orders, &executed, symbol, *position);
         for (feed, told) in users {
             feed.tell(told);
         }
@@ -166,20 +171,25 @@ impl Markets {
     /// begin at `position`.
     fn channels_of(
         &self,
-        mut orders: HashMap<UserId, Vec<Told>>,
+        orders: HashMap<UserId, Vec<Told>>,
+        trades: &[Message<TradeExecuted>],
         symbol: &Symbol,
         position: Seq,
     ) -> (Arc<Feed>, Vec<Delivery>) {
         let mut registry = self.registry.lock();
         registry.position = position;
-        orders.retain(|user, _| registry.users.contains_key(user));
+        let watches = |user: UserId, stream| {
+            let feeds = registry.users.get(&user).into_iter().flatten();
+            feeds.filter(move |feed| {
+                feed.channel.stream() == stream && feed.channel.symbol().is_none_or(|of| of == symbol)
+            })
+        };
         let mut found = Vec::new();
         for (user, told) in orders {
-            for feed in registry.users.get(&user).into_iter().flatten() {
-                if feed.channel.symbol().is_none_or(|of| of == symbol) {
-                    found.push((Arc::clone(feed), told.clone()));
-                }
-            }
+            found.extend(watches(user, MarketStream::Orders).map(|feed| (Arc::clone(feed), told.clone())));
+        }
+        for (user, told) in fills(trades, |user| watches(user, MarketStream::Fills).next().is_some()) {
+            found.extend(watches(user, MarketStream::Fills).map(|feed| (Arc::clone(feed), told.clone())));
         }
         (Arc::clone(&registry.trades), found)
     }
@@ -206,7 +216,9 @@ impl Markets {
         };
         let mut book = None;
         let feed = match (channel, market) {
-            (MarketChannel::Orders(user, _), _) => registry.user(*user, channel),
+            (MarketChannel::Orders(user, _) | MarketChannel::Fills(user, _), _) => {
+                registry.user(*user, channel)
+            }
             (MarketChannel::Trades(_), Some(market)) => market.trades,
             (MarketChannel::Trades(_), None) => Arc::clone(&registry.trades),
             (MarketChannel::Orderbook(_), market) => {
@@ -230,12 +242,12 @@ impl Markets {
         if feed.sockets.fetch_sub(1, Ordering::Relaxed) > 1 {
             return;
         }
-        if let MarketChannel::Orders(user, _) = &feed.channel
-            && let Some(feeds) = registry.users.get_mut(user)
+        if let Some(user) = feed.channel.user()
+            && let Some(feeds) = registry.users.get_mut(&user)
         {
             feeds.retain(|kept| !Arc::ptr_eq(kept, feed));
             if feeds.is_empty() {
-                registry.users.remove(user);
+                registry.users.remove(&user);
             }
         }
     }

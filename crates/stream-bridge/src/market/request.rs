@@ -46,7 +46,7 @@ pub(crate) fn schema() -> Value {
             },
             "after": {
                 "type": ["string", "integer", "null"],
-                "description": "On subscribe to orders or trades: resume behind this token or sequence.",
+                "description": "On subscribe to orders, fills or trades: resume behind this token or sequence.",
             },
         },
     })
@@ -95,7 +95,7 @@ pub(crate) fn bad_after() -> Refused {
 fn stream(named: &Value) -> Result<MarketStream, Refused> {
     let found = MarketStream::ALL.into_iter().find(|stream| named.as_str() == Some(stream.name()));
     found.ok_or_else(|| {
-        let must = "stream must be \"orders\", \"trades\", \"orderbook\" or \"depth\"";
+        let must = "stream must be \"orders\", \"fills\", \"trades\", \"orderbook\" or \"depth\"";
         Refused::new("unknown_stream", "stream", must)
     })
 }
@@ -118,12 +118,13 @@ fn channel(
         let must = format!("symbol is required on {}, such as BTC/USDT", stream.name());
         Refused::new("symbol_required", "symbol", must)
     };
+    let own = || {
+        let must = format!("stream {} is a user's own: connect with user_id, or with a token", stream.name());
+        Refused::new("user_required", "stream", must)
+    };
     match stream {
-        MarketStream::Orders => {
-            let must = "stream orders is a user's own: connect with user_id, or with a token";
-            let user = user.ok_or_else(|| Refused::new("user_required", "stream", must))?;
-            Ok(MarketChannel::Orders(user, symbol))
-        }
+        MarketStream::Orders => Ok(MarketChannel::Orders(user.ok_or_else(own)?, symbol)),
+        MarketStream::Fills => Ok(MarketChannel::Fills(user.ok_or_else(own)?, symbol)),
         MarketStream::Trades => Ok(MarketChannel::Trades(symbol)),
         MarketStream::Orderbook => symbol.map(MarketChannel::Orderbook).ok_or_else(required),
         MarketStream::Depth => symbol.map(MarketChannel::Depth).ok_or_else(required),
@@ -155,6 +156,7 @@ mod tests {
             MarketChannel::Orders(user(), Some(btc.clone())),
             None,
         );
+        check(r#""stream":"fills""#, MarketChannel::Fills(user(), None), None);
         check(r#""stream":"trades","symbol":null,"after":null"#, MarketChannel::Trades(None), None);
         check(
             r#""stream":"trades","symbol":"BTC/USDT","after":"x""#,
@@ -189,6 +191,7 @@ mod tests {
             check(&text, "symbol_required", Some("symbol"));
         }
         check(r#"{"action":"subscribe","stream":"orders"}"#, "user_required", Some("stream"));
+        check(r#"{"action":"subscribe","stream":"fills"}"#, "user_required", Some("stream"));
         for symbol in ["\"btc\"", "7", "\"\"", "{}"] {
             let text = format!(r#"{{"action":"subscribe","stream":"trades","symbol":{symbol}}}"#);
             check(&text, "malformed_request", Some("symbol"));

@@ -12,7 +12,7 @@ use fillstream_domain::{Incarnation, Position, Seq};
 use std::{collections::VecDeque, sync::Arc};
 
 use axum::extract::ws::Utf8Bytes;
-use fillstream_projections::market::{DepthUpdate, OrderUpdate, OrderbookUpdate, TradeExecuted};
+use fillstream_projections::market::{DepthUpdate, OrderUpdate, OrderbookUpdate, TradeShown};
 
 use crate::market::{channel::MarketChannel, frame};
 
@@ -29,7 +29,7 @@ pub enum Body {
     /// To the order's user. Shared by the user's channels.
     Order(Arc<OrderUpdate>),
     /// Shared by the channel of all trades and that of its market.
-    Trade(Arc<TradeExecuted>),
+    Trade(Arc<TradeShown>),
     /// The best prices after an input that changed them.
     Orderbook(OrderbookUpdate),
     /// The levels that an input changed.

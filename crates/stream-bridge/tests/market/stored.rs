@@ -12,8 +12,8 @@ use std::{
 use async_trait::async_trait;
 use fillstream_domain::book::{Commit, Parts, PartsStep, Symbol};
 use fillstream_event_log::{EventLog, MemoryLog};
-use fillstream_projections::market::{BookFeed, messages};
-use fillstream_stream_bridge::{Body, Books, HistoryError, MarketChannel, MarketHistory, Told};
+use fillstream_projections::market::{BookFeed, Parties, messages};
+use fillstream_stream_bridge::{Body, Books, HistoryError, MarketChannel, MarketHistory, Told, own_fills};
 use parking_lot::Mutex;
 
 #[derive(Clone)]
@@ -108,8 +108,9 @@ impl Stored {
                 MarketChannel::Trades(_) => all.extend(told.trades.into_iter().map(|message| Told {
                     at: at(message.index),
                     last: message.last,
-                    body: Body::Trade(Arc::new(message.body)),
+                    body: Body::Trade(Arc::new(message.body.shown(Parties::Named))),
                 })),
+                MarketChannel::Fills(user, _) => all.extend(own_fills(*user, &told.trades)),
                 MarketChannel::Orderbook(_) | MarketChannel::Depth(_) => panic!("books have no history"),
             }
         }

@@ -1,6 +1,6 @@
 //! How far each part has come, as the stream and the rows tell it, whoever runs the parts.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use fillstream_clock::now;
 use fillstream_domain::{
@@ -15,7 +15,7 @@ use fillstream_retry::chain;
 use serde_json::Value;
 
 use super::finding::Finding;
-use crate::Failure;
+use crate::{Failure, settings::sqlite_file};
 
 /// An input that nobody commits for longer waits for a matcher: far above --takeover-after.
 const COMMITTED_WITHIN: Duration = Duration::from_secs(10);
@@ -102,8 +102,8 @@ async fn market(
 /// The rows against the stream, when there are any. A missing file is not made.
 pub(super) async fn rows(url: &str, stream: Option<Checkpoint>) -> Finding {
     const CHECK: &str = "read_model";
-    let file = url.strip_prefix("sqlite://").map(|path| path.split('?').next().unwrap_or(path));
-    if file.is_some_and(|file| !Path::new(file).exists()) {
+    let file = sqlite_file(url);
+    if file.as_ref().is_some_and(|file| !file.exists()) {
         let remedy =
             "start `fillstream up` or `fillstream serve --role projector`, or name it with --database-url";
         return Finding::warning(CHECK, "there is none yet", "a database with rows", remedy);
@@ -140,8 +140,7 @@ async fn checkpoint(url: &str) -> Result<Option<Checkpoint>, StoreError> {
 
 /// How far rows go that are there, of a stream that is not: it was there once.
 pub(super) async fn rows_of_a_stream(url: &str) -> Option<Seq> {
-    let file = url.strip_prefix("sqlite://").map(|path| path.split('?').next().unwrap_or(path));
-    if file.is_some_and(|file| !Path::new(file).exists()) {
+    if sqlite_file(url).is_some_and(|file| !file.exists()) {
         return None;
     }
     checkpoint(url).await.ok().flatten().map(|rows| rows.seq).filter(|seq| !seq.is_zero())

@@ -10,7 +10,11 @@ use fillstream_event_log::Durability;
 use serde_json::Value;
 
 use super::finding::{Finding, Verdict};
-use crate::health::room::{self, Floor};
+use crate::{
+    Failure,
+    commands::server::ServerArgs,
+    health::room::{self, Floor},
+};
 
 /// Longest wait for the process.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -45,20 +49,15 @@ pub(super) struct Process {
 }
 
 impl Process {
-    pub(super) fn ask(server: &str) -> Self {
-        let agent: ureq::Agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .timeout_global(Some(PATIENCE))
-            .build()
-            .into();
+    pub(super) fn ask(args: &ServerArgs) -> Result<Self, Failure> {
+        let (agent, server) = (args.agent(PATIENCE)?, args.server.as_str());
         let get = |path: &str| -> Option<Value> {
             let mut answer = agent.get(format!("{server}{path}")).call().ok()?;
             serde_json::from_str(&answer.body_mut().read_to_string().ok()?).ok()
         };
         let health = get("/health").filter(|health| health["durability"].is_string());
         let ready = health.as_ref().and_then(|_| get("/ready"));
-        Self { server: server.to_owned(), health, ready }
+        Ok(Self { server: server.to_owned(), health, ready })
     }
 
     /// What it was told that an acknowledgement is worth.

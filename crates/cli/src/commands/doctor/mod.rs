@@ -37,7 +37,7 @@ use super::{
 use crate::{
     Failure,
     node::{EXECUTOR, STREAM, open_log},
-    settings::{DurabilityArg, StoreSettings, without_passwords},
+    settings::{DurabilityArg, StoreSettings, sqlite_url, without_passwords},
 };
 
 #[derive(Debug, Args)]
@@ -61,7 +61,7 @@ pub(crate) fn run(doctor: &Doctor) -> Result<ExitCode, Failure> {
     block_on(async {
         let mut round = Round::begin(doctor.output);
         let data = doctor.stream.data_dir()?;
-        let process = Process::ask(&doctor.server.server);
+        let process = Process::ask(&doctor.server)?;
         let end = match stream(doctor, &data, &process, &mut round).await? {
             Stream::Reached(end) => Some(end),
             Stream::Not => None,
@@ -83,7 +83,7 @@ enum Stream {
 
 /// The address of the rows; unlike where they are written, nothing is made for it.
 fn database(doctor: &Doctor, data: &Path) -> String {
-    let file = || format!("sqlite://{}", data.join("read-model.db").display());
+    let file = || sqlite_url(&data.join("read-model.db"));
     doctor.store.database_url.clone().unwrap_or_else(file)
 }
 

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::{
     follow::{End, Heard, follow},
-    output::{BAD, FAINT, GOOD, Output, WARNING, styled},
+    output::{BAD, FAINT, GOOD, Output, WARNING, foreign, styled},
     server::ServerArgs,
     terminal::block_on,
 };
@@ -72,7 +72,7 @@ impl Shown {
         if let Some(progress) = message["progress"].as_u64() {
             self.bar.set_position(progress);
         }
-        self.bar.set_message(message["message"].as_str().unwrap_or_default().to_owned());
+        self.bar.set_message(foreign(message["message"].as_str().unwrap_or_default()).to_string());
         Ok(())
     }
 
@@ -108,6 +108,6 @@ pub(crate) fn life_line(seq: Seq, at: &str, what: &str, message: &str) -> String
         "retrying" | "fell_behind" | "reset" | "status" | "shutdown" | "error" => WARNING,
         _ => anstyle::Style::new(),
     };
-    let what = styled(style, format!("{what:<10}"));
-    format!("{seq:>8}  {}  {what}  {message}", styled(FAINT, at))
+    let what = styled(style, foreign(&format!("{what:<10}")).to_string());
+    format!("{seq:>8}  {}  {what}  {}", styled(FAINT, foreign(at)), foreign(message))
 }

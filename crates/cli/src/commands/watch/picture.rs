@@ -11,7 +11,7 @@
 use anstyle::Style;
 use serde_json::Value;
 
-use crate::commands::output::{BAD, FAINT, GOOD, STRONG, WARNING, styled};
+use crate::commands::output::{BAD, FAINT, GOOD, STRONG, WARNING, foreign, styled};
 
 /// What can be lit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,7 +95,7 @@ impl Picture {
         let Some(lit) = entry["type"].as_str().and_then(Node::of) else { return false };
         let number = |name: &str| entry[name].as_u64();
         self.attempts = number("attempt").zip(number("maxAttempts")).or(self.attempts);
-        entry["message"].as_str().unwrap_or_default().clone_into(&mut self.message);
+        self.message = foreign(entry["message"].as_str().unwrap_or_default()).to_string();
         self.lit = lit;
         true
     }
