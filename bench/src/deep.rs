@@ -46,7 +46,7 @@ pub(crate) async fn run(size: Size, past: bool, recovery: bool) {
     let last = log.info().await.expect("the stream answers").last_seq;
     row("events in the stream", &last.to_string());
     if past {
-        let mut samples = books(&process, last, BOOKS).await;
+        let mut samples = books(&process, last.get(), BOOKS).await;
         row(&format!("GET book?at= at {BOOKS} random sequences (p50 / p99)"), &p50_p99(&mut samples));
     }
     if recovery {
@@ -93,9 +93,9 @@ async fn fill(log: &JetStreamLog, events: u64, open: usize) -> u64 {
         }
         for (order, appended) in orders.into_iter().zip(join_all(wave).await) {
             let seq = appended.expect("the log takes it");
-            last = last.max(seq);
+            last = last.max(seq.get());
             if let Some(order) = order {
-                placed.insert(order, seq);
+                placed.insert(order, seq.get());
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use fillstream_domain::{
-    Amount, OrderId, Timestamp, UserId,
+    Amount, OrderId, Seq, Timestamp, UserId,
     book::{
         BookInput, BookPlaced, CancelRequested, Life, OrderType, Pricing, SelfTradePrevention, Side, Symbol,
         TimeInForce,
@@ -106,7 +106,7 @@ fn now() -> Timestamp {
 pub(crate) fn record(subject: String, after: u64, payload: String) -> NewRecord {
     NewRecord {
         subject,
-        after,
+        after: Seq::new(after),
         event_id: Uuid::now_v7(),
         event_type: "fillstream.bench.v1".to_owned(),
         time: "2026-01-10T07:30:15.123Z".to_owned(),

@@ -4,7 +4,7 @@
 use std::{collections::HashMap, fmt::Write, time::Duration};
 
 use fillstream_domain::subject::{book_inputs, market_commits};
-use fillstream_event_log::{EventLog, JetStreamLog};
+use fillstream_event_log::{After, EventLog, JetStreamLog};
 use fillstream_nats_server::SyncMode;
 use futures_util::future::join_all;
 use tokio::time::Instant;
@@ -33,7 +33,7 @@ pub(crate) async fn floor(sync: SyncMode, turns: usize) -> Vec<Duration> {
             for turn in 0..turns {
                 let from = lane.turn().await;
                 let input = book_placed((turn * LANES + number + 1) as u128);
-                sent.push((log.append(input).await.expect("the log takes it"), from));
+                sent.push((log.append(input).await.expect("the log takes it").get(), from));
             }
             sent
         })
@@ -48,7 +48,8 @@ pub(crate) async fn floor(sync: SyncMode, turns: usize) -> Vec<Duration> {
 /// A matcher that does nothing: one fenced commit for all that has come.
 async fn commit(log: JetStreamLog, messages: usize) {
     let (symbol, filler) = (symbol(), "x".repeat(COMMIT_BYTES));
-    let mut tail = log.follow(1, Some(&book_inputs(&symbol))).await.expect("the stream can be followed");
+    let mut tail =
+        log.follow(After::START, Some(&book_inputs(&symbol))).await.expect("the stream can be followed");
     let (mut done, mut last) = (0, 0);
     while done < messages {
         let inputs = tail.next(1000).await.expect("the tail goes on");
@@ -56,14 +57,16 @@ async fn commit(log: JetStreamLog, messages: usize) {
         for input in &inputs {
             writeln!(payload, "{} {filler}", input.seq).expect("a String takes everything");
         }
-        last = log.append(record(market_commits(&symbol), last, payload)).await.expect("the fence holds");
+        last =
+            log.append(record(market_commits(&symbol), last, payload)).await.expect("the fence holds").get();
         done += inputs.len();
     }
 }
 
 /// When the commit of each input was heard.
 async fn listen(log: JetStreamLog, messages: usize) -> HashMap<u64, Instant> {
-    let mut tail = log.follow(1, Some(&market_commits(&symbol()))).await.expect("the stream can be followed");
+    let mut tail =
+        log.follow(After::START, Some(&market_commits(&symbol()))).await.expect("the stream can be followed");
     let mut heard = HashMap::new();
     while heard.len() < messages {
         for commit in tail.next(1000).await.expect("the tail goes on") {

@@ -3,10 +3,11 @@
 use std::time::Instant;
 
 use fillstream_domain::{
+    Seq,
     subject::SwapSubject,
     swap::{SwapEvent, SwapOrder},
 };
-use fillstream_event_log::{EventLog, JetStreamLog};
+use fillstream_event_log::{After, EventLog, JetStreamLog};
 use fillstream_nats_server::SyncMode;
 use fillstream_read_store::ReadStore;
 use futures_util::future::join_all;
@@ -29,9 +30,9 @@ pub(crate) async fn run() {
     fill(&world, &log).await;
     let events = log.info().await.expect("the stream answers").last_seq;
     row("events in the stream", &events.to_string());
-    let bare = bare(&log, events).await;
+    let bare = bare(&log, events.get()).await;
     row("bare consumer: events per second", &format!("{bare:.0}"));
-    let folded = folded(&log, events).await;
+    let folded = folded(&log, events.get()).await;
     row(
         "folded in memory: events per second",
         &format!("{folded:.0} ({:.0} % of the bare consumer)", 100.0 * folded / bare),
@@ -41,7 +42,7 @@ pub(crate) async fn run() {
     let store = store.expect("the database opens");
     let started = Instant::now();
     fillstream_projector::rebuild(&log, &store, &mut |_, _| {}).await.expect("the rebuild ends");
-    let sql = rate(usize::try_from(events).unwrap_or(usize::MAX), started.elapsed());
+    let sql = rate(usize::try_from(events.get()).unwrap_or(usize::MAX), started.elapsed());
     row(
         "rebuilt into SQLite: events per second",
         &format!("{sql:.0} ({:.0} % of the bare consumer)", 100.0 * sql / bare),
@@ -62,18 +63,18 @@ async fn fill(world: &World, log: &JetStreamLog) {
     });
     join_all(clients).await;
     let goal = (ORDERS / CLIENTS * CLIENTS * 5) as u64;
-    while log.info().await.expect("the stream answers").last_seq < goal {
+    while log.info().await.expect("the stream answers").last_seq < Seq::new(goal) {
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
 }
 
 async fn bare(log: &JetStreamLog, events: u64) -> f64 {
     let started = Instant::now();
-    let mut tail = log.follow(1, None).await.expect("the stream can be followed");
+    let mut tail = log.follow(After::START, None).await.expect("the stream can be followed");
     let (mut last, mut count) = (0, 0);
     while last < events {
         let records = tail.next(2000).await.expect("the tail goes on");
-        last = records.last().map_or(last, |record| record.seq);
+        last = records.last().map_or(last, |record| record.seq.get());
         count += records.len();
     }
     rate(count, started.elapsed())
@@ -82,12 +83,12 @@ async fn bare(log: &JetStreamLog, events: u64) -> f64 {
 /// Every order folded through its life cycle, kept.
 async fn folded(log: &JetStreamLog, events: u64) -> f64 {
     let started = Instant::now();
-    let mut tail = log.follow(1, None).await.expect("the stream can be followed");
+    let mut tail = log.follow(After::START, None).await.expect("the stream can be followed");
     let mut orders = std::collections::HashMap::new();
     let (mut last, mut count) = (0, 0);
     while last < events {
         for record in tail.next(2000).await.expect("the tail goes on") {
-            last = record.seq;
+            last = record.seq.get();
             count += 1;
             let Some(subject) = SwapSubject::parse(&record.subject) else { continue };
             match SwapEvent::decode(&record.payload).expect("a stored event can be read") {

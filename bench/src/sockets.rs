@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fillstream_domain::OrderId;
+use fillstream_domain::{OrderId, Seq};
 use fillstream_event_log::{EventLog, JetStreamLog};
 use fillstream_nats_server::SyncMode;
 use fillstream_tests::{Process, http};
@@ -70,12 +70,17 @@ async fn deliver(
     let order: OrderId = order.parse().expect("an id");
     let progress = fillstream_domain::subject::swap_progress(order);
     let last = log.last(&progress, fillstream_event_log::Consistency::Leader).await.expect("the log answers");
-    let mut after = last.map_or(0, |record| record.seq);
+    let mut after = last.map_or(Seq::ZERO, |record| record.seq);
     let started = cpu_time(bridge.pid());
     for _ in 0..events / burst {
         let target = crowd.received() + (burst * crowd.sockets) as u64;
         for _ in 0..burst {
-            after = log.append(events::routing_started(order, 1, after)).await.expect("the log takes it");
+            after = Seq::new(
+                log.append(events::routing_started(order, 1, after.get()))
+                    .await
+                    .expect("the log takes it")
+                    .get(),
+            );
         }
         crowd.wait_for(target).await;
     }

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use fillstream_event_log::{EventLog, JetStreamLog};
+use fillstream_domain::Seq;
+use fillstream_event_log::{After, EventLog, JetStreamLog};
 use fillstream_nats_server::SyncMode;
 use futures_util::future::join_all;
 
@@ -43,7 +44,7 @@ async fn orders_per_second(sync: SyncMode, orders: usize) -> f64 {
     let from = log.info().await.expect("the stream answers").last_seq;
     let account = Account::open(process.pid(), world.server.pid());
     let started = Instant::now();
-    let confirmed = tokio::spawn(count_confirmed(log, from, orders));
+    let confirmed = tokio::spawn(count_confirmed(log, from.get(), orders));
     let clients = (0..CLIENTS).map(|client| {
         let address = process.address.clone();
         tokio::spawn(async move {
@@ -72,7 +73,8 @@ async fn warm_up(address: &str, log: &JetStreamLog) {
 
 /// Follows the stream until so many orders are confirmed; when the last one was.
 async fn count_confirmed(log: JetStreamLog, from: u64, orders: usize) -> Instant {
-    let mut tail = log.follow(from + 1, None).await.expect("the stream can be followed");
+    let mut tail =
+        log.follow(After::Seq(Seq::new(from + 1).prev()), None).await.expect("the stream can be followed");
     let mut confirmed = 0;
     while confirmed < orders {
         for record in tail.next(2000).await.expect("the tail goes on") {

@@ -95,7 +95,7 @@ fn seqs(messages: &[Value]) -> Vec<u64> {
 
 /// What is shown is what an auditor reads from the stream.
 fn assert_shown(messages: &[Value], stored: &[&Record]) {
-    assert_eq!(seqs(messages), stored.iter().map(|record| record.seq).collect::<Vec<_>>());
+    assert_eq!(seqs(messages), stored.iter().map(|record| record.seq.get()).collect::<Vec<_>>());
     for (message, record) in messages.iter().zip(stored) {
         let payload: Value = serde_json::from_slice(&record.payload).unwrap_or_default();
         assert_eq!((&message["subject"], &message["payload"]), (&record.subject.clone().into(), &payload));
@@ -124,22 +124,22 @@ async fn the_log_shows_what_is_stored_and_goes_on_where_a_client_was() {
     }
     let stored = stream::all(&site.log().await).await;
     let last = stored.last().expect("events").seq;
-    live.until_seq(last).await;
+    live.until_seq(last.get()).await;
     let all: Vec<_> = stored.iter().collect();
     assert_shown(&live.messages, &all);
     let only = |pattern: fn(&str) -> bool| -> Vec<_> {
         stored.iter().filter(|record| pattern(&record.subject)).collect()
     };
     let of_placed = only(|subject| subject.ends_with(".placed"));
-    placed.until_seq(of_placed.last().expect("orders").seq).await;
+    placed.until_seq(of_placed.last().expect("orders").seq.get()).await;
     assert_shown(&placed.messages, &of_placed);
     for (query, id, expected) in [
         ("?after=0".to_owned(), None, all.clone()),
-        (format!("?after={}", last - 1), Some(4), all[4..].to_vec()),
+        (format!("?after={}", last.get() - 1), Some(4), all[4..].to_vec()),
         ("?after=0&subject=markets.%3E".to_owned(), None, only(|subject| subject.starts_with("markets."))),
     ] {
         let mut again = Feed::open(&site, &query, id).await;
-        again.until_seq(expected.last().expect("something").seq).await;
+        again.until_seq(expected.last().expect("something").seq.get()).await;
         assert_shown(&again.messages, &expected);
     }
     assert_eq!((&live.told, &placed.told), (&vec![], &vec![]));

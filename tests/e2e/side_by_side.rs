@@ -165,8 +165,11 @@ async fn gapless(log: &JetStreamLog, chains: &[(String, Chain)]) {
         let of_order = |subject: &str| {
             SwapSubject::parse(subject).is_some_and(|subject| subject.order().to_string() == *order)
         };
-        let stored: Vec<u64> =
-            records.iter().filter(|record| of_order(&record.subject)).map(|record| record.seq).collect();
+        let stored: Vec<u64> = records
+            .iter()
+            .filter(|record| of_order(&record.subject))
+            .map(|record| record.seq.get())
+            .collect();
         assert_eq!(seen, stored, "{order}");
         assert_eq!(
             chain.kinds().last(),

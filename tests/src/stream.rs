@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use fillstream_domain::{
-    OrderId,
+    OrderId, Seq,
     subject::SwapSubject,
     swap::{SwapEvent, SwapOrder},
 };
-use fillstream_event_log::{Definitions, Durability, EventLog, JetStreamLog, LogOptions, Record};
+use fillstream_event_log::{After, Definitions, Durability, EventLog, JetStreamLog, LogOptions, Record};
 
 /// Opens the stream as any process does.
 ///
@@ -28,10 +28,10 @@ pub async fn open(nats_url: &str) -> JetStreamLog {
 pub async fn all(log: &JetStreamLog) -> Vec<Record> {
     let last = log.info().await.expect("the stream answers").last_seq;
     let mut records: Vec<Record> = Vec::new();
-    if last == 0 {
+    if last == Seq::ZERO {
         return records;
     }
-    let mut tail = log.follow(1, None).await.expect("the stream can be followed");
+    let mut tail = log.follow(After::START, None).await.expect("the stream can be followed");
     while records.last().is_none_or(|record| record.seq < last) {
         records.extend(tail.next(1000).await.expect("the tail goes on"));
     }
@@ -43,7 +43,7 @@ pub async fn all(log: &JetStreamLog) -> Vec<Record> {
 /// # Panics
 /// When the stream cannot be asked.
 pub async fn last_seq(log: &JetStreamLog) -> u64 {
-    log.info().await.expect("the stream answers").last_seq
+    log.info().await.expect("the stream answers").last_seq.get()
 }
 
 /// Folds every swap order, and checks that each event may follow.

@@ -2,14 +2,15 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use fillstream_domain::Seq;
 
 use crate::LogError;
 
 /// A message as the stream holds it, whoever wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    /// Its place in the stream, from 1.
-    pub seq: u64,
+    /// Its place in the stream.
+    pub seq: Seq,
     /// Its subject.
     pub subject: String,
     /// When the stream took it, by the server's clock: milliseconds since the Unix epoch, truncated.
@@ -39,5 +40,5 @@ pub trait Browse: Send + Sync + 'static {
     ///
     /// # Errors
     /// When the log cannot be asked.
-    async fn browse(&self, pattern: &str, from: u64, max: usize) -> Result<Messages, LogError>;
+    async fn browse(&self, pattern: &str, from: Seq, max: usize) -> Result<Messages, LogError>;
 }

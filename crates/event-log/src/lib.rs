@@ -14,10 +14,12 @@
 //! Nothing here knows what a record means.
 
 mod browse;
+mod error;
 mod jetstream;
 mod log;
 mod memory;
 mod observe;
+mod proof;
 mod reading;
 mod record;
 mod service;
@@ -27,11 +29,12 @@ mod stamp;
 mod subject;
 
 pub use browse::{Browse, Message, Messages};
+pub use error::{AppendError, Cause, LogError, Refusal, ServerError};
 pub use jetstream::{
     ConnectError, Definitions, Greeting, Inspector, JetStreamLog, JetStreamSnapshots, Limits, LogOptions,
     Probe, Right, Work, WorkQueue, host_and_port, without_passwords,
 };
-pub use log::{AppendError, Consistency, Durability, EventLog, Follow, Link, LogError, Page, StreamInfo};
+pub use log::{After, Consistency, Durability, EventLog, Follow, Link, Page, StreamInfo};
 pub use memory::MemoryLog;
 pub use observe::AppendObserver;
 pub use record::{HEADER_ROOM, MAX_PARTS, NewRecord, Record};

@@ -2,45 +2,10 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use fillstream_domain::{Incarnation, RecordRef, Seq};
 use tokio::sync::watch;
 
-use crate::{NewRecord, Record};
-
-/// Why a record was not appended, as far as is known.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum AppendError {
-    /// The fence did not hold; nothing was stored.
-    #[error("the fence did not hold: the subject goes on, or ends, at sequence {last}")]
-    Fenced {
-        /// The record that won: the subject's first one behind the fence. When the fence lies beyond the subject's
-        /// end: its last record, 0 when it has none.
-        last: u64,
-    },
-    /// The log will never take this record; nothing was stored.
-    #[error("the log refuses the record: {0}")]
-    Refused(String),
-    /// The log could not be asked within the writer's patience, 10 seconds. The record may be stored or not, also
-    /// later; whoever retries must use the same fence.
-    #[error("the stream cannot be reached; whether the record is stored is not known yet")]
-    Unknown,
-    /// The log was shut down before the record was sent; nothing was stored.
-    #[error("the log is closed")]
-    Closed,
-}
-
-/// Why the log could not be read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum LogError {
-    /// No answer, or the connection broke.
-    #[error("the stream cannot be reached: {0}")]
-    Unreachable(String),
-    /// The server answered with an error.
-    #[error("the server answered: {0}")]
-    Server(String),
-    /// The stream is another one than when the log was opened.
-    #[error("the stream was recreated: sequences start anew")]
-    Recreated,
-}
+use crate::{AppendError, LogError, NewRecord, Record};
 
 /// Who may answer a read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,15 +52,52 @@ pub struct Page {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StreamInfo {
     /// Differs whenever the stream was created anew, so that old sequences are recognized as foreign.
-    pub incarnation: u64,
+    pub incarnation: Incarnation,
     /// First sequence still there; 0 or 1 when nothing was ever removed.
-    pub first_seq: u64,
-    /// Last sequence, 0 when empty.
-    pub last_seq: u64,
+    pub first_seq: Seq,
+    /// Last sequence, [`Seq::ZERO`] when nothing was ever stored. On a replicated stream it is what the member that
+    /// answered believes: [`EventLog::last_matching`] asks the leader's store.
+    pub last_seq: Seq,
     /// Direct reads may be answered by a replica that is behind.
     pub replicated: bool,
     /// What an acknowledgement is worth.
     pub durability: Durability,
+}
+
+/// Where a tail begins: behind this, exclusive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum After {
+    /// Behind this sequence, whatever record it is; behind [`Seq::ZERO`] with the first record that is there. Only
+    /// that the stream has come so far is proved.
+    Seq(Seq),
+    /// Behind this very record, which the stream must still hold.
+    Record(RecordRef),
+}
+
+impl After {
+    /// Before the first record.
+    pub const START: Self = Self::Seq(Seq::ZERO);
+
+    /// The sequence behind which it begins.
+    #[must_use]
+    pub const fn seq(self) -> Seq {
+        match self {
+            Self::Seq(seq) => seq,
+            Self::Record(record) => record.seq,
+        }
+    }
+}
+
+impl From<Seq> for After {
+    fn from(seq: Seq) -> Self {
+        Self::Seq(seq)
+    }
+}
+
+impl From<RecordRef> for After {
+    fn from(record: RecordRef) -> Self {
+        Self::Record(record)
+    }
 }
 
 /// Whether the stream can be reached.
@@ -114,7 +116,7 @@ pub trait EventLog: Send + Sync + 'static {
     ///
     /// # Errors
     /// See [`AppendError`]. A lost acknowledgement is resolved here, by reading, before anything is said.
-    async fn append(&self, record: NewRecord) -> Result<u64, AppendError>;
+    async fn append(&self, record: NewRecord) -> Result<Seq, AppendError>;
 
     /// Appends one decision in parts: `first`, then a record for each of `rest` behind it, all on its subject, without a
     /// gap in the stream, all or nothing. The fence is the first one's; type, time and trace are shared; the id of
@@ -126,7 +128,7 @@ pub trait EventLog: Send + Sync + 'static {
     /// [`MAX_PARTS`](crate::MAX_PARTS), and a payload above [`max_payload`](Self::max_payload) less
     /// [`HEADER_ROOM`](crate::HEADER_ROOM). Parts of ours that a power failure has torn are `Fenced`: the subject goes on
     /// with them, and the decision is not in it.
-    async fn append_parts(&self, first: NewRecord, rest: Vec<Bytes>) -> Result<u64, AppendError>;
+    async fn append_parts(&self, first: NewRecord, rest: Vec<Bytes>) -> Result<Seq, AppendError>;
 
     /// Bytes that the server takes in one message, headers included.
     fn max_payload(&self) -> usize;
@@ -135,14 +137,14 @@ pub trait EventLog: Send + Sync + 'static {
     ///
     /// # Errors
     /// When the log cannot be asked.
-    async fn read(&self, subject: &str, from: u64, consistency: Consistency) -> Result<Page, LogError>;
+    async fn read(&self, subject: &str, from: Seq, consistency: Consistency) -> Result<Page, LogError>;
 
     /// The first record of one literal subject: what decided it, whatever a foreign writer has put behind it.
     ///
     /// # Errors
     /// When the log cannot be asked.
     async fn first(&self, subject: &str, consistency: Consistency) -> Result<Option<Record>, LogError> {
-        Ok(self.read(subject, 1, consistency).await?.records.into_iter().next())
+        Ok(self.read(subject, Seq::FIRST, consistency).await?.records.into_iter().next())
     }
 
     /// The last record of one literal subject.
@@ -157,11 +159,30 @@ pub trait EventLog: Send + Sync + 'static {
     /// When the log cannot be asked, or the pattern has too many subjects.
     async fn last_of_each(&self, pattern: &str) -> Result<Vec<Record>, LogError>;
 
-    /// Follows the stream from sequence `from` on, all of it or one pattern.
+    /// The record at a sequence, by the leader's word; none when there is none, or it was removed.
     ///
     /// # Errors
-    /// When the stream cannot be reached at the start.
-    async fn follow(&self, from: u64, pattern: Option<&str>) -> Result<Box<dyn Follow>, LogError>;
+    /// When the leader cannot be asked.
+    async fn record(&self, seq: Seq) -> Result<Option<Record>, LogError>;
+
+    /// The last record under a pattern, by the leader's word. Under `>` it is the stream's last one.
+    ///
+    /// # Errors
+    /// When the leader cannot be asked.
+    async fn last_matching(&self, pattern: &str) -> Result<Option<Record>, LogError>;
+
+    /// The first record under a pattern from sequence `from` on, by the leader's word.
+    ///
+    /// # Errors
+    /// When the leader cannot be asked.
+    async fn next_matching(&self, from: Seq, pattern: &str) -> Result<Option<Record>, LogError>;
+
+    /// Follows the stream behind a place in it, all of it or one pattern. The place is proved against the leader.
+    ///
+    /// # Errors
+    /// When the stream cannot be reached at the start; [`LogError::LostEnd`], [`LogError::BeyondEnd`] or
+    /// [`LogError::Trimmed`] when the place does not hold.
+    async fn follow(&self, after: After, pattern: Option<&str>) -> Result<Box<dyn Follow>, LogError>;
 
     /// The stream as it stands, asked from the leader.
     ///
@@ -170,27 +191,39 @@ pub trait EventLog: Send + Sync + 'static {
     async fn info(&self) -> Result<StreamInfo, LogError>;
 
     /// The incarnation that this log was opened with.
-    fn incarnation(&self) -> u64;
+    fn incarnation(&self) -> Incarnation;
 
     /// Whether the stream can be reached, and every change of it.
     fn link(&self) -> watch::Receiver<Link>;
 }
 
-/// A gapless tail of the stream. Outages are waited out inside; afterwards it goes on behind the last record given.
+/// A gapless tail of the stream. Outages are waited out inside; afterwards it goes on behind the last record given, once
+/// the leader has shown that the stream still holds it.
 #[async_trait]
 pub trait Follow: Send {
     /// Waits for at least one record, then takes what has arrived, `max` at most, in order. Safe to give up while it
     /// waits: no record is lost.
     ///
     /// # Errors
-    /// [`LogError::Recreated`] when the stream is another one; nothing else ends a tail.
+    /// Only what waiting does not mend: [`LogError::Recreated`], [`LogError::LostEnd`], [`LogError::BeyondEnd`],
+    /// [`LogError::Trimmed`]. See [`LogError::is_final`].
     async fn next(&mut self, max: usize) -> Result<Vec<Record>, LogError>;
 
-    /// Records of the tail's pattern that the stream held behind the last one given, as of its delivery; before the first
-    /// one, as of the tail's beginning. What was stored since is not counted. Too high, by what was skipped, on a tail
-    /// that began beyond the stream's end.
+    /// The last record given; none before the first one, unless the tail began behind a known record.
+    fn reached(&self) -> Option<RecordRef>;
+
+    /// Whether nothing of the tail's pattern lies behind what it has given, by the leader's word: what decisions rest
+    /// on. A replica's count ([`behind`](Self::behind)) may be 0 though more is stored.
+    ///
+    /// # Errors
+    /// When the leader cannot be asked.
+    async fn caught_up(&mut self) -> Result<bool, LogError>;
+
+    /// Records of the tail's pattern that the replica which serves it held behind the last one given, as of its delivery;
+    /// before the first one, as of the tail's beginning. What was stored since is not counted, nor what that replica
+    /// lacks: a figure to show, not to decide by.
     fn behind(&self) -> u64;
 
-    /// How often the tail had to be set up again (its consumer was lost or had a gap).
+    /// How often the tail had to be set up again (its consumer was lost, had a gap or lay on a replica that lags).
     fn recreated(&self) -> u64;
 }

@@ -10,13 +10,17 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use fillstream_domain::{Incarnation, RecordRef, Seq};
 use parking_lot::Mutex;
 use time::OffsetDateTime;
 use tokio::sync::watch;
 
 use crate::{
-    AppendError, Browse, Consistency, Durability, EventLog, Follow, Link, LogError, Message, Messages,
-    NewRecord, Page, Record, StreamInfo, stamp::millis, subject::matches,
+    After, AppendError, Browse, Consistency, Durability, EventLog, Follow, Link, LogError, Message, Messages,
+    NewRecord, Page, Record, StreamInfo,
+    proof::{Answers, holds},
+    stamp::millis,
+    subject::matches,
 };
 
 /// Records of a page, as the real log pages.
@@ -24,34 +28,50 @@ const PAGE: usize = 1000;
 /// Bytes of a message, as the real log's server is configured.
 const MAX_PAYLOAD: usize = 1 << 20;
 
-/// See the module's first line. Clones share one log.
+/// A log in memory. Clones share it.
 #[derive(Clone)]
 pub struct MemoryLog(Arc<Shared>);
 
 struct Shared {
     state: Mutex<State>,
-    last: watch::Sender<u64>,
+    /// Sent at each change.
+    changed: watch::Sender<()>,
     link: watch::Sender<Link>,
-    incarnation: u64,
+    /// The one that the log was opened with.
+    incarnation: Incarnation,
     /// Records that a read with [`Consistency::Any`] does not see yet: a stale replica.
     replica_lag: AtomicUsize,
 }
 
-#[derive(Default)]
 struct State {
+    /// All that were ever stored and not put back: the one at sequence n lies at n - 1.
     records: Vec<Record>,
+    /// How many of them were removed from the front.
+    trimmed: usize,
     by_subject: HashMap<String, Vec<usize>>,
     /// What the clock shows, when a test has set it.
     set_time: Option<i64>,
+    /// The stream's now.
+    incarnation: Incarnation,
+    /// How often tails had to be set up again: the stream was put back, trimmed or made anew.
+    restarts: u64,
 }
 
 impl MemoryLog {
     /// An empty log.
     #[must_use]
-    pub fn new(incarnation: u64) -> Self {
+    pub fn new(incarnation: Incarnation) -> Self {
+        let state = State {
+            records: Vec::new(),
+            trimmed: 0,
+            by_subject: HashMap::new(),
+            set_time: None,
+            incarnation,
+            restarts: 0,
+        };
         Self(Arc::new(Shared {
-            state: Mutex::default(),
-            last: watch::Sender::new(0),
+            state: Mutex::new(state),
+            changed: watch::Sender::new(()),
             link: watch::Sender::new(Link::Up),
             incarnation,
             replica_lag: AtomicUsize::new(0),
@@ -70,14 +90,54 @@ impl MemoryLog {
     }
 
     /// Stores a record without a fence, as a foreign writer could.
-    ///
-    /// # Panics
-    /// Never.
-    pub fn append_now(&self, record: NewRecord) -> u64 {
-        let mut state = self.0.state.lock();
-        let seq = state.push(record);
-        self.0.last.send_replace(seq);
-        seq
+    pub fn append_now(&self, record: NewRecord) -> Seq {
+        self.change(|state| state.push(record))
+    }
+
+    /// Loses the stream's end, as a server does whose older backup is put back: `last` is its last sequence then.
+    pub fn put_back(&self, last: Seq) {
+        self.restart(|state| {
+            let kept = usize::try_from(last.get()).unwrap_or(usize::MAX);
+            state.records.truncate(kept);
+            for places in state.by_subject.values_mut() {
+                places.retain(|at| *at < kept);
+            }
+        });
+    }
+
+    /// Removes the records before `first`, as an operator's purge does.
+    pub fn trim(&self, first: Seq) {
+        self.restart(|state| {
+            let last = state.last();
+            state.trimmed = state.trimmed.max(index_from(first.min(last.next())));
+            let trimmed = state.trimmed;
+            for places in state.by_subject.values_mut() {
+                places.retain(|at| *at >= trimmed);
+            }
+        });
+    }
+
+    /// Makes the stream anew, empty, while the log stays open: its tails end, and its own incarnation is the old one.
+    pub fn recreate(&self, incarnation: Incarnation) {
+        self.restart(|state| {
+            state.records.clear();
+            state.by_subject.clear();
+            state.trimmed = 0;
+            state.incarnation = incarnation;
+        });
+    }
+
+    fn restart(&self, change: impl FnOnce(&mut State)) {
+        self.change(|state| {
+            change(state);
+            state.restarts += 1;
+        });
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let changed = change(&mut self.0.state.lock());
+        self.0.changed.send_replace(());
+        changed
     }
 
     fn visible(&self, state: &State, consistency: Consistency) -> usize {
@@ -90,15 +150,24 @@ impl MemoryLog {
     }
 }
 
+/// The place of the record at a sequence; for [`Seq::ZERO`] the first one's.
+fn index_from(from: Seq) -> usize {
+    usize::try_from(from.prev().get()).unwrap_or(usize::MAX)
+}
+
 impl State {
-    fn push(&mut self, record: NewRecord) -> u64 {
+    fn push(&mut self, record: NewRecord) -> Seq {
         let at = self.records.len();
-        let seq = at as u64 + 1;
+        let seq = self.last().next();
         let stored_at = self.stamp();
         self.by_subject.entry(record.subject.clone()).or_default().push(at);
         let NewRecord { subject, event_id, payload, .. } = record;
         self.records.push(Record::new(seq, subject, stored_at, Some(event_id), payload));
         seq
+    }
+
+    fn last(&self) -> Seq {
+        Seq::new(self.records.len() as u64)
     }
 
     fn stamp(&self) -> i64 {
@@ -108,42 +177,63 @@ impl State {
         })
     }
 
+    fn at(&self, seq: Seq) -> Option<&Record> {
+        self.from(seq).next().filter(|record| record.seq == seq)
+    }
+
+    /// The records that are there, from a sequence on.
+    fn from(&self, from: Seq) -> impl Iterator<Item = &Record> + Clone {
+        self.records.iter().skip(index_from(from).max(self.trimmed))
+    }
+
+    fn matching(&self, from: Seq, pattern: Option<&str>) -> impl Iterator<Item = &Record> {
+        let fits = move |record: &&Record| pattern.is_none_or(|pattern| matches(pattern, &record.subject));
+        self.from(from).filter(fits)
+    }
+
     /// A fence holds when its record is the subject's last one; else it names the next one, as far as there is one.
     fn check(&self, fence: &NewRecord) -> Result<(), AppendError> {
-        let mut seqs = self.by_subject.get(&fence.subject).into_iter().flatten().map(|at| *at as u64 + 1);
-        let last = seqs.clone().next_back().unwrap_or(0);
+        let places = self.by_subject.get(&fence.subject).into_iter().flatten();
+        let mut seqs = places.filter_map(|at| self.records.get(*at)).map(|record| record.seq);
+        let last = seqs.clone().next_back().unwrap_or(Seq::ZERO);
         if last == fence.after {
             return Ok(());
         }
         Err(AppendError::Fenced { last: seqs.find(|seq| *seq > fence.after).unwrap_or(last) })
     }
+
+    fn prove(&self, opened_with: Incarnation, after: After) -> Result<(), LogError> {
+        if self.incarnation != opened_with {
+            return Err(LogError::Recreated);
+        }
+        let next = self.from(after.seq().next()).next().map(|record| record.seq);
+        holds(after, &Answers { at: self.at(after.seq()), next, last: self.last() })
+    }
 }
 
 #[async_trait]
 impl EventLog for MemoryLog {
-    async fn append(&self, record: NewRecord) -> Result<u64, AppendError> {
+    async fn append(&self, record: NewRecord) -> Result<Seq, AppendError> {
         record.check()?;
-        let mut state = self.0.state.lock();
-        state.check(&record)?;
-        let seq = state.push(record);
-        self.0.last.send_replace(seq);
-        Ok(seq)
+        self.change(|state| {
+            state.check(&record)?;
+            Ok(state.push(record))
+        })
     }
 
-    async fn append_parts(&self, first: NewRecord, rest: Vec<Bytes>) -> Result<u64, AppendError> {
+    async fn append_parts(&self, first: NewRecord, rest: Vec<Bytes>) -> Result<Seq, AppendError> {
         first.check_parts(&rest, MAX_PAYLOAD)?;
-        let mut state = self.0.state.lock();
-        state.check(&first)?;
-        let last = first.parts(rest).into_iter().fold(0, |_, part| state.push(part));
-        self.0.last.send_replace(last);
-        Ok(last)
+        self.change(|state| {
+            state.check(&first)?;
+            Ok(first.parts(rest).into_iter().fold(Seq::ZERO, |_, part| state.push(part)))
+        })
     }
 
     fn max_payload(&self) -> usize {
         MAX_PAYLOAD
     }
 
-    async fn read(&self, subject: &str, from: u64, consistency: Consistency) -> Result<Page, LogError> {
+    async fn read(&self, subject: &str, from: Seq, consistency: Consistency) -> Result<Page, LogError> {
         let state = self.0.state.lock();
         let visible = self.visible(&state, consistency);
         let places = state.by_subject.get(subject).map_or(&[][..], Vec::as_slice);
@@ -174,24 +264,47 @@ impl EventLog for MemoryLog {
         Ok(last.into_keys().map(|at| state.records[at].clone()).collect())
     }
 
-    async fn follow(&self, from: u64, pattern: Option<&str>) -> Result<Box<dyn Follow>, LogError> {
-        let next = usize::try_from(from.max(1) - 1).unwrap_or(usize::MAX);
-        let last = self.0.last.subscribe();
-        Ok(Box::new(MemoryTail { log: self.clone(), next, pattern: pattern.map(str::to_owned), last }))
+    async fn record(&self, seq: Seq) -> Result<Option<Record>, LogError> {
+        Ok(self.0.state.lock().at(seq).cloned())
+    }
+
+    async fn last_matching(&self, pattern: &str) -> Result<Option<Record>, LogError> {
+        let state = self.0.state.lock();
+        Ok(state.matching(Seq::FIRST, Some(pattern)).last().cloned())
+    }
+
+    async fn next_matching(&self, from: Seq, pattern: &str) -> Result<Option<Record>, LogError> {
+        let state = self.0.state.lock();
+        Ok(state.matching(from, Some(pattern)).next().cloned())
+    }
+
+    async fn follow(&self, after: After, pattern: Option<&str>) -> Result<Box<dyn Follow>, LogError> {
+        let changed = self.0.changed.subscribe();
+        let state = self.0.state.lock();
+        state.prove(self.0.incarnation, after)?;
+        Ok(Box::new(MemoryTail {
+            log: self.clone(),
+            next: after.seq().next(),
+            after,
+            restarts: state.restarts,
+            recreated: 0,
+            pattern: pattern.map(str::to_owned),
+            changed,
+        }))
     }
 
     async fn info(&self) -> Result<StreamInfo, LogError> {
         let state = self.0.state.lock();
         Ok(StreamInfo {
-            incarnation: self.0.incarnation,
-            first_seq: 1,
-            last_seq: state.records.len() as u64,
+            incarnation: state.incarnation,
+            first_seq: Seq::new(state.trimmed as u64 + 1),
+            last_seq: state.last(),
             replicated: self.0.replica_lag.load(Ordering::Relaxed) > 0,
             durability: Durability::Memory,
         })
     }
 
-    fn incarnation(&self) -> u64 {
+    fn incarnation(&self) -> Incarnation {
         self.0.incarnation
     }
 
@@ -202,10 +315,9 @@ impl EventLog for MemoryLog {
 
 #[async_trait]
 impl Browse for MemoryLog {
-    async fn browse(&self, pattern: &str, from: u64, max: usize) -> Result<Messages, LogError> {
+    async fn browse(&self, pattern: &str, from: Seq, max: usize) -> Result<Messages, LogError> {
         let state = self.0.state.lock();
-        let wanted = |record: &&Record| record.seq >= from && matches(pattern, &record.subject);
-        let mut found = state.records.iter().filter(wanted);
+        let mut found = state.matching(from, Some(pattern));
         // The one header that this log keeps.
         let message = |record: &Record| Message {
             seq: record.seq,
@@ -221,52 +333,71 @@ impl Browse for MemoryLog {
 
 struct MemoryTail {
     log: MemoryLog,
-    next: usize,
+    /// Where it began, then the last record given.
+    after: After,
+    next: Seq,
+    /// Of the stream, when the tail was set up.
+    restarts: u64,
+    recreated: u64,
     pattern: Option<String>,
-    last: watch::Receiver<u64>,
+    changed: watch::Receiver<()>,
 }
 
 #[async_trait]
 impl Follow for MemoryTail {
     async fn next(&mut self, max: usize) -> Result<Vec<Record>, LogError> {
         loop {
-            self.last.borrow_and_update();
-            let taken = self.take(max);
+            self.changed.borrow_and_update();
+            let taken = self.take(max)?;
             if !taken.is_empty() {
                 return Ok(taken);
             }
-            if self.last.changed().await.is_err() {
-                return Err(LogError::Unreachable("the log is gone".to_owned()));
+            if self.changed.changed().await.is_err() {
+                return Err(LogError::unreachable("the log is gone"));
             }
         }
+    }
+
+    fn reached(&self) -> Option<RecordRef> {
+        match self.after {
+            After::Record(record) => Some(record),
+            After::Seq(_) => None,
+        }
+    }
+
+    async fn caught_up(&mut self) -> Result<bool, LogError> {
+        Ok(self.behind() == 0)
     }
 
     fn behind(&self) -> u64 {
         let state = self.log.0.state.lock();
-        let left = state.records.get(self.next..).unwrap_or_default();
-        match &self.pattern {
-            None => left.len() as u64,
-            Some(pattern) => left.iter().filter(|record| matches(pattern, &record.subject)).count() as u64,
-        }
+        state.matching(self.next, self.pattern.as_deref()).count() as u64
     }
 
     fn recreated(&self) -> u64 {
-        0
+        self.recreated
     }
 }
 
 impl MemoryTail {
-    fn take(&mut self, max: usize) -> Vec<Record> {
+    fn take(&mut self, max: usize) -> Result<Vec<Record>, LogError> {
         let state = self.log.0.state.lock();
-        let mut taken = Vec::new();
-        while taken.len() < max
-            && let Some(record) = state.records.get(self.next)
-        {
-            self.next += 1;
-            if self.pattern.as_deref().is_none_or(|pattern| matches(pattern, &record.subject)) {
-                taken.push(record.clone());
-            }
+        if self.restarts != state.restarts {
+            state.prove(self.log.0.incarnation, self.after)?;
+            self.restarts = state.restarts;
+            self.recreated += 1;
+            self.next = self.after.seq().next();
         }
-        taken
+        let taken: Vec<Record> =
+            state.matching(self.next, self.pattern.as_deref()).take(max).cloned().collect();
+        self.next = match taken.last() {
+            Some(last) if taken.len() == max => last.seq.next(),
+            // All that does not match was looked at.
+            Some(_) | None => state.last().next().max(self.next),
+        };
+        if let Some(last) = taken.last() {
+            self.after = After::Record(last.reference());
+        }
+        Ok(taken)
     }
 }

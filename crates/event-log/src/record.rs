@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use fillstream_domain::{RecordId, RecordRef, Seq};
 use uuid::Uuid;
 
 use crate::{AppendError, reading::Reading, subject::is_literal};
@@ -17,8 +18,8 @@ pub const HEADER_ROOM: usize = 1024;
 pub struct NewRecord {
     /// Where it goes: a literal subject of 1024 bytes at most.
     pub subject: String,
-    /// The sequence of the subject's last record that the writer knows; 0 when there must be none.
-    pub after: u64,
+    /// The sequence of the subject's last record that the writer knows; [`Seq::ZERO`] when there must be none.
+    pub after: Seq,
     /// Unique to this append: an acknowledgement that was lost is resolved by finding this id.
     pub event_id: Uuid,
     /// CloudEvents `type`; a header, and so one line, like the next two.
@@ -29,7 +30,7 @@ pub struct NewRecord {
     pub traceparent: Option<String>,
     /// The sequence of the record that this one repeats, when an operator has it tried again: header
     /// `fillstream-retries`.
-    pub retries: Option<u64>,
+    pub retries: Option<Seq>,
     /// The payload, JSON.
     pub payload: Bytes,
 }
@@ -52,11 +53,11 @@ impl NewRecord {
         self.check()?;
         let count = rest.len() + 1;
         if count > MAX_PARTS {
-            return Err(AppendError::Refused(format!("{count} parts are more than {MAX_PARTS}")));
+            return Err(AppendError::invalid(format!("{count} parts are more than {MAX_PARTS}")));
         }
         let max = max_payload.saturating_sub(HEADER_ROOM);
         match std::iter::once(&self.payload).chain(rest).map(Bytes::len).find(|bytes| *bytes > max) {
-            Some(bytes) => Err(AppendError::Refused(format!("a part of {bytes} bytes is larger than {max}"))),
+            Some(bytes) => Err(AppendError::invalid(format!("a part of {bytes} bytes is larger than {max}"))),
             None => Ok(()),
         }
     }
@@ -64,11 +65,11 @@ impl NewRecord {
     /// Refuses what no log takes, before it can spoil what is sent together with it.
     pub(crate) fn check(&self) -> Result<(), AppendError> {
         if !is_literal(&self.subject) {
-            return Err(AppendError::Refused(format!("{:?} is not a literal subject", self.subject)));
+            return Err(AppendError::invalid(format!("{:?} is not a literal subject", self.subject)));
         }
         let headers = [Some(&self.event_type), Some(&self.time), self.traceparent.as_ref()];
         match headers.into_iter().flatten().find(|header| header.contains(char::is_control)) {
-            Some(header) => Err(AppendError::Refused(format!("{header:?} cannot be a header"))),
+            Some(header) => Err(AppendError::invalid(format!("{header:?} cannot be a header"))),
             None => Ok(()),
         }
     }
@@ -77,8 +78,8 @@ impl NewRecord {
 /// A record of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// Its place in the stream, from 1.
-    pub seq: u64,
+    /// Its place in the stream.
+    pub seq: Seq,
     /// Its subject.
     pub subject: String,
     /// When the stream took it, by the server's clock: milliseconds since the Unix epoch, truncated. On one server it
@@ -94,8 +95,15 @@ pub struct Record {
 impl Record {
     /// A record as it lies in the log; each of them is read anew.
     #[must_use]
-    pub fn new(seq: u64, subject: String, stored_at: i64, event_id: Option<Uuid>, payload: Bytes) -> Self {
+    pub fn new(seq: Seq, subject: String, stored_at: i64, event_id: Option<Uuid>, payload: Bytes) -> Self {
         Self { seq, subject, stored_at, event_id, payload, reading: Reading::default() }
+    }
+
+    /// Its place and what it is: proves that a stream still holds it.
+    #[must_use]
+    pub fn reference(&self) -> RecordRef {
+        let foreign = || RecordId::foreign(self.stored_at, &self.subject, &self.payload);
+        RecordRef { seq: self.seq, id: self.event_id.map_or_else(foreign, RecordId::Event) }
     }
 
     /// What `read` makes of the payload. The followers of a [`SharedLog`](crate::SharedLog) get clones of one record,

@@ -16,6 +16,8 @@ use std::sync::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use fillstream_domain::{Incarnation, RecordRef, Seq};
+use fillstream_retry::chain;
 use parking_lot::Mutex;
 use tokio::{
     sync::{
@@ -27,7 +29,7 @@ use tokio::{
 use tracing::debug;
 
 use crate::{
-    AppendError, Consistency, EventLog, Follow, Link, LogError, NewRecord, Page, Record, StreamInfo,
+    After, AppendError, Consistency, EventLog, Follow, Link, LogError, NewRecord, Page, Record, StreamInfo,
     subject::matches,
 };
 
@@ -83,8 +85,8 @@ impl SharedLog {
     /// # Errors
     /// When the stream cannot be reached.
     pub async fn start(inner: Arc<dyn EventLog>) -> Result<Self, LogError> {
-        let end = inner.info().await?.last_seq;
-        let mut follow = inner.follow(end + 1, None).await?;
+        let end = inner.last_matching(">").await?.map_or(After::START, |last| last.reference().into());
+        let mut follow = inner.follow(end, None).await?;
         let (batches, _) = broadcast::channel(BATCHES);
         let tail =
             Arc::new(SharedTail { batches: Mutex::new(Ok(batches.clone())), recreated: AtomicU64::new(0) });
@@ -123,8 +125,10 @@ struct Follower {
     inner: Arc<dyn EventLog>,
     tail: Arc<SharedTail>,
     pattern: Option<String>,
-    /// What comes next at the earliest.
-    next: u64,
+    /// The last record that was taken in, of whatever subject; at first where it began.
+    covered: After,
+    /// The last record given.
+    given: Option<RecordRef>,
     source: Source,
     /// Taken out of a batch, and more than was asked for.
     left: std::vec::IntoIter<Record>,
@@ -142,12 +146,16 @@ enum Source {
 }
 
 impl Follower {
-    async fn begin(log: &SharedLog, from: u64, pattern: Option<&str>) -> Result<Self, LogError> {
+    async fn begin(log: &SharedLog, after: After, pattern: Option<&str>) -> Result<Self, LogError> {
         let mut follower = Self {
             inner: Arc::clone(&log.inner),
             tail: Arc::clone(&log.tail),
             pattern: pattern.map(str::to_owned),
-            next: from,
+            covered: after,
+            given: match after {
+                After::Record(record) => Some(record),
+                After::Seq(_) => None,
+            },
             source: Source::Nowhere,
             left: Vec::new().into_iter(),
             behind: 0,
@@ -160,7 +168,7 @@ impl Follower {
     /// A tail of its own from `next` on, unless nothing is left there.
     async fn go_alone(&mut self) -> Result<(), LogError> {
         let batches = self.tail.subscribe()?;
-        let own = self.inner.follow(self.next, self.pattern.as_deref()).await?;
+        let own = self.inner.follow(self.covered, self.pattern.as_deref()).await?;
         self.behind = own.behind();
         self.source = match own.behind() {
             0 => Source::Shared(batches),
@@ -178,13 +186,14 @@ impl Follower {
 
     /// The records of a batch that are this follower's.
     fn take(&mut self, batch: &Batch) {
-        let Self { next, pattern, .. } = self;
+        let Self { covered, pattern, .. } = self;
         let is_ours = |record: &&Record| {
-            record.seq >= *next && pattern.as_ref().is_none_or(|pattern| matches(pattern, &record.subject))
+            record.seq > covered.seq()
+                && pattern.as_ref().is_none_or(|pattern| matches(pattern, &record.subject))
         };
         let taken: Vec<Record> = batch.records.iter().filter(is_ours).cloned().collect();
-        if let Some(last) = batch.records.last() {
-            self.next = self.next.max(last.seq + 1);
+        if let Some(last) = batch.records.last().filter(|last| last.seq > self.covered.seq()) {
+            self.covered = After::Record(last.reference());
         }
         self.behind = batch.behind;
         self.left = taken.into_iter();
@@ -196,7 +205,8 @@ impl Follow for Follower {
     async fn next(&mut self, max: usize) -> Result<Vec<Record>, LogError> {
         loop {
             let left: Vec<Record> = self.left.by_ref().take(max).collect();
-            if !left.is_empty() {
+            if let Some(last) = left.last() {
+                self.given = Some(last.reference());
                 return Ok(left);
             }
             match &mut self.source {
@@ -208,9 +218,9 @@ impl Follow for Follower {
                 },
                 Source::Nowhere => match self.go_alone().await {
                     Ok(()) => {}
-                    Err(LogError::Recreated) => return Err(LogError::Recreated),
+                    Err(error) if error.is_final() => return Err(error),
                     Err(error) => {
-                        debug!(%error, "a follower waits for the stream");
+                        debug!(error = %chain(&error), "a follower waits for the stream");
                         sleep(PAUSE).await;
                     }
                 },
@@ -218,7 +228,8 @@ impl Follow for Follower {
                     let records = own.next(max).await?;
                     self.behind = own.behind();
                     if let Some(last) = records.last() {
-                        self.next = last.seq + 1;
+                        self.covered = After::Record(last.reference());
+                        self.given = Some(last.reference());
                     }
                     if self.behind == 0 {
                         self.recreated += own.recreated();
@@ -228,6 +239,18 @@ impl Follow for Follower {
                 }
             }
         }
+    }
+
+    fn reached(&self) -> Option<RecordRef> {
+        self.given
+    }
+
+    async fn caught_up(&mut self) -> Result<bool, LogError> {
+        if self.left.len() > 0 {
+            return Ok(false);
+        }
+        let pattern = self.pattern.as_deref().unwrap_or(">");
+        Ok(self.inner.next_matching(self.covered.seq().next(), pattern).await?.is_none())
     }
 
     fn behind(&self) -> u64 {
@@ -241,11 +264,11 @@ impl Follow for Follower {
 
 #[async_trait]
 impl EventLog for SharedLog {
-    async fn append(&self, record: NewRecord) -> Result<u64, AppendError> {
+    async fn append(&self, record: NewRecord) -> Result<Seq, AppendError> {
         self.inner.append(record).await
     }
 
-    async fn append_parts(&self, first: NewRecord, rest: Vec<Bytes>) -> Result<u64, AppendError> {
+    async fn append_parts(&self, first: NewRecord, rest: Vec<Bytes>) -> Result<Seq, AppendError> {
         self.inner.append_parts(first, rest).await
     }
 
@@ -253,7 +276,7 @@ impl EventLog for SharedLog {
         self.inner.max_payload()
     }
 
-    async fn read(&self, subject: &str, from: u64, consistency: Consistency) -> Result<Page, LogError> {
+    async fn read(&self, subject: &str, from: Seq, consistency: Consistency) -> Result<Page, LogError> {
         self.inner.read(subject, from, consistency).await
     }
 
@@ -269,15 +292,27 @@ impl EventLog for SharedLog {
         self.inner.last_of_each(pattern).await
     }
 
-    async fn follow(&self, from: u64, pattern: Option<&str>) -> Result<Box<dyn Follow>, LogError> {
-        Ok(Box::new(Follower::begin(self, from, pattern).await?))
+    async fn record(&self, seq: Seq) -> Result<Option<Record>, LogError> {
+        self.inner.record(seq).await
+    }
+
+    async fn last_matching(&self, pattern: &str) -> Result<Option<Record>, LogError> {
+        self.inner.last_matching(pattern).await
+    }
+
+    async fn next_matching(&self, from: Seq, pattern: &str) -> Result<Option<Record>, LogError> {
+        self.inner.next_matching(from, pattern).await
+    }
+
+    async fn follow(&self, after: After, pattern: Option<&str>) -> Result<Box<dyn Follow>, LogError> {
+        Ok(Box::new(Follower::begin(self, after, pattern).await?))
     }
 
     async fn info(&self) -> Result<StreamInfo, LogError> {
         self.inner.info().await
     }
 
-    fn incarnation(&self) -> u64 {
+    fn incarnation(&self) -> Incarnation {
         self.inner.incarnation()
     }
 

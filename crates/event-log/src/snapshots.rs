@@ -44,7 +44,7 @@ pub(crate) fn check_name(name: &str) -> Result<(), LogError> {
     if (1..=MAX_NAME).contains(&name.len()) {
         return Ok(());
     }
-    Err(LogError::Server(format!("{name:?} cannot be the name of a snapshot: 1 to {MAX_NAME} bytes")))
+    Err(LogError::Invalid(format!("{name:?} cannot be the name of a snapshot: 1 to {MAX_NAME} bytes")))
 }
 
 /// Snapshots in memory, for tests. Clones share them.

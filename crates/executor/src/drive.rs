@@ -61,7 +61,7 @@ impl Drive<'_> {
                 Ok(true) => return Ok(Driven::Done),
                 Ok(false) => {}
                 Err(AppendError::Fenced { last }) => {
-                    debug!(order_id = %history.order.placed().order_id, last, "another executor was first");
+                    debug!(order_id = %history.order.placed().order_id, %last, "another executor was first");
                     ahead = Ahead::default();
                     self.catch_up(&mut history).await?;
                 }
@@ -69,7 +69,7 @@ impl Drive<'_> {
                     ahead = Ahead::default();
                     self.catch_up(&mut history).await?;
                 }
-                Err(error @ (AppendError::Refused(_) | AppendError::Closed)) => {
+                Err(error @ (AppendError::Full(_) | AppendError::Refused(_) | AppendError::Closed)) => {
                     warn!(%error, order_id = %history.order.placed().order_id, "the order is left for later");
                     return Ok(Driven::NotNow);
                 }
@@ -183,9 +183,9 @@ impl Drive<'_> {
     async fn append(&self, history: &mut SwapHistory, event: SwapEvent) -> Result<(), AppendError> {
         let record =
             event_record(&event, swap_progress(event.order_id()), history.progress_seq, self.traceparent);
-        history.progress_seq = Seq::new(self.log.append(record).await?);
+        history.progress_seq = self.log.append(record).await?;
         // The machine gives legal events only; a fold that refused one would be a defect of ours.
-        history.order.apply(event).map_err(|error| AppendError::Refused(error.to_string()))
+        history.order.apply(event).map_err(|error| AppendError::invalid(error.to_string()))
     }
 }
 
@@ -198,7 +198,7 @@ pub(crate) fn event_record(
 ) -> NewRecord {
     NewRecord {
         subject,
-        after: after.get(),
+        after,
         event_id: Uuid::now_v7(),
         event_type: event.event_type().cloud_event_type(),
         time: event.at().to_string(),

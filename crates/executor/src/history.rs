@@ -69,11 +69,9 @@ impl SwapHistory {
     /// When the record is not the placed event of its subject's order.
     pub fn from_placed(order: OrderId, record: &Record) -> Result<Self, HistoryError> {
         match decode(record)? {
-            SwapEvent::Placed(placed) if placed.order_id == order => Ok(Self {
-                order: SwapOrder::new(placed),
-                placed_seq: Seq::new(record.seq),
-                progress_seq: Seq::ZERO,
-            }),
+            SwapEvent::Placed(placed) if placed.order_id == order => {
+                Ok(Self { order: SwapOrder::new(placed), placed_seq: record.seq, progress_seq: Seq::ZERO })
+            }
             SwapEvent::Placed(_)
             | SwapEvent::RoutingStarted(_)
             | SwapEvent::Routed(_)
@@ -81,7 +79,7 @@ impl SwapHistory {
             | SwapEvent::RetryScheduled(_)
             | SwapEvent::ReviewNeeded(_)
             | SwapEvent::Confirmed(_)
-            | SwapEvent::Failed(_) => Err(HistoryError::Misplaced(Seq::new(record.seq))),
+            | SwapEvent::Failed(_) => Err(HistoryError::Misplaced(record.seq)),
         }
     }
 
@@ -92,12 +90,10 @@ impl SwapHistory {
     pub fn apply(&mut self, record: &Record) -> Result<(), HistoryError> {
         let event = decode(record)?;
         if event.order_id() != self.order.placed().order_id {
-            return Err(HistoryError::Misplaced(Seq::new(record.seq)));
+            return Err(HistoryError::Misplaced(record.seq));
         }
-        self.order
-            .apply(event)
-            .map_err(|source| HistoryError::Illegal { seq: Seq::new(record.seq), source })?;
-        self.progress_seq = Seq::new(record.seq);
+        self.order.apply(event).map_err(|source| HistoryError::Illegal { seq: record.seq, source })?;
+        self.progress_seq = record.seq;
         Ok(())
     }
 
@@ -109,13 +105,13 @@ impl SwapHistory {
     pub async fn catch_up(&mut self, log: &dyn EventLog) -> Result<(), HistoryError> {
         let progress = swap_progress(self.order.placed().order_id);
         loop {
-            let page = log.read(&progress, self.progress_seq.next().get(), Consistency::Leader).await?;
+            let page = log.read(&progress, self.progress_seq.next(), Consistency::Leader).await?;
             for record in &page.records {
                 if let Err(problem) = self.apply(record) {
-                    if !is_left_out(log, PART, Seq::new(record.seq)).await? {
+                    if !is_left_out(log, PART, record.seq).await? {
                         return Err(problem);
                     }
-                    self.progress_seq = Seq::new(record.seq);
+                    self.progress_seq = record.seq;
                 }
             }
             if !page.more {
@@ -126,8 +122,7 @@ impl SwapHistory {
 }
 
 fn decode(record: &Record) -> Result<SwapEvent, HistoryError> {
-    SwapEvent::decode(&record.payload)
-        .map_err(|source| HistoryError::Unreadable { seq: Seq::new(record.seq), source })
+    SwapEvent::decode(&record.payload).map_err(|source| HistoryError::Unreadable { seq: record.seq, source })
 }
 
 /// Reads an order from the stream.
@@ -136,7 +131,7 @@ fn decode(record: &Record) -> Result<SwapEvent, HistoryError> {
 /// See [`HistoryError`].
 pub async fn read_history(log: &dyn EventLog, order: OrderId) -> Result<SwapHistory, HistoryError> {
     // An order is placed once, by the first record; what stands behind it is not its event.
-    let placed = log.read(&swap_placed(order), 1, Consistency::Leader).await?.records;
+    let placed = log.read(&swap_placed(order), Seq::FIRST, Consistency::Leader).await?.records;
     let placed = placed.first().ok_or(HistoryError::Unknown(order))?;
     let mut history = SwapHistory::from_placed(order, placed)?;
     history.catch_up(log).await?;

@@ -5,7 +5,6 @@ use std::{sync::Arc, time::Duration};
 use fillstream_clock::now;
 use fillstream_crash_point::{Boundary, reach};
 use fillstream_domain::{
-    Seq,
     parked::Cause,
     subject::{SwapSubject, swap_progress},
 };
@@ -125,7 +124,7 @@ impl Executor {
     /// record behind it holds the order up, until an operator has dealt with it or a version comes that can read it.
     async fn put_aside(&self, work: &Work, problem: &HistoryError) -> Driven {
         let placed = &work.record;
-        let seq = problem.seq().map_or(placed.seq, Seq::get);
+        let seq = problem.seq().unwrap_or(placed.seq);
         let mut culprit = placed.clone();
         if let Some(subject) = SwapSubject::parse(&placed.subject)
             && seq != placed.seq
@@ -135,7 +134,7 @@ impl Executor {
         let reason = problem.to_string();
         loop {
             match park(&*self.log, PART, &culprit, Cause::Unreadable, reason.clone(), now()).await {
-                Ok(true) => break warn!(seq, subject = culprit.subject, reason, "a record is parked"),
+                Ok(true) => break warn!(%seq, subject = culprit.subject, reason, "a record is parked"),
                 Ok(false) => break,
                 Err(error) => warn!(%error, "the parked entry is not written yet"),
             }
@@ -146,8 +145,7 @@ impl Executor {
 
     async fn drive(&self, work: &Work) -> Result<Driven, HistoryError> {
         let record = &work.record;
-        let subject =
-            SwapSubject::parse(&record.subject).ok_or(HistoryError::Misplaced(Seq::new(record.seq)))?;
+        let subject = SwapSubject::parse(&record.subject).ok_or(HistoryError::Misplaced(record.seq))?;
         let mut history = SwapHistory::from_placed(subject.order(), record)?;
         // On the first delivery there is no progress, as a rule; the first fence finds out when there is.
         if work.delivered > 1 {

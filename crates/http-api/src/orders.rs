@@ -194,12 +194,12 @@ async fn from_log(api: &Api, order: OrderId) -> Result<Vec<(Seq, Bytes)>, LogErr
         None => api.log.first(&subject, Consistency::Leader).await?,
     };
     let Some(placed) = placed else { return Ok(Vec::new()) };
-    let mut events = vec![(Seq::new(placed.seq), placed.payload)];
+    let mut events = vec![(placed.seq, placed.payload)];
     let progress = swap_progress(order);
     loop {
         let from = events.last().map_or(Seq::FIRST, |(seq, _)| seq.next());
-        let page = api.log.read(&progress, from.get(), Consistency::Any).await?;
-        events.extend(page.records.into_iter().map(|record| (Seq::new(record.seq), record.payload)));
+        let page = api.log.read(&progress, from, Consistency::Any).await?;
+        events.extend(page.records.into_iter().map(|record| (record.seq, record.payload)));
         if !page.more {
             return Ok(events);
         }

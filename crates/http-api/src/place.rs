@@ -130,7 +130,7 @@ async fn append(
     let event = SwapEvent::Placed(placed);
     let record = NewRecord {
         subject: swap_placed(order),
-        after: 0,
+        after: Seq::ZERO,
         event_id: Uuid::now_v7(),
         event_type: event.event_type().cloud_event_type(),
         time: event.at().to_string(),
@@ -143,7 +143,6 @@ async fn append(
     reach(Boundary::AfterPlaced);
     match appended {
         Ok(seq) => {
-            let seq = Seq::new(seq);
             info!(order_id = %order, %seq, "order placed");
             Ok((seq, false))
         }
@@ -169,7 +168,7 @@ async fn first(api: &Api, order: OrderId) -> Result<Option<Record>, Problem> {
 /// The order is in the stream already: the same request gets the same answer, another one is refused.
 fn replay(first: &Record, order: OrderId, fingerprint: &str) -> Result<(Seq, bool), Problem> {
     match SwapEvent::decode(&first.payload) {
-        Ok(SwapEvent::Placed(placed)) if placed.fingerprint == fingerprint => Ok((Seq::new(first.seq), true)),
+        Ok(SwapEvent::Placed(placed)) if placed.fingerprint == fingerprint => Ok((first.seq, true)),
         Ok(_) | Err(_) => {
             let detail = format!("The key was used before, for another order: {order}. Nothing is stored.");
             Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "key_reused", detail)

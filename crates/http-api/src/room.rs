@@ -30,7 +30,7 @@ impl Room {
 }
 
 /// Nothing is stored, and that is known.
-fn store_full(reason: &str) -> Problem {
+pub(crate) fn store_full(reason: &str) -> Problem {
     let detail =
         format!("There is no room for new orders: {reason}. Nothing is stored; cancels still go through.");
     Problem::new(StatusCode::INSUFFICIENT_STORAGE, "store_full", detail)

@@ -23,11 +23,11 @@ pub(crate) async fn append(
 ) -> Result<Seq, AppendError> {
     let mut payloads = parts.into_iter().map(|part| Bytes::from(part.payload));
     let Some(payload) = payloads.next() else {
-        return Err(AppendError::Refused("a commit has at least one part".to_owned()));
+        return Err(AppendError::invalid("a commit has at least one part"));
     };
     let first = NewRecord {
         subject: market_commits(symbol),
-        after: after.get(),
+        after,
         event_id: Uuid::now_v7(),
         event_type: Commit::EVENT_TYPE.cloud_event_type(),
         time: at.to_string(),
@@ -35,5 +35,5 @@ pub(crate) async fn append(
         retries: None,
         payload,
     };
-    log.append_parts(first, payloads.collect()).await.map(Seq::new)
+    log.append_parts(first, payloads.collect()).await
 }

@@ -45,10 +45,7 @@ pub async fn definitions(log: &dyn EventLog) -> Result<Vec<(Seq, Definition)>, L
         | BookInput::CancelRequested(_)
         | BookInput::Clock(_) => None,
     };
-    Ok(records
-        .iter()
-        .filter_map(|record| Some((Seq::new(record.seq), definition(&record.payload)?)))
-        .collect())
+    Ok(records.iter().filter_map(|record| Some((record.seq, definition(&record.payload)?))).collect())
 }
 
 /// Writes a market's definition; returns its sequence, or nothing when that is what the market has already.
@@ -59,7 +56,7 @@ pub async fn define(log: &dyn EventLog, definition: Definition) -> Result<Option
     definition.check()?;
     let subject = book_definition(&definition.symbol);
     let last = log.last(&subject, Consistency::Leader).await?;
-    let after = last.as_ref().map_or(Seq::ZERO, |record| Seq::new(record.seq));
+    let after = last.as_ref().map_or(Seq::ZERO, |record| record.seq);
     if let Some(Ok(BookInput::Definition(now))) = last.map(|record| BookInput::decode(&record.payload)) {
         if !definition.has_units_of(&now) {
             return Err(DefineError::Units(definition.symbol));
@@ -77,7 +74,7 @@ async fn write(log: &dyn EventLog, definition: Definition, after: Seq) -> Result
     let input = BookInput::Definition(definition);
     let record = NewRecord {
         subject,
-        after: after.get(),
+        after,
         event_id: Uuid::now_v7(),
         event_type: input.event_type().cloud_event_type(),
         time,
@@ -86,11 +83,14 @@ async fn write(log: &dyn EventLog, definition: Definition, after: Seq) -> Result
         payload: input.encode().into(),
     };
     match log.append(record).await {
-        Ok(seq) => Ok(Seq::new(seq)),
+        Ok(seq) => Ok(seq),
         Err(AppendError::Fenced { .. }) => Err(DefineError::Overtaken),
-        Err(error @ (AppendError::Refused(_) | AppendError::Unknown | AppendError::Closed)) => {
-            Err(DefineError::Append(error))
-        }
+        Err(
+            error @ (AppendError::Full(_)
+            | AppendError::Refused(_)
+            | AppendError::Unknown
+            | AppendError::Closed),
+        ) => Err(DefineError::Append(error)),
     }
 }
 

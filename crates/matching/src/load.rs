@@ -9,7 +9,7 @@ use fillstream_domain::{
     book::{Commit, Parts, PartsStep, Symbol},
     subject::{book_inputs, market_commits},
 };
-use fillstream_event_log::{Consistency, EventLog, Follow, LogError, SnapshotStore};
+use fillstream_event_log::{After, Consistency, EventLog, Follow, LogError, SnapshotStore};
 use fillstream_matcher::{Difference, Machine, Recorded, follow, hash_text};
 use std::{collections::VecDeque, time::Duration};
 use tokio::time::timeout;
@@ -65,10 +65,8 @@ pub async fn load(
     snapshots: Option<&dyn SnapshotStore>,
     symbol: &Symbol,
 ) -> Result<Loaded, LoadError> {
-    let last = log
-        .last(&market_commits(symbol), Consistency::Leader)
-        .await?
-        .map_or(Seq::ZERO, |record| Seq::new(record.seq));
+    let last =
+        log.last(&market_commits(symbol), Consistency::Leader).await?.map_or(Seq::ZERO, |record| record.seq);
     let mut up_to = last;
     while let Some(store) = snapshots
         && let Some(snapshot) = newest_snapshot(log, store, symbol, up_to).await?
@@ -116,8 +114,8 @@ async fn is_behind(
 ) -> Result<bool, LogError> {
     let subject = market_commits(symbol);
     for consistency in [Consistency::Any, Consistency::Leader] {
-        let page = log.read(&subject, seq.get(), consistency).await?;
-        if let Some(record) = page.records.first().filter(|record| Seq::new(record.seq) == seq) {
+        let page = log.read(&subject, seq, consistency).await?;
+        if let Some(record) = page.records.first().filter(|record| record.seq == seq) {
             let hash = Commit::decode(&record.payload).ok().and_then(|commit| commit.hash);
             // The hash covers market and cursor.
             return Ok(hash == Some(hash_text(machine.hash())));
@@ -156,8 +154,8 @@ pub(crate) struct Replay {
 impl Replay {
     pub(crate) async fn begin(log: &dyn EventLog, loaded: Loaded, up_to: Seq) -> Result<Self, LogError> {
         let symbol = loaded.machine.symbol();
-        let inputs = log.follow(loaded.machine.cursor().next().get(), Some(&book_inputs(symbol))).await?;
-        let commits = log.follow(loaded.commit.next().get(), Some(&market_commits(symbol))).await?;
+        let inputs = log.follow(After::Seq(loaded.machine.cursor()), Some(&book_inputs(symbol))).await?;
+        let commits = log.follow(After::Seq(loaded.commit), Some(&market_commits(symbol))).await?;
         let (waiting, whole) = (VecDeque::new(), VecDeque::new());
         Ok(Self { loaded, inputs, commits, parts: Parts::new(), up_to, waiting, whole })
     }
@@ -166,7 +164,7 @@ impl Replay {
     pub(crate) async fn next_commit(&mut self) -> Result<Result<Option<Vec<Commit>>, Difference>, LogError> {
         while self.whole.is_empty() && self.loaded.end < self.up_to {
             for record in self.commits.next(REPLAY_BATCH).await? {
-                let seq = Seq::new(record.seq);
+                let seq = record.seq;
                 if seq <= self.up_to {
                     self.take_in(seq, &record.payload);
                     self.loaded.end = seq;

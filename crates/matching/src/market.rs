@@ -145,7 +145,7 @@ impl Market {
         symbol: Symbol,
         state: watch::Sender<MarketState>,
     ) -> Result<Infallible, Ended> {
-        let began_at = Seq::new(context.log.info().await?.last_seq);
+        let began_at = context.log.info().await?.last_seq;
         let Loaded { machine, commit, end, replayed } =
             load(&*context.log, context.snapshots.as_deref(), &symbol).await?;
         let clock = context.log.last(&book_clock(&symbol), Consistency::Leader).await?;
@@ -168,7 +168,7 @@ impl Market {
             since_levels: 0,
             began_at,
             last_input_at: None,
-            clock_seq: clock.map_or(Seq::ZERO, |record| Seq::new(record.seq)),
+            clock_seq: clock.map_or(Seq::ZERO, |record| record.seq),
             clock_due: now + CLOCK_PAUSE,
             state,
         };
@@ -243,7 +243,7 @@ impl Market {
 
     async fn park(&self, record: &Record, reason: String) {
         let (log, now) = (&*self.context.log, (self.context.clock)());
-        warn!(seq = record.seq, subject = record.subject, reason, "an input is parked");
+        warn!(seq = %record.seq, subject = record.subject, reason, "an input is parked");
         while let Err(error) = park(log, PART, record, Cause::Unreadable, reason.clone(), now).await {
             warn!(%error, "the parked entry is not written yet");
             tokio::time::sleep(Duration::from_millis(200)).await;
@@ -299,17 +299,18 @@ impl Market {
                 }
                 Ok(())
             }
-            Err(AppendError::Fenced { last }) if last < fence.get() => {
-                Err(Ended::LostEnd { fence, last: Seq::new(last) })
-            }
+            Err(AppendError::Fenced { last }) if last < fence => Err(Ended::LostEnd { fence, last }),
             Err(AppendError::Fenced { last }) => {
-                debug!(symbol = %self.symbol, last, "another matcher was first; standing by");
+                debug!(symbol = %self.symbol, %last, "another matcher was first; standing by");
                 self.stance = Stance::StandingBy(Instant::now());
                 Ok(())
             }
-            Err(error @ (AppendError::Refused(_) | AppendError::Unknown | AppendError::Closed)) => {
-                Err(Ended::Commit(error))
-            }
+            Err(
+                error @ (AppendError::Full(_)
+                | AppendError::Refused(_)
+                | AppendError::Unknown
+                | AppendError::Closed),
+            ) => Err(Ended::Commit(error)),
         }
     }
 

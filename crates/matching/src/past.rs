@@ -37,7 +37,7 @@ pub async fn book_at(
     symbol: &Symbol,
     up_to: Seq,
 ) -> Result<Levels, PastError> {
-    let newest = Seq::new(log.info().await?.last_seq);
+    let newest = log.info().await?.last_seq;
     if up_to > newest {
         return Err(PastError::Ahead { newest });
     }
@@ -57,8 +57,8 @@ async fn fold(log: &dyn EventLog, symbol: &Symbol, start: Levels, up_to: Seq) ->
     let mut held: Vec<book::Levels> = Vec::new();
     let mut from = seq.next();
     loop {
-        let page = log.read(&subject, from.get(), Consistency::Leader).await?;
-        for record in page.records.iter().take_while(|record| Seq::new(record.seq) <= up_to) {
+        let page = log.read(&subject, from, Consistency::Leader).await?;
+        for record in page.records.iter().take_while(|record| record.seq <= up_to) {
             // A foreign writer's message is passed over, as everywhere.
             let Some(part) = PartLevels::of(&record.payload) else { continue };
             if part.part == 1 {
@@ -70,11 +70,11 @@ async fn fold(log: &dyn EventLog, symbol: &Symbol, start: Levels, up_to: Seq) ->
                     take(&mut bids, &levels.bids);
                     take(&mut asks, &levels.asks);
                 }
-                seq = Seq::new(record.seq);
+                seq = record.seq;
             }
         }
         match page.records.last() {
-            Some(last) if page.more && last.seq < up_to.get() => from = Seq::new(last.seq + 1),
+            Some(last) if page.more && last.seq < up_to => from = last.seq.next(),
             Some(_) | None => break,
         }
     }

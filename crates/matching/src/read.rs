@@ -1,7 +1,7 @@
 //! Records of a market's inputs as its machine takes them.
 
 use fillstream_domain::{
-    Seq, Timestamp,
+    Timestamp,
     book::{BookInput, Commit, NotACommit},
     subject::BookSubject,
 };
@@ -19,7 +19,7 @@ pub(crate) fn recorded(record: &Record) -> Recorded {
         reason.truncate(reason.floor_char_boundary(REASON_BYTES));
         reason
     });
-    Recorded { seq: Seq::new(record.seq), stored_at, input }
+    Recorded { seq: record.seq, stored_at, input }
 }
 
 /// A commit that another version can read, and will: its inputs are covered, unlike those of what nobody can read.
@@ -51,6 +51,8 @@ fn input(record: &Record) -> Result<BookInput, String> {
 
 #[cfg(test)]
 mod tests {
+    use fillstream_domain::Seq;
+
     use super::*;
 
     const ORDER: &str = "0198c0de-7a5e-7c3a-9f00-3f2a1b4c5d6e";
@@ -73,7 +75,8 @@ mod tests {
             (&order, "{}", false),
             (&order, "", false),
         ] {
-            let record = Record::new(7, subject.to_owned(), 9, None, payload.as_bytes().to_vec().into());
+            let record =
+                Record::new(Seq::new(7), subject.to_owned(), 9, None, payload.as_bytes().to_vec().into());
             let found = recorded(&record);
             assert_eq!(
                 (found.seq, found.stored_at.unix_ms(), found.input.is_ok()),

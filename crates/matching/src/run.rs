@@ -86,7 +86,7 @@ impl Matcher {
             let needs = COMMIT_BYTES + HEADER_ROOM;
             let error =
                 format!("max_payload of the server is {takes} bytes; a matcher needs {needs} at least");
-            return Err(LogError::Server(error));
+            return Err(LogError::Invalid(error));
         }
         while let Err(error) = define_defaults(&*self.context.log, (self.context.clock)()).await {
             warn!(%error, "the default markets are not defined yet");

@@ -98,7 +98,7 @@ pub(crate) enum Kind {
 
 impl Home {
     pub(crate) fn new(log: &dyn EventLog, symbol: &Symbol) -> Self {
-        Self { incarnation: Incarnation::new(log.incarnation()), symbol: symbol.clone() }
+        Self { incarnation: log.incarnation(), symbol: symbol.clone() }
     }
 
     pub(crate) fn prefix(&self, kind: Kind) -> String {

@@ -1,7 +1,7 @@
 //! A tail as a channel: waiting for it can be given up at any moment without losing a record.
 
 use fillstream_domain::Seq;
-use fillstream_event_log::{EventLog, LogError, Record};
+use fillstream_event_log::{After, EventLog, LogError, Record};
 use tokio::sync::mpsc;
 use tracing::warn;
 
@@ -16,7 +16,7 @@ pub(crate) async fn tail(
     after: Seq,
     pattern: &str,
 ) -> Result<mpsc::Receiver<Vec<Record>>, LogError> {
-    let mut follow = log.follow(after.next().get(), Some(pattern)).await?;
+    let mut follow = log.follow(After::Seq(after), Some(pattern)).await?;
     let (sender, receiver) = mpsc::channel(WAITING);
     tokio::spawn(async move {
         loop {

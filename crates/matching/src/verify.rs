@@ -69,11 +69,11 @@ pub async fn verify(
     snapshots: Option<&dyn SnapshotStore>,
     progress: &mut (dyn FnMut(&Symbol, Seq) + Send),
 ) -> Result<Report, LogError> {
-    let last_seq = Seq::new(log.info().await?.last_seq);
+    let last_seq = log.info().await?.last_seq;
     let mut markets = Vec::new();
     for symbol in symbols(log).await? {
         let last = log.last(&market_commits(&symbol), Consistency::Leader).await?;
-        let last = last.map_or(Seq::ZERO, |record| Seq::new(record.seq)).min(last_seq);
+        let last = last.map_or(Seq::ZERO, |record| record.seq).min(last_seq);
         let nothing = Loaded::nothing(&symbol);
         let begin = match snapshots {
             Some(store) => newest_snapshot(log, store, &symbol, last).await?.unwrap_or(nothing),

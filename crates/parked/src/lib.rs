@@ -62,7 +62,7 @@ pub async fn park(
     at: Timestamp,
 ) -> Result<bool, AppendError> {
     let order_id = order_of(&record.subject);
-    let (part, seq, subject) = (part.to_owned(), Seq::new(record.seq), record.subject.clone());
+    let (part, seq, subject) = (part.to_owned(), record.seq, record.subject.clone());
     let reason = short(reason);
     let place = subject::parked(&part, seq);
     let event = ParkedEvent::parked(Parked { part, seq, subject, cause, order_id, reason, at });
@@ -109,7 +109,7 @@ fn open(record: &Record) -> Option<Open> {
         Ok(ParkedEvent::Closed(_)) => return None,
         Err(error) => unreadable_entry(record, &error.to_string())?,
     };
-    Some(Open { entry, entry_seq: Seq::new(record.seq) })
+    Some(Open { entry, entry_seq: record.seq })
 }
 
 /// An entry of another version stays on the list: what an operator does not see is lost.
@@ -136,10 +136,9 @@ pub async fn retry(log: &dyn EventLog, part: &str, seq: Seq, at: Timestamp) -> R
         return Err(ParkedError::NeedsDecision(subject::parked(part, seq)));
     }
     let place = &asked.subject;
-    let page = log.read(place, seq.get(), Consistency::Leader).await?;
-    let original =
-        page.records.into_iter().find(|record| Seq::new(record.seq) == seq).ok_or(ParkedError::Gone(seq))?;
-    let after = log.last(place, Consistency::Leader).await?.map_or(0, |last| last.seq);
+    let page = log.read(place, seq, Consistency::Leader).await?;
+    let original = page.records.into_iter().find(|record| record.seq == seq).ok_or(ParkedError::Gone(seq))?;
+    let after = log.last(place, Consistency::Leader).await?.map_or(Seq::ZERO, |last| last.seq);
     let again = NewRecord {
         subject: place.clone(),
         after,
@@ -147,10 +146,10 @@ pub async fn retry(log: &dyn EventLog, part: &str, seq: Seq, at: Timestamp) -> R
         event_type: type_of(&original),
         time: at.to_string(),
         traceparent: None,
-        retries: Some(seq.get()),
+        retries: Some(seq),
         payload: original.payload,
     };
-    let retried_as = Seq::new(log.append(again).await?);
+    let retried_as = log.append(again).await?;
     // It is there anew for every part: nobody is to append it once more.
     for entry in log.last_of_each(&subject::parked("*", seq)).await?.iter().filter_map(open) {
         if entry.entry.cause == Cause::Unreadable {
@@ -191,15 +190,8 @@ pub async fn resolved(log: &dyn EventLog, part: &str, seq: Seq, at: Timestamp) -
         if last.as_ref().is_some_and(|last| open(last).is_none()) {
             return Ok(());
         }
-        match end(
-            log,
-            (part, seq),
-            last.map_or(Seq::ZERO, |last| Seq::new(last.seq)),
-            Closing::Resolved,
-            None,
-            at,
-        )
-        .await
+        match end(log, (part, seq), last.map_or(Seq::ZERO, |last| last.seq), Closing::Resolved, None, at)
+            .await
         {
             Err(ParkedError::Append(AppendError::Fenced { .. })) => {}
             ended => return ended,
@@ -247,7 +239,7 @@ async fn end(
 fn new_record(subject: String, after: Seq, event: &ParkedEvent) -> NewRecord {
     NewRecord {
         subject,
-        after: after.get(),
+        after,
         event_id: Uuid::now_v7(),
         event_type: event.cloud_event_type().to_owned(),
         time: event.at().to_string(),

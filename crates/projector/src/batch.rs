@@ -49,11 +49,11 @@ pub(crate) fn rows(records: &[Record], after: Seq, asked_from: Seq) -> Result<Ro
     for record in records {
         bytes += record.payload.len();
         taker.take(record)?;
-        if Seq::new(record.seq) > after {
+        if record.seq > after {
             taker.held.push(reference(record));
         }
         if taker.parts.held_from().is_none() {
-            taker.rows.end = Some(Seq::new(record.seq));
+            taker.rows.end = Some(record.seq);
             taker.rows.batch.records.append(&mut taker.held);
             if bytes > BATCH_BYTES {
                 break;
@@ -79,13 +79,13 @@ impl Taker {
             return match commit(symbol, record) {
                 Ok(part) => self.part(record, part),
                 Err(reason) => {
-                    self.tear(Seq::new(record.seq));
+                    self.tear(record.seq);
                     self.unreadable(record, reason);
                     Ok(())
                 }
             };
         }
-        self.tear(Seq::new(record.seq));
+        self.tear(record.seq);
         match subject {
             Some(subject) => self.input(record, &subject),
             None if record.subject.starts_with("orders.swap.") => self.swap(record),
@@ -102,7 +102,7 @@ impl Taker {
         let order = SwapSubject::parse(&record.subject).map(SwapSubject::order);
         match &*record.reading(SwapEvent::decode) {
             Ok(event) if Some(event.order_id()) == order => {
-                self.rows.batch.swaps.push(Seq::new(record.seq), event, &record.payload);
+                self.rows.batch.swaps.push(record.seq, event, &record.payload);
             }
             Ok(_) => self.unreadable(record, "the event belongs to another order".to_owned()),
             Err(error) => self.unreadable(record, error.to_string()),
@@ -116,12 +116,12 @@ impl Taker {
             (BookSubject::Order(symbol, order), Ok(BookInput::Placed(placed)))
                 if (&placed.symbol, placed.order_id) == (symbol, *order) =>
             {
-                market.placed(Seq::new(record.seq), placed);
+                market.placed(record.seq, placed);
             }
             (BookSubject::Definition(symbol), Ok(BookInput::Definition(definition)))
                 if definition.symbol == *symbol =>
             {
-                market.definition(Seq::new(record.seq), definition.clone());
+                market.definition(record.seq, definition.clone());
             }
             (
                 BookSubject::Order(..)
@@ -134,19 +134,19 @@ impl Taker {
     }
 
     fn part(&mut self, record: &Record, part: Arc<Commit>) -> Result<(), BeganInside> {
-        let (mut step, mut torn) = self.parts.push(Seq::new(record.seq), part);
+        let (mut step, mut torn) = self.parts.push(record.seq, part);
         if let PartsStep::BeganInside { read_again_from } = step {
             self.rows.torn.extend(torn);
             if read_again_from < self.asked_from {
                 return Err(BeganInside { subject: record.subject.clone(), read_again_from });
             }
             // What lies there was looked at: it is no part of this commit.
-            torn = Some(Torn { first: Seq::new(record.seq), last: Seq::new(record.seq) });
+            torn = Some(Torn { first: record.seq, last: record.seq });
             step = PartsStep::Held;
         }
         self.rows.torn.extend(torn);
         if let PartsStep::Complete(parts) = step
-            && Seq::new(record.seq) > self.after
+            && record.seq > self.after
         {
             self.rows.batch.market.commit(&parts);
         }
@@ -183,7 +183,7 @@ mod tests {
     use super::*;
 
     fn record(seq: u64, subject: &str, payload: Vec<u8>) -> Record {
-        Record::new(seq, subject.to_owned(), 0, None, payload.into())
+        Record::new(Seq::new(seq), subject.to_owned(), 0, None, payload.into())
     }
 
     /// Part `number` of four of a commit, at its place from 10 on.

@@ -1,7 +1,7 @@
 //! A fresh read model beside the live one, and the swap.
 
-use fillstream_domain::{Incarnation, Seq};
-use fillstream_event_log::{EventLog, Follow, LogError, Record};
+use fillstream_domain::Seq;
+use fillstream_event_log::{After, EventLog, Follow, LogError, Record};
 use fillstream_projections::Batch;
 use fillstream_read_store::{Checkpoint, Closing, ReadStore, Rebuild, StoreError};
 
@@ -33,15 +33,15 @@ pub async fn rebuild(
     store: &ReadStore,
     progress: &mut (dyn FnMut(Seq, Seq) + Send),
 ) -> Result<Checkpoint, RebuildError> {
-    let mut fresh = Rebuild::begin(store, Incarnation::new(log.incarnation())).await?;
+    let mut fresh = Rebuild::begin(store, log.incarnation()).await?;
     let mut goal = end(log).await?;
-    let mut source = Source { tail: log.follow(1, None).await?, records: Vec::new() };
+    let mut source = Source { tail: log.follow(After::START, None).await?, records: Vec::new() };
     // The stream grows meanwhile: go on until little is left for the time under the lock.
     while fresh.reached().seq < goal {
         let Some((batch, last)) = source.next(fresh.reached().seq, goal).await? else { break };
         fresh.apply(&batch, reference(&last)).await?;
-        progress(Seq::new(last.seq), goal);
-        if Seq::new(last.seq) >= goal {
+        progress(last.seq, goal);
+        if last.seq >= goal {
             let now = end(log).await?;
             goal = if now.since(goal) > BATCH as u64 { now } else { goal };
         }
@@ -51,7 +51,7 @@ pub async fn rebuild(
         let until = closing.must_reach();
         let Some((batch, last)) = source.next(closing.reached().seq, until).await? else { break };
         closing.apply(&batch, reference(&last)).await?;
-        progress(Seq::new(last.seq), Seq::new(last.seq));
+        progress(last.seq, last.seq);
     }
     Ok(closing.swap().await?)
 }
@@ -76,14 +76,12 @@ impl Source {
         loop {
             let rows =
                 rows(&self.records, after, Seq::ZERO).expect("nothing lies before the stream's first record");
-            let end = rows
-                .end
-                .and_then(|end| self.records.iter().find(|record| Seq::new(record.seq) == end).cloned());
+            let end = rows.end.and_then(|end| self.records.iter().find(|record| record.seq == end).cloned());
             if let Some(end) = end {
                 self.records.retain(|record| record.seq > end.seq);
                 return Ok(Some((rows.batch, end)));
             }
-            if self.records.last().is_some_and(|record| Seq::new(record.seq) >= until) {
+            if self.records.last().is_some_and(|record| record.seq >= until) {
                 return Ok(None);
             }
             self.records.append(&mut self.tail.next(BATCH).await?);

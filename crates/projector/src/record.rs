@@ -6,10 +6,10 @@ use fillstream_event_log::{EventLog, LogError, Record};
 /// Where the record lies, and what it is.
 pub(crate) fn reference(record: &Record) -> RecordRef {
     let foreign = || RecordId::foreign(record.stored_at, &record.subject, &record.payload);
-    RecordRef { seq: Seq::new(record.seq), id: record.event_id.map_or_else(foreign, RecordId::Event) }
+    RecordRef { seq: record.seq, id: record.event_id.map_or_else(foreign, RecordId::Event) }
 }
 
 /// The stream's last sequence.
 pub(crate) async fn end(log: &dyn EventLog) -> Result<Seq, LogError> {
-    Ok(Seq::new(log.info().await?.last_seq))
+    Ok(log.info().await?.last_seq)
 }

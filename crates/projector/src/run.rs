@@ -17,8 +17,8 @@ use std::{
     time::Duration,
 };
 
-use fillstream_domain::{Incarnation, OrderId, Seq, Timestamp, book::Torn, parked::Cause};
-use fillstream_event_log::{Consistency, EventLog, Follow, LogError, Record};
+use fillstream_domain::{OrderId, Seq, Timestamp, book::Torn, parked::Cause};
+use fillstream_event_log::{After, Consistency, EventLog, Follow, LogError, Record};
 use fillstream_parked::park;
 use fillstream_read_store::{Applied, Checkpoint, ReadStore, StoreError, StoreErrorKind};
 use fillstream_retry::{Obstacles, Retry};
@@ -196,14 +196,14 @@ impl Projector {
             self.set_aside().await;
         }
         let Some(at) = self.begin(retries).await? else { return Ok(()) };
-        let mut tail = self.log.follow(at.seq.next().get(), None).await?;
+        let mut tail = self.log.follow(After::Seq(at.seq), None).await?;
         retries.stream.done();
         self.project(&mut *tail, at, retries).await
     }
 
     /// Where the model stands; nothing when it had to be looked at, and is to be begun again.
     async fn begin(&self, retries: &mut Retries) -> Result<Option<Checkpoint>, Ended> {
-        let incarnation = Incarnation::new(self.log.incarnation());
+        let incarnation = self.log.incarnation();
         let at = match self.store.checkpoint().await {
             Ok(at) => at.unwrap_or(Checkpoint::start(incarnation)),
             Err(error) if error.kind() == StoreErrorKind::NewerSchema => return Err(error.into()),
@@ -266,8 +266,7 @@ impl Projector {
             while !records.is_empty() {
                 let rows = self.rows(&mut records, at.seq).await;
                 let end = rows.end.filter(|end| *end > at.seq);
-                let Some(end) = end.and_then(|end| records.iter().find(|record| Seq::new(record.seq) == end))
-                else {
+                let Some(end) = end.and_then(|end| records.iter().find(|record| record.seq == end)) else {
                     // The end of a commit is still to come.
                     break;
                 };
@@ -306,7 +305,7 @@ impl Projector {
             match rows(records, after, asked_from) {
                 Ok(rows) => return rows,
                 Err(inside) => {
-                    let until = records.first().map_or(Seq::ZERO, |record| Seq::new(record.seq));
+                    let until = records.first().map_or(Seq::ZERO, |record| record.seq);
                     let earlier = self.earlier(&inside, until).await;
                     records.splice(0..0, earlier);
                     asked_from = inside.read_again_from;
@@ -320,12 +319,12 @@ impl Projector {
         let mut retry = self.retry("projector: a commit's beginning not read");
         let (mut from, mut earlier) = (inside.read_again_from, Vec::new());
         while from < until {
-            match self.log.read(&inside.subject, from.get(), Consistency::Leader).await {
+            match self.log.read(&inside.subject, from, Consistency::Leader).await {
                 Ok(page) => {
                     retry.done();
                     let more = page.more;
-                    earlier.extend(page.records.into_iter().filter(|record| Seq::new(record.seq) < until));
-                    let end = earlier.last().map_or(until, |record: &Record| Seq::new(record.seq).next());
+                    earlier.extend(page.records.into_iter().filter(|record| record.seq < until));
+                    let end = earlier.last().map_or(until, |record: &Record| record.seq.next());
                     from = if more { end } else { until };
                 }
                 Err(error) => retry.failed(&error).await,
@@ -366,8 +365,8 @@ impl Projector {
 /// Leaves what lies behind the checkpoint. False when the checkpoint's record is another one: the model is of another
 /// history than these records.
 fn pass(records: &mut Vec<Record>, at: Checkpoint) -> bool {
-    let found = records.iter().find(|record| Seq::new(record.seq) == at.seq);
+    let found = records.iter().find(|record| record.seq == at.seq);
     let same = found.is_none_or(|found| at.record.is_none_or(|id| reference(found).id == id));
-    records.retain(|record| Seq::new(record.seq) > at.seq);
+    records.retain(|record| record.seq > at.seq);
     same
 }

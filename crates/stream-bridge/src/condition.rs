@@ -1,6 +1,5 @@
 //! What sockets need to know of the process: that the stream is lost, that it goes down.
 
-use fillstream_domain::Seq;
 use std::{convert::Infallible, time::Duration};
 
 use tokio::{
@@ -60,7 +59,7 @@ impl Hub {
     async fn becomes_current(&self) {
         loop {
             if let Ok(Ok(info)) = timeout(self.settings.unreachable_after, self.log.info()).await {
-                return self.passes(Seq::new(info.last_seq)).await;
+                return self.passes(info.last_seq).await;
             }
             sleep(RETRY_PAUSE).await;
         }

@@ -22,7 +22,7 @@ const STALE_PAUSES: [Duration; 3] =
     [Duration::from_millis(5), Duration::from_millis(20), Duration::from_millis(80)];
 
 /// Why an order cannot be watched.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum JoinError {
     /// No such order.
     #[error("there is no such order")]
@@ -76,7 +76,7 @@ impl Hub {
         if self.read_into(order, watched, Consistency::Leader, floor).await? {
             return existing(&watched.topic.lock());
         }
-        Err(LogError::Unreachable("the leader is behind what was seen".to_owned()).into())
+        Err(LogError::unreachable("the leader is behind what was seen").into())
     }
 
     /// Reads the history into the topic; false when it is stale.
@@ -111,7 +111,7 @@ impl Hub {
             Some(last) => Some(last),
             None => self.log.last(&swap_placed(order), Consistency::Leader).await?,
         };
-        Ok(last.map_or(Seq::ZERO, |record| Seq::new(record.seq)))
+        Ok(last.map_or(Seq::ZERO, |record| record.seq))
     }
 
     /// The order's history from the log, page by page.
@@ -153,11 +153,11 @@ impl Pages<'_> {
             PageOf::Progress(from) => (swap_progress(self.order), from),
             PageOf::Nothing => return Ok(None),
         };
-        let page = self.log.read(&subject, from.get(), self.consistency).await?;
+        let page = self.log.read(&subject, from, self.consistency).await?;
         let (first, last) = (page.records.first(), page.records.last());
         self.next = match (&self.next, first, last) {
-            (PageOf::Placed, Some(placed), _) => PageOf::Progress(Seq::new(placed.seq + 1)),
-            (PageOf::Progress(_), _, Some(last)) if page.more => PageOf::Progress(Seq::new(last.seq + 1)),
+            (PageOf::Placed, Some(placed), _) => PageOf::Progress(placed.seq.next()),
+            (PageOf::Progress(_), _, Some(last)) if page.more => PageOf::Progress(last.seq.next()),
             (PageOf::Placed | PageOf::Progress(_) | PageOf::Nothing, _, _) => PageOf::Nothing,
         };
         Ok(Some(page.records))

@@ -18,7 +18,7 @@ use std::{
 };
 
 use fillstream_domain::{Incarnation, OrderId, Seq, Timestamp, subject::SwapSubject};
-use fillstream_event_log::{EventLog, Follow, LogError, Record};
+use fillstream_event_log::{After, EventLog, Follow, LogError, Record};
 use fillstream_http_edge::Asker;
 use parking_lot::Mutex;
 use tokio::{sync::watch, time::sleep};
@@ -167,9 +167,9 @@ impl Hub {
     async fn tail(&self) -> Result<(), LogError> {
         let last = match &self.markets {
             Some(markets) => books_loaded(markets).await,
-            None => Seq::new(self.log.info().await?.last_seq),
+            None => self.log.info().await?.last_seq,
         };
-        let tail = self.log.follow(last.next().get(), None).await?;
+        let tail = self.log.follow(After::Seq(last), None).await?;
         self.position.send_replace(Some(last));
         tokio::select! {
             ended = self.follow(tail) => ended,
@@ -196,7 +196,7 @@ impl Hub {
 
     /// Which stream the hub reads.
     pub(crate) fn incarnation(&self) -> Incarnation {
-        Incarnation::new(self.log.incarnation())
+        self.log.incarnation()
     }
 
     /// What the bridge has done so far.
@@ -217,7 +217,7 @@ impl Hub {
     /// # Errors
     /// When the stream cannot be asked.
     pub(crate) async fn reaches(&self, seq: Seq) -> Result<bool, LogError> {
-        if self.position() < seq && Seq::new(self.log.info().await?.last_seq) < seq {
+        if self.position() < seq && self.log.info().await?.last_seq < seq {
             return Ok(false);
         }
         self.passes(seq).await;
@@ -229,7 +229,7 @@ impl Hub {
     /// # Errors
     /// When the stream cannot be asked.
     pub(crate) async fn current(&self) -> Result<(), LogError> {
-        let last = Seq::new(self.log.info().await?.last_seq);
+        let last = self.log.info().await?.last_seq;
         self.passes(last).await;
         Ok(())
     }
@@ -294,7 +294,7 @@ impl Hub {
     }
 
     async fn take_in(&self, market: &mut MarketTail, records: Vec<Record>) {
-        let Some(last) = records.last().map(|record| Seq::new(record.seq)) else { return };
+        let Some(last) = records.last().map(|record| record.seq) else { return };
         for record in records {
             if let Some(subject) = SwapSubject::parse(&record.subject) {
                 self.take_in_one(subject, record);

@@ -135,7 +135,7 @@ impl World {
         self.next_seq += self.dice.random_range(1..4);
         let payload = event.encode().into();
         let subject = life::subject(self.order, &event);
-        let record = Record::new(seq, subject, 0, None, payload);
+        let record = Record::new(Seq::new(seq), subject, 0, None, payload);
         self.stream.push((record, event));
     }
 
@@ -143,7 +143,7 @@ impl World {
         let Some((record, _)) = self.stream.get(self.tail) else { return };
         let record = record.clone();
         self.tail += 1;
-        self.tail_seq = Seq::new(record.seq);
+        self.tail_seq = record.seq;
         match &mut self.topic {
             Some(topic) => {
                 topic.on_live(record);
@@ -167,7 +167,9 @@ impl World {
             return;
         }
         self.loading = match std::mem::replace(&mut self.loading, Loading::Idle) {
-            Loading::Idle => Loading::AskedFloor(self.stream.last().map_or(0, |(record, _)| record.seq)),
+            Loading::Idle => {
+                Loading::AskedFloor(self.stream.last().map_or(0, |(record, _)| record.seq.get()))
+            }
             Loading::AskedFloor(floor) => {
                 let upto = if self.stale > 3 { self.stream.len() } else { self.replica };
                 let history = self.stream[..upto].iter().map(|(record, _)| record.clone()).collect();
@@ -257,7 +259,7 @@ impl World {
 
     /// What the stream holds for a channel.
     fn channel(&self, family: Family) -> Vec<Place> {
-        let events = self.stream.iter().map(|(record, event)| (record.seq, event));
+        let events = self.stream.iter().map(|(record, event)| (record.seq.get(), event));
         life::places(events, family == Family::Progress)
     }
 

@@ -65,6 +65,7 @@ impl Recent {
 
 #[cfg(test)]
 mod tests {
+    use fillstream_domain::Seq;
     use fillstream_domain::subject::{swap_placed, swap_progress};
 
     use super::*;
@@ -76,7 +77,7 @@ mod tests {
     fn remember(recent: &mut Recent, order: OrderId, placed: bool, bytes: usize, limits: (usize, usize)) {
         let subject = if placed { swap_placed(order) } else { swap_progress(order) };
         let payload = vec![b' '; bytes].into();
-        let record = Record::new(1, subject, 0, None, payload);
+        let record = Record::new(Seq::FIRST, subject, 0, None, payload);
         let subject = SwapSubject::parse(&record.subject).unwrap();
         recent.remember(subject, record, limits.0, limits.1);
     }

@@ -91,7 +91,7 @@ impl Topic {
 
     /// The highest sequence of this order that is known to be in the stream.
     fn known(&self) -> Seq {
-        self.buffer.last().map_or(self.gate, |record| Seq::new(record.seq).max(self.gate))
+        self.buffer.last().map_or(self.gate, |record| record.seq.max(self.gate))
     }
 
     /// The tail has a record of this order. True when something new is to be shown.
@@ -100,7 +100,7 @@ impl Topic {
             self.buffer.push(record);
             return false;
         }
-        let late = Seq::new(record.seq) <= self.gate;
+        let late = record.seq <= self.gate;
         #[cfg(test)]
         let late = late && !self.without_gate;
         if late {
@@ -115,7 +115,7 @@ impl Topic {
     /// # Errors
     /// [`Stale`] when the history misses something known; nothing has changed then.
     pub(crate) fn on_history(&mut self, history: &[Record], floor: Seq) -> Result<(), Stale> {
-        let reached = history.iter().map(|record| Seq::new(record.seq)).max().unwrap_or(Seq::ZERO);
+        let reached = history.iter().map(|record| record.seq).max().unwrap_or(Seq::ZERO);
         let stale = reached < floor.max(self.known());
         #[cfg(test)]
         let stale = stale && !self.without_floor;
@@ -139,7 +139,7 @@ impl Topic {
 
     /// Takes a record into the fold and moves the gate.
     fn fold(&mut self, record: &Record) {
-        self.gate = self.gate.max(Seq::new(record.seq));
+        self.gate = self.gate.max(record.seq);
         let reading = record.reading(SwapEvent::decode);
         let event = match &*reading {
             Ok(event) if event.order_id() == self.order => event,
@@ -154,7 +154,7 @@ impl Topic {
         if let SwapEvent::Placed(placed) = event {
             self.owner = placed.user_id;
         }
-        for entry in entries(Seq::new(record.seq), event, self.status) {
+        for entry in entries(record.seq, event, self.status) {
             self.status = Some(entry.status);
             self.shown.push(entry, record.payload.len());
         }

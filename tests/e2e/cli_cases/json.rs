@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use fillstream_domain::OrderId;
+use fillstream_domain::{OrderId, Seq};
 use fillstream_event_log::{EventLog, NewRecord};
 use serde_json::{Value, json};
 use tokio::time::sleep;
@@ -141,7 +141,7 @@ async fn garbage(site: &Site) -> u64 {
     let order = OrderId::new(Uuid::now_v7());
     let record = NewRecord {
         subject: fillstream_domain::subject::swap_placed(order),
-        after: 0,
+        after: Seq::ZERO,
         event_id: Uuid::now_v7(),
         event_type: "swap.placed.v1".to_owned(),
         time: "2026-11-20T12:00:00.000Z".to_owned(),
@@ -149,7 +149,7 @@ async fn garbage(site: &Site) -> u64 {
         retries: None,
         payload: "garbage".into(),
     };
-    site.log().await.append(record).await.expect("the stream takes it")
+    site.log().await.append(record).await.expect("the stream takes it").get()
 }
 
 #[test]

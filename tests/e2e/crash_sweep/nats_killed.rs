@@ -41,7 +41,7 @@ async fn nothing_acknowledged_is_lost_when_nats_server_is_killed() {
     let mut stored = BTreeMap::new();
     for record in stream::all(&witness.log).await {
         if let Some(SwapSubject::Placed(order)) = SwapSubject::parse(&record.subject) {
-            stored.insert(order, record.seq);
+            stored.insert(order, record.seq.get());
         }
     }
     assert_eq!(stored, *acknowledged.lock(), "each order is where its 201 says");

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use fillstream_crash_point::Boundary;
 use fillstream_domain::{
-    OrderId,
+    OrderId, Seq,
     subject::{swap_placed, swap_progress},
 };
 use fillstream_event_log::{Consistency, EventLog, JetStreamLog, NewRecord};
@@ -115,7 +115,7 @@ async fn until_listed(stage: &Stage, garbage: &[u64]) {
 async fn append(log: &JetStreamLog, subject: &str, payload: &'static str) -> u64 {
     let record = NewRecord {
         subject: subject.to_owned(),
-        after: last(log, subject).await,
+        after: Seq::new(last(log, subject).await),
         event_id: Uuid::now_v7(),
         event_type: "garbage".to_owned(),
         time: "2026-01-10T07:30:15.123Z".to_owned(),
@@ -123,12 +123,12 @@ async fn append(log: &JetStreamLog, subject: &str, payload: &'static str) -> u64
         retries: None,
         payload: payload.into(),
     };
-    log.append(record).await.expect("the stream takes anything")
+    log.append(record).await.expect("the stream takes anything").get()
 }
 
 /// The last sequence of a subject, 0 when there is none.
 async fn last(log: &JetStreamLog, subject: &str) -> u64 {
-    log.last(subject, Consistency::Leader).await.expect("the stream answers").map_or(0, |last| last.seq)
+    log.last(subject, Consistency::Leader).await.expect("the stream answers").map_or(0, |last| last.seq.get())
 }
 
 async fn until_status(stage: &Stage, order: &str, status: &str) -> Value {

@@ -10,7 +10,7 @@ use fillstream_domain::{
     Atoms, OrderId, Pair, Token,
     swap::{SwapEvent, SwapOrder},
 };
-use fillstream_event_log::{EventLog, JetStreamLog, Record};
+use fillstream_event_log::{After, EventLog, JetStreamLog, Record};
 use fillstream_tests::stream;
 use fillstream_venues::{Audit, SwapTerms, open_simulated};
 use parking_lot::Mutex;
@@ -37,7 +37,7 @@ impl<'a> Witness<'a> {
     /// Reads along from the first event on.
     pub(super) async fn open(stage: &'a Stage) -> Self {
         let log = stream::open(&stage.nats().url()).await;
-        let mut tail = log.follow(1, None).await.expect("the stream can be followed");
+        let mut tail = log.follow(After::START, None).await.expect("the stream can be followed");
         let lives = Arc::new(Mutex::new(Lives::new()));
         let reader = tokio::spawn({
             let lives = Arc::clone(&lives);

@@ -51,13 +51,15 @@ fn take(side: &mut Side, levels: &Value) {
 fn commits(records: &[Record]) -> Vec<(u64, Value)> {
     let subject = market_commits(&"BTC/USDT".parse().expect("a symbol"));
     let of_market = records.iter().filter(|record| record.subject == subject);
-    of_market.map(|record| (record.seq, serde_json::from_slice(&record.payload).expect("JSON"))).collect()
+    of_market
+        .map(|record| (record.seq.get(), serde_json::from_slice(&record.payload).expect("JSON")))
+        .collect()
 }
 
 /// Looks back at the beginning, at and around commits of several parts, and at so many random moments.
 pub(super) async fn equals_a_fold(desk: &Desk, random: usize) {
     let records = stream::all(&desk.0.log().await).await;
-    let (commits, last) = (commits(&records), records.last().expect("something is stored").seq);
+    let (commits, last) = (commits(&records), records.last().expect("something is stored").seq.get());
     let mut dice = ChaCha8Rng::seed_from_u64(11);
     let torn = commits.iter().filter(|(_, part)| part["last"] != true).map(|(seq, _)| *seq);
     let mut moments: Vec<_> = torn.flat_map(|seq| [seq - 1, seq, seq + 1]).take(12).collect();

@@ -123,7 +123,7 @@ impl Floor {
     async fn append(&self, subject: String, after: u64, input: &BookInput) -> u64 {
         let record = NewRecord {
             subject,
-            after,
+            after: Seq::new(after),
             event_id: Uuid::now_v7(),
             event_type: input.event_type().cloud_event_type(),
             time: now().to_string(),
@@ -131,7 +131,7 @@ impl Floor {
             retries: None,
             payload: input.encode().into(),
         };
-        self.log.append(record).await.expect("the input is stored")
+        self.log.append(record).await.expect("the input is stored").get()
     }
 
     /// Waits until everything that was asked is covered by a commit.
@@ -172,7 +172,7 @@ impl Floor {
                             .map(|outcome| outcome.seq),
                     );
                 }
-                Some(_) => inputs.push(Seq::new(record.seq)),
+                Some(_) => inputs.push(record.seq),
                 None => {}
             }
         }

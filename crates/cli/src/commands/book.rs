@@ -52,7 +52,7 @@ async fn read(book: &Book) -> Result<Levels, Failure> {
     }
     let at = match book.at {
         Some(at) => at,
-        None => Seq::new(log.info().await?.last_seq),
+        None => log.info().await?.last_seq,
     };
     let snapshots = log.snapshots().await?;
     Ok(book_at(&log, Some(&snapshots), &book.symbol, at).await?)

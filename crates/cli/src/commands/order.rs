@@ -42,7 +42,7 @@ pub(crate) fn run(order: &Order) -> Result<ExitCode, Failure> {
         for record in &records {
             let lines = match SwapEvent::decode(&record.payload) {
                 Ok(event) => {
-                    let entries = entries(Seq::new(record.seq), &event, status);
+                    let entries = entries(record.seq, &event, status);
                     status = entries.last().map_or(status, |entry| Some(entry.status));
                     let line = |entry: &fillstream_projections::channel::Entry| {
                         let message = format!("{:>3} %  {}", entry.progress, entry.message);
@@ -67,7 +67,7 @@ pub(crate) fn run(order: &Order) -> Result<ExitCode, Failure> {
 fn stored(record: &Record) -> Value {
     match serde_json::from_slice(&record.payload) {
         Ok(Value::Object(mut event)) => {
-            event.insert("seq".to_owned(), record.seq.into());
+            event.insert("seq".to_owned(), record.seq.get().into());
             Value::Object(event)
         }
         Ok(_) | Err(_) => {
@@ -80,7 +80,7 @@ async fn history(log: &dyn EventLog, order: OrderId) -> Result<Vec<Record>, Fail
     let placed = log.first(&swap_placed(order), Consistency::Leader).await?;
     let mut records: Vec<_> = placed.into_iter().collect();
     loop {
-        let from = records.last().map_or(1, |record| record.seq + 1);
+        let from = records.last().map_or(Seq::FIRST, |record| record.seq.next());
         let page = log.read(&swap_progress(order), from, Consistency::Any).await?;
         records.extend(page.records);
         if !page.more {

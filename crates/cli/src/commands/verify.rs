@@ -34,7 +34,7 @@ pub(crate) fn run(command: &Verify) -> Result<ExitCode, Failure> {
             false => None,
         };
         let length = log.info().await?.last_seq;
-        let bar = command.output.bar(length, "{msg:<12} {bar:40} {pos}/{len}  {eta} left");
+        let bar = command.output.bar(length.get(), "{msg:<12} {bar:40} {pos}/{len}  {eta} left");
         let progress = &mut |symbol: &Symbol, seq: Seq| {
             bar.set_message(symbol.to_string());
             bar.set_position(seq.get());

@@ -9,6 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 use fillstream_clock::now;
 use fillstream_domain::{
+    Seq,
     subject::{BookSubject, PROBE, SwapSubject},
     swap::SwapEvent,
 };
@@ -106,7 +107,7 @@ enum ProbeError {
 /// as much.
 async fn probe(log: &dyn EventLog) -> Result<(), ProbeError> {
     let last = log.last(PROBE, Consistency::Leader).await.map_err(ProbeError::Read)?;
-    let after = last.map_or(0, |last| last.seq);
+    let after = last.map_or(Seq::ZERO, |last| last.seq);
     let at = now().to_string();
     let record = NewRecord {
         subject: PROBE.to_owned(),
@@ -126,7 +127,7 @@ async fn probe(log: &dyn EventLog) -> Result<(), ProbeError> {
 }
 
 impl AppendObserver for Appends {
-    fn ended(&self, subject: &str, payload: &[u8], appended: Result<u64, &AppendError>, elapsed: Duration) {
+    fn ended(&self, subject: &str, payload: &[u8], appended: Result<Seq, &AppendError>, elapsed: Duration) {
         let outcome = match appended {
             Ok(_) => {
                 self.stored();
@@ -135,6 +136,10 @@ impl AppendObserver for Appends {
             // It was judged, not stored: that tells nothing of the stream.
             Err(AppendError::Fenced { .. }) => AppendOutcome::Fenced,
             Err(AppendError::Refused(_)) => AppendOutcome::Refused,
+            Err(error @ AppendError::Full(_)) => {
+                self.failed(error);
+                AppendOutcome::Refused
+            }
             Err(AppendError::Closed) => AppendOutcome::Closed,
             Err(error @ AppendError::Unknown) => {
                 self.failed(error);

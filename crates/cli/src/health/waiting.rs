@@ -28,7 +28,7 @@ pub(crate) async fn market(log: &dyn EventLog, leader: &Inspector, symbol: &Symb
 
 /// Where the stream ends.
 pub(crate) async fn end(log: &dyn EventLog) -> Result<Seq, LogError> {
-    Ok(Seq::new(log.info().await?.last_seq))
+    Ok(log.info().await?.last_seq)
 }
 
 async fn without_outcome(
@@ -49,9 +49,9 @@ async fn without_outcome(
 }
 
 async fn oldest(leader: &Inspector, from: Seq, pattern: &str, now: Timestamp) -> Result<Lacks, LogError> {
-    let found = leader.next(STREAM, pattern, from.get()).await?;
+    let found = leader.next(STREAM, pattern, from).await?;
     Ok(found.map_or(Lacks::Nothing, |record| {
-        Lacks::Since(Seq::new(record.seq), now.since(Timestamp::from_unix_ms(record.stored_at)))
+        Lacks::Since(record.seq, now.since(Timestamp::from_unix_ms(record.stored_at)))
     }))
 }
 

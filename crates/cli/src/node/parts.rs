@@ -1,6 +1,5 @@
 //! The parts that run in the background.
 
-use fillstream_domain::Seq;
 use std::{sync::Arc, time::Duration};
 
 use fillstream_clock::now;
@@ -117,7 +116,7 @@ impl Parts {
         // No market begins before all of the first ones are defined.
         let all = !states.is_empty() && defined.iter().all(|(seq, defined)| committed(&defined.symbol, *seq));
         let Some(hub) = self.hub.as_ref().filter(|_| all) else { return Ok(all) };
-        Ok(hub.position() >= Seq::new(log.info().await?.last_seq))
+        Ok(hub.position() >= log.info().await?.last_seq)
     }
 
     /// Waits until a part ends by itself, which none should.

@@ -1,26 +1,10 @@
 //! What the server answers to a publish: where it was stored, or which error.
 
+use async_nats::{StatusCode, jetstream::ErrorCode};
+use fillstream_domain::Seq;
 use serde::Deserialize;
 
-/// Errors that this crate tells apart; the numbers are the server's.
-pub(super) mod code {
-    /// `wrong last sequence: N`
-    pub(crate) const WRONG_LAST_SEQUENCE: u64 = 10071;
-    /// `wrong last sequence` without the number: in batches and on replicated streams.
-    pub(crate) const WRONG_LAST_SEQUENCE_CONSTANT: u64 = 10164;
-    /// The batch has a gap: its leader changed, or it idled too long.
-    pub(crate) const BATCH_INCOMPLETE: u64 = 10176;
-    /// The batch holds an id that was stored already.
-    pub(crate) const BATCH_DUPLICATE: u64 = 10201;
-    /// Too many batches are under way.
-    pub(crate) const BATCH_TOO_MANY_INFLIGHT: u64 = 10210;
-    /// A cluster has nobody to take it at the moment.
-    pub(crate) const UNAVAILABLE: u64 = 10008;
-    /// It was asked while its leader changed.
-    pub(crate) const NOT_LEADER: u64 = 10009;
-    /// A replicated stream cannot keep up.
-    pub(crate) const TOO_MANY_REQUESTS: u64 = 10167;
-}
+use crate::{Refusal, ServerError};
 
 /// The server's answer to a publish.
 #[derive(Debug, Deserialize)]
@@ -28,55 +12,66 @@ pub(super) struct Answer {
     /// Which stream has it; an answer of anything else has none.
     stream: Option<String>,
     #[serde(default)]
-    pub(super) seq: u64,
+    pub(super) seq: Seq,
     pub(super) error: Option<ServerError>,
-}
-
-/// An error of the JetStream API.
-#[derive(Debug, Deserialize)]
-pub(super) struct ServerError {
-    #[serde(default)]
-    pub(super) err_code: u64,
-    #[serde(default)]
-    pub(super) description: String,
 }
 
 /// An answer, judged.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     /// Stored at this sequence; of a batch, its last message.
-    Stored(u64),
+    Stored(Seq),
     /// A fence did not hold.
     Fenced,
     /// Nothing was stored, trying again makes sense.
-    Again(String),
+    Again(ServerError),
+    /// Nothing was stored: there is no room.
+    Full(ServerError),
     /// The server will not take it; of a batch, perhaps only not as a batch.
-    Refused(String),
+    Refused(Refusal),
     /// Not an answer of JetStream: nobody listens there, or it is not readable.
     Unclear,
 }
 
 impl Answer {
     pub(super) fn judge(message: &async_nats::Message) -> Outcome {
-        if message.status.is_some_and(|status| status == async_nats::StatusCode::NO_RESPONDERS) {
-            return Outcome::Again("no stream takes this subject".to_owned());
+        if message.status == Some(StatusCode::NO_RESPONDERS) {
+            let code = StatusCode::NO_RESPONDERS.as_u16().into();
+            return Outcome::Again(ServerError::new(code, "no stream takes this subject"));
         }
         let Ok(answer) = serde_json::from_slice::<Self>(&message.payload) else { return Outcome::Unclear };
         match answer.error {
-            None if answer.seq > 0 && answer.stream.is_some() => Outcome::Stored(answer.seq),
+            None if answer.seq > Seq::ZERO && answer.stream.is_some() => Outcome::Stored(answer.seq),
             None => Outcome::Unclear,
-            Some(error) => match error.err_code {
-                code::WRONG_LAST_SEQUENCE | code::WRONG_LAST_SEQUENCE_CONSTANT | code::BATCH_DUPLICATE => {
-                    Outcome::Fenced
-                }
-                code::BATCH_INCOMPLETE
-                | code::BATCH_TOO_MANY_INFLIGHT
-                | code::UNAVAILABLE
-                | code::NOT_LEADER
-                | code::TOO_MANY_REQUESTS => Outcome::Again(error.description),
-                _ => Outcome::Refused(error.description),
-            },
+            Some(error) => judge_error(error),
         }
+    }
+}
+
+fn judge_error(error: ServerError) -> Outcome {
+    let is_one_of = |codes: &[ErrorCode]| codes.iter().any(|code| error.is(*code));
+    if is_one_of(&[
+        ErrorCode::STREAM_WRONG_LAST_SEQUENCE,
+        // Without the number: in batches and on replicated streams.
+        ErrorCode::STREAM_WRONG_LAST_SEQUENCE_CONSTANT,
+        // The batch holds an id that was stored already.
+        ErrorCode::ATOMIC_PUBLISH_CONTAINS_DUPLICATE_MESSAGE,
+    ]) {
+        return Outcome::Fenced;
+    }
+    let again = error.passes()
+        || is_one_of(&[
+            // The batch has a gap: its leader changed, or it idled too long.
+            ErrorCode::ATOMIC_PUBLISH_INCOMPLETE_BATCH,
+            ErrorCode::ATOMIC_PUBLISH_TOO_MANY_INFLIGHT,
+            ErrorCode::STREAM_EXPECTED_LAST_SEQ_PER_SUBJECT_NOT_READY,
+        ]);
+    if again {
+        Outcome::Again(error)
+    } else if error.says_full() {
+        Outcome::Full(error)
+    } else {
+        Outcome::Refused(Refusal::Server(error))
     }
 }
 
@@ -103,8 +98,8 @@ mod tests {
         let check = |payload: &str, expected: Outcome| {
             assert_eq!(Answer::judge(&message(None, payload)), expected, "{payload}");
         };
-        check(r#"{"stream":"ORDERS","seq":7}"#, Outcome::Stored(7));
-        check(r#"{"stream":"ORDERS","seq":9,"batch":"b","count":3}"#, Outcome::Stored(9));
+        check(r#"{"stream":"ORDERS","seq":7}"#, Outcome::Stored(Seq::new(7)));
+        check(r#"{"stream":"ORDERS","seq":9,"batch":"b","count":3}"#, Outcome::Stored(Seq::new(9)));
         for unclear in ["", "{", "{}", "[]", r#"{"stream":"ORDERS","seq":0}"#, r#"{"seq":7}"#] {
             check(unclear, Outcome::Unclear);
         }
@@ -114,15 +109,19 @@ mod tests {
                 expected,
             );
         };
+        let why = |number| ServerError::new(number, "why");
         for number in [10071, 10164, 10201] {
             error(number, Outcome::Fenced);
         }
-        for number in [10176, 10210, 10008, 10009, 10167] {
-            error(number, Outcome::Again("why".to_owned()));
+        for number in [10176, 10210, 10008, 10009, 10163, 10167] {
+            error(number, Outcome::Again(why(number)));
         }
-        // Too large, batches are off, the store is full, and what no version has said yet.
-        for number in [10054, 10174, 10077, 19999] {
-            error(number, Outcome::Refused("why".to_owned()));
+        for number in [10002, 10023, 10028, 10047, 10077] {
+            error(number, Outcome::Full(why(number)));
+        }
+        // Too large, batches are off, and what no version has said yet.
+        for number in [10054, 10174, 19999] {
+            error(number, Outcome::Refused(Refusal::Server(why(number))));
         }
         let nobody = Answer::judge(&message(Some(StatusCode::NO_RESPONDERS), ""));
         assert!(matches!(nobody, Outcome::Again(_)), "{nobody:?}");

@@ -1,6 +1,7 @@
 //! Committing one group, and finding out what became of records whose answer was lost.
 
 use bytes::Bytes;
+use fillstream_retry::chain;
 use futures_util::future::join_all;
 use tracing::{debug, warn};
 use uuid::Uuid;
@@ -12,7 +13,7 @@ use super::{
     requests::{Answers, Requests},
     writer::{Entry, GroupDone},
 };
-use crate::{AppendError, LogError, NewRecord};
+use crate::{AppendError, LogError, NewRecord, Refusal};
 
 /// Pause before something is tried again that the server could not do just now.
 pub(super) const PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
@@ -56,10 +57,11 @@ impl Committer {
         for (entry, answers) in sent {
             match outcome(answers).await {
                 Outcome::Stored(seq) => entry.tell(Ok(seq)),
-                Outcome::Refused(reason) => entry.tell(Err(AppendError::Refused(reason))),
+                Outcome::Full(error) => entry.tell(Err(AppendError::Full(error))),
+                Outcome::Refused(refusal) => entry.tell(Err(AppendError::Refused(refusal))),
                 Outcome::Fenced | Outcome::Unclear => doubtful.push(entry),
-                Outcome::Again(reason) => {
-                    debug!(reason, subject = entry.record.subject, "a record goes again");
+                Outcome::Again(error) => {
+                    debug!(%error, subject = entry.record.subject, "append is retried");
                     again.push(entry);
                 }
             }
@@ -75,8 +77,9 @@ impl Committer {
     async fn as_batch(&self, group: Vec<Entry>) -> Vec<Entry> {
         match self.publish_batch(&group).await {
             Outcome::Stored(last_seq) => {
-                let first = last_seq + 1 - group.len() as u64;
-                for (entry, seq) in group.into_iter().zip(first..) {
+                let mut seq = last_seq.minus(group.len() as u64);
+                for entry in group {
+                    seq = seq.next();
                     entry.tell(Ok(seq));
                 }
                 Vec::new()
@@ -89,8 +92,12 @@ impl Committer {
             }
             Outcome::Unclear => self.resolve(group).await,
             // Each on its own, so that only those wait or fail that are to blame.
-            Outcome::Again(reason) | Outcome::Refused(reason) => {
-                debug!(reason, "the batch is taken apart");
+            Outcome::Again(error) | Outcome::Full(error) => {
+                debug!(%error, "the batch is taken apart");
+                self.as_plain(group).await
+            }
+            Outcome::Refused(refusal) => {
+                debug!(error = %chain(&refusal), "the batch is taken apart");
                 self.as_plain(group).await
             }
         }
@@ -132,7 +139,11 @@ impl Committer {
                 Ok(Some(verdict)) => entry.tell(verdict),
                 Ok(None) => again.push(entry),
                 Err(error) => {
-                    warn!(%error, subject = entry.record.subject, "cannot see yet whether a record is stored");
+                    warn!(
+                        error = %chain(&error),
+                        subject = entry.record.subject,
+                        "cannot see yet whether an append is stored"
+                    );
                     unreachable = true;
                     again.push(entry);
                 }
@@ -149,8 +160,11 @@ impl Committer {
 pub(super) async fn outcome(sent: Result<Answers, LogError>) -> Outcome {
     let mut answers = match sent {
         Ok(answers) => answers,
-        Err(LogError::Server(reason)) => return Outcome::Refused(reason),
-        Err(LogError::Unreachable(_) | LogError::Recreated) => return Outcome::Unclear,
+        Err(LogError::Invalid(reason)) => return Outcome::Refused(Refusal::Invalid(reason)),
+        Err(error) => {
+            debug!(error = %chain(&error), "append was not sent");
+            return Outcome::Unclear;
+        }
     };
     answers.next().await.map_or(Outcome::Unclear, |message| Answer::judge(&message))
 }

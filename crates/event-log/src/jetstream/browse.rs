@@ -1,13 +1,14 @@
 //! Pages across subjects: one batched direct get each.
 
 use async_nats::{HeaderMap, StatusCode};
+use fillstream_domain::Seq;
 use serde_json::json;
 
 use super::{
     read::{PAGE_BYTES, next, number, place},
     requests::Requests,
 };
-use crate::{Consistency, LogError, Message, Messages};
+use crate::{Consistency, LogError, Message, Messages, ServerError, error::Missing};
 
 /// Headers of an answer that tell of the answer, not of the message.
 const OF_THE_ANSWER: [&str; 7] = [
@@ -25,15 +26,14 @@ pub(super) async fn browse(
     requests: &Requests,
     stream: &str,
     pattern: &str,
-    from: u64,
+    from: Seq,
     max: usize,
 ) -> Result<Messages, LogError> {
-    let wanted =
-        json!({ "seq": from.max(1), "batch": max.max(1), "max_bytes": PAGE_BYTES, "next_by_subj": pattern });
+    let wanted = json!({ "seq": from.max(Seq::FIRST), "batch": max.max(1), "max_bytes": PAGE_BYTES, "next_by_subj": pattern });
     let page = page(requests, stream, &wanted).await?;
     if page.messages.is_empty() && next(requests, stream, pattern, from, Consistency::Leader).await?.is_some()
     {
-        return Err(LogError::Unreachable("a replica is behind".to_owned()));
+        return Err(Missing::Replica.into());
     }
     Ok(page)
 }
@@ -44,11 +44,11 @@ async fn page(requests: &Requests, stream: &str, wanted: &serde_json::Value) -> 
     let mut page = Messages::default();
     loop {
         let answer = answers.next().await?;
-        let last = page.messages.last().map_or(0, |message| message.seq);
-        let follows = number(answer.headers.as_ref(), "Nats-Last-Sequence") == Some(last);
+        let last = page.messages.last().map_or(Seq::ZERO, |message| message.seq);
+        let follows = number(answer.headers.as_ref(), "Nats-Last-Sequence") == Some(last.get());
         match answer.status.map(|status| status.as_u16()) {
             None | Some(200 | 204) if !follows => {
-                return Err(LogError::Unreachable("a part of the answer is lost".to_owned()));
+                return Err(Missing::Part.into());
             }
             None | Some(200) => page.messages.push(message(answer)?),
             Some(204) => {
@@ -57,11 +57,11 @@ async fn page(requests: &Requests, stream: &str, wanted: &serde_json::Value) -> 
             }
             Some(404) => return Ok(page),
             Some(status) if status == StatusCode::NO_RESPONDERS.as_u16() => {
-                return Err(LogError::Unreachable("nobody answers for the stream".to_owned()));
+                return Err(Missing::NoResponder.into());
             }
             Some(status) => {
                 let reason = answer.description.unwrap_or_default();
-                return Err(LogError::Server(format!("{status} {reason}")));
+                return Err(LogError::Server(ServerError::new(status.into(), reason)));
             }
         }
     }

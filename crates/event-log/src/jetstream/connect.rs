@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use async_nats::{ConnectOptions, Event, StatusCode};
+use async_nats::{ConnectOptions, Event, StatusCode, jetstream::ErrorCode};
+use fillstream_domain::{Incarnation, Seq};
 use serde::Deserialize;
 use serde_json::Value;
 use tracing::{info, warn};
@@ -10,20 +11,17 @@ use uuid::Uuid;
 
 use super::{
     JetStreamLog, Shared,
-    answer::ServerError,
     batch::nothing,
     credentials::{with_credentials, without_passwords},
     requests::{LinkKeeper, Requests},
     writer::Writer,
 };
-use crate::{Durability, Link, LogError};
+use crate::{Durability, Link, LogError, ServerError, error::Missing};
 
 /// Longest pause between two tries to reconnect: an outage must not outlast the server's by much.
 const RECONNECT_PAUSE_MAX: Duration = Duration::from_millis(500);
 /// Messages that may wait in a subscription: several full pages of history at once.
 const SUBSCRIPTION_CAPACITY: usize = 1 << 17;
-/// "stream not found"
-const STREAM_NOT_FOUND: u64 = 10059;
 /// Namespace of incarnations.
 const INCARNATIONS: Uuid = Uuid::from_u128(0x0f2d_51a8_9c1b_4e0c_8d3e_6f72_6465_7273);
 
@@ -85,7 +83,7 @@ impl JetStreamLog {
         let requests = connect(options, |_| ()).await?;
         let name = definitions.stream.get("name").and_then(Value::as_str).ok_or(ConnectError::Definition)?;
         let found = match stream_info(&requests, name).await {
-            Err(LogError::Server(reason)) if reason.contains("not found") => {
+            Err(LogError::Server(error)) if error.is(ErrorCode::STREAM_NOT_FOUND) => {
                 create(&requests, name, &definitions.stream).await?
             }
             found => found?,
@@ -156,9 +154,9 @@ fn tell(keeper: &LinkKeeper, event: &Event) {
 
 /// The stream, as far as the log needs to know it.
 pub(super) struct Found {
-    pub(super) incarnation: u64,
-    pub(super) first_seq: u64,
-    pub(super) last_seq: u64,
+    pub(super) incarnation: Incarnation,
+    pub(super) first_seq: Seq,
+    pub(super) last_seq: Seq,
     pub(super) replicated: bool,
     memory: bool,
     config: Value,
@@ -174,8 +172,8 @@ struct InfoAnswer {
 
 #[derive(Deserialize)]
 struct StreamState {
-    first_seq: u64,
-    last_seq: u64,
+    first_seq: Seq,
+    last_seq: Seq,
 }
 
 /// Asks the leader for the stream's state.
@@ -196,24 +194,18 @@ async fn info_request(
 ) -> Result<Found, LogError> {
     let message = requests.ask(subject, payload).await?;
     if message.status == Some(StatusCode::NO_RESPONDERS) {
-        return Err(LogError::Unreachable("the server has no JetStream".to_owned()));
+        return Err(Missing::NoResponder.into());
     }
-    let answer: InfoAnswer =
-        serde_json::from_slice(&message.payload).map_err(|error| LogError::Server(error.to_string()))?;
+    let answer: InfoAnswer = serde_json::from_slice(&message.payload).map_err(LogError::unreadable)?;
     if let Some(error) = answer.error {
-        let text = if error.err_code == STREAM_NOT_FOUND {
-            "stream not found".to_owned()
-        } else {
-            error.description
-        };
-        return Err(LogError::Server(text));
+        return Err(error.into());
     }
     let (Some(created), Some(config), Some(state)) = (answer.created, answer.config, answer.state) else {
-        return Err(LogError::Server("stream information without its parts".to_owned()));
+        return Err(LogError::unreadable("stream information without its parts"));
     };
     let incarnation = Uuid::new_v5(&INCARNATIONS, format!("{stream}/{created}").as_bytes()).as_u64_pair().0;
     Ok(Found {
-        incarnation,
+        incarnation: Incarnation::new(incarnation),
         first_seq: state.first_seq,
         last_seq: state.last_seq,
         replicated: config.get("num_replicas").and_then(Value::as_u64).unwrap_or(1) > 1,

@@ -1,5 +1,7 @@
 //! What became of a record whose answer was lost: its subject shows it, behind the fence.
 
+use fillstream_domain::Seq;
+
 use super::{read, requests::Requests};
 use crate::{AppendError, Consistency, LogError, NewRecord};
 
@@ -11,16 +13,16 @@ pub(super) async fn look_up(
     requests: &Requests,
     stream: &str,
     record: &NewRecord,
-) -> Result<Option<Result<u64, AppendError>>, LogError> {
+) -> Result<Option<Result<Seq, AppendError>>, LogError> {
     let subject = &record.subject;
     // The first record behind the fence is ours or the one that beat us.
-    if let Some(found) = read::next(requests, stream, subject, record.after + 1, LEADER).await? {
+    if let Some(found) = read::next(requests, stream, subject, record.after.next(), LEADER).await? {
         let ours = found.event_id == Some(record.event_id);
         return Ok(Some(if ours { Ok(found.seq) } else { Err(AppendError::Fenced { last: found.seq }) }));
     }
-    if record.after == 0 {
+    if record.after.is_zero() {
         return Ok(None);
     }
-    let last = read::last(requests, stream, subject, LEADER).await?.map_or(0, |found| found.seq);
+    let last = read::last(requests, stream, subject, LEADER).await?.map_or(Seq::ZERO, |found| found.seq);
     Ok((last < record.after).then_some(Err(AppendError::Fenced { last })))
 }

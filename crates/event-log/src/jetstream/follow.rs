@@ -14,12 +14,19 @@ use async_nats::jetstream::{
     consumer::{AckPolicy, DeliverPolicy, PullConsumer, ReplayPolicy, pull},
 };
 use async_trait::async_trait;
+use fillstream_domain::{RecordRef, Seq};
+use fillstream_retry::chain;
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::watch;
 use tracing::{debug, warn};
 
-use super::{Shared, connect::stream_info, read::event_id};
-use crate::{Follow, Link, LogError, Record, stamp::millis};
+use super::{
+    Shared,
+    connect::stream_info,
+    prove::{Doubt, prove, prove_patiently},
+    read::{self, event_id},
+};
+use crate::{After, Consistency, Follow, Link, LogError, Record, stamp::millis};
 
 /// Messages that one pull asks for: enough to replay at full speed.
 const PULL_BATCH: usize = 2000;
@@ -30,13 +37,17 @@ const INACTIVE: Duration = Duration::from_secs(10);
 /// Pause before the consumer is made again.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// See the module's first line.
+/// A tail over a consumer of its own.
 pub(super) struct Tail {
     shared: Arc<Shared>,
     link: watch::Receiver<Link>,
     pattern: Option<String>,
+    /// Where it began, then the last record given. What is taken in and not given yet goes with the caller's future.
+    after: After,
+    /// Whether the leader says that `after` is lost.
+    doubt: Doubt,
     /// The stream sequence that comes next at the earliest.
-    next: u64,
+    next: Seq,
     /// The consumer sequence of the last message.
     consumed: u64,
     behind: u64,
@@ -47,19 +58,22 @@ pub(super) struct Tail {
 impl Tail {
     pub(super) async fn open(
         shared: Arc<Shared>,
-        from: u64,
+        after: After,
         pattern: Option<&str>,
     ) -> Result<Self, LogError> {
         let mut tail = Self {
             link: shared.requests.link(),
             shared,
             pattern: pattern.map(str::to_owned),
-            next: from.max(1),
+            after,
+            doubt: Doubt::default(),
+            next: after.seq().next(),
             consumed: 0,
             behind: 0,
             recreated: 0,
             messages: None,
         };
+        prove_patiently(&tail.shared, after).await?;
         tail.messages = Some(tail.subscribe().await?);
         Ok(tail)
     }
@@ -67,9 +81,8 @@ impl Tail {
     async fn subscribe(&mut self) -> Result<pull::Stream, LogError> {
         self.link.mark_unchanged();
         let context = jetstream::new(self.shared.requests.client().clone());
-        let unreachable = |error: &dyn std::fmt::Display| LogError::Unreachable(error.to_string());
         let config = pull::Config {
-            deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: self.next },
+            deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: self.next.get() },
             ack_policy: AckPolicy::None,
             replay_policy: ReplayPolicy::Instant,
             filter_subject: self.pattern.clone().unwrap_or_default(),
@@ -81,13 +94,15 @@ impl Tail {
         let consumer: PullConsumer = context
             .create_consumer_on_stream(config, self.shared.stream.as_str())
             .await
-            .map_err(|error| unreachable(&error))?;
+            .map_err(LogError::unreachable)?;
         // A stream that was recreated has other events under the same numbers. Only now is it known to be the one that
         // the consumer is on.
         let found = stream_info(&self.shared.requests, &self.shared.stream).await?;
         if found.incarnation != self.shared.incarnation {
             return Err(LogError::Recreated);
         }
+        // Only now: a stream that is put back while the consumer is made would not be noticed by an earlier look.
+        prove(&self.shared, self.after, &mut self.doubt).await?;
         self.consumed = 0;
         self.behind = consumer.cached_info().num_pending;
         consumer
@@ -97,7 +112,7 @@ impl Tail {
             .expires(HEARTBEAT * 10)
             .messages()
             .await
-            .map_err(|error| unreachable(&error))
+            .map_err(LogError::unreachable)
     }
 
     /// Sets the consumer up again until it works; only another incarnation ends this.
@@ -110,24 +125,33 @@ impl Tail {
                     self.messages = Some(messages);
                     return Ok(());
                 }
-                Err(LogError::Recreated) => return Err(LogError::Recreated),
+                Err(error) if error.is_final() => return Err(error),
                 Err(error) => {
-                    debug!(%error, "the tail waits for the stream");
+                    debug!(error = %chain(&error), "the tail waits for the stream");
                     tokio::time::sleep(PAUSE).await;
                 }
             }
         }
     }
 
+    /// Remembers how far the caller has come.
+    fn give(&mut self, taken: Vec<Record>) -> Vec<Record> {
+        if let Some(last) = taken.last() {
+            self.after = After::Record(last.reference());
+        }
+        taken
+    }
+
     /// Takes a message in; nothing when it shows a gap.
     fn accept(&mut self, message: jetstream::Message) -> Option<Record> {
         let info = message.info().ok()?;
-        let (seq, pending, stored_at) = (info.stream_sequence, info.pending, millis(info.published));
+        let (seq, pending) = (Seq::new(info.stream_sequence), info.pending);
+        let stored_at = millis(info.published);
         if info.consumer_sequence != self.consumed + 1 || seq < self.next {
             return None;
         }
         self.consumed += 1;
-        self.next = seq + 1;
+        self.next = seq.next();
         self.behind = pending;
         let event_id = event_id(message.message.headers.as_ref());
         let message = message.split().0;
@@ -153,14 +177,14 @@ impl Follow for Tail {
             } else {
                 match messages.next().now_or_never() {
                     Some(message) => message,
-                    None => return Ok(taken),
+                    None => return Ok(self.give(taken)),
                 }
             };
             match message {
                 Some(Ok(message)) => match self.accept(message) {
                     Some(record) => taken.push(record),
                     None => {
-                        warn!(next = self.next, "the tail has a gap and goes back");
+                        warn!(seq = %self.next, "the tail has a gap: its consumer is made anew");
                         self.messages = None;
                     }
                 },
@@ -171,9 +195,23 @@ impl Follow for Tail {
                 None => self.messages = None,
             }
             if taken.len() >= max || (self.messages.is_none() && !taken.is_empty()) {
-                return Ok(taken);
+                return Ok(self.give(taken));
             }
         }
+    }
+
+    fn reached(&self) -> Option<RecordRef> {
+        match self.after {
+            After::Record(record) => Some(record),
+            After::Seq(_) => None,
+        }
+    }
+
+    async fn caught_up(&mut self) -> Result<bool, LogError> {
+        let (requests, stream) = (&self.shared.requests, &self.shared.stream);
+        let pattern = self.pattern.as_deref().unwrap_or(">");
+        let next = read::next(requests, stream, pattern, self.next, Consistency::Leader).await?;
+        Ok(next.is_none())
     }
 
     fn behind(&self) -> u64 {

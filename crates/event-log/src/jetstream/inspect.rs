@@ -12,18 +12,19 @@ use std::{collections::BTreeSet, time::Duration};
 
 use async_nats::{HeaderMap, StatusCode};
 use bytes::Bytes;
+use fillstream_domain::Seq;
 use futures_util::future::join_all;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::{sync::watch, time::timeout};
 
 use super::{
     LogOptions,
-    answer::ServerError,
     connect::{ConnectError, OWN_INBOX, connect},
     leader::leader,
     requests::Requests,
 };
-use crate::{LogError, Record};
+use crate::{LogError, Record, ServerError, error::Missing};
 
 /// Longest wait for a connection.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
@@ -93,7 +94,7 @@ impl Inspector {
                 });
             }
         };
-        let late = || LogError::Unreachable("no greeting within 5 s".to_owned());
+        let late = || LogError::unreachable("no greeting within 5 s");
         let requests = timeout(CONNECT_PATIENCE, connect(options, note)).await.map_err(|_| late())??;
         Ok(Self { requests, refused })
     }
@@ -114,13 +115,13 @@ impl Inspector {
         let payload = body.map_or_else(Bytes::new, |body| body.to_string().into());
         let message = self.unless_refused(&subject, self.requests.ask(subject.clone(), payload)).await?;
         if message.status == Some(StatusCode::NO_RESPONDERS) {
-            return Err(LogError::Unreachable("the server has no JetStream".to_owned()));
+            return Err(Missing::NoResponder.into());
         }
-        let answer: Value = serde_json::from_slice(&message.payload).map_err(server)?;
+        let answer: Value = serde_json::from_slice(&message.payload).map_err(LogError::unreadable)?;
         match answer.get("error") {
             Some(error) => {
-                let error: ServerError = serde_json::from_value(error.clone()).map_err(server)?;
-                Err(LogError::Server(error.description))
+                let error = ServerError::deserialize(error).map_err(LogError::unreadable)?;
+                Err(error.into())
             }
             None => Ok(answer),
         }
@@ -130,7 +131,7 @@ impl Inspector {
     ///
     /// # Errors
     /// When the stream cannot be asked.
-    pub async fn next(&self, stream: &str, pattern: &str, from: u64) -> Result<Option<Record>, LogError> {
+    pub async fn next(&self, stream: &str, pattern: &str, from: Seq) -> Result<Option<Record>, LogError> {
         let wanted = json!({ "seq": from, "next_by_subj": pattern });
         let subject = format!("$JS.API.STREAM.MSG.GET.{stream}");
         self.unless_refused(&subject, leader(&self.requests, stream, &wanted)).await
@@ -157,8 +158,8 @@ impl Inspector {
         };
         match self.unless_refused(&subject, answered).await {
             Ok(_) => Right::Allowed,
-            Err(LogError::Server(_)) => Right::Refused,
-            Err(LogError::Unreachable(_) | LogError::Recreated) => Right::Silent,
+            Err(LogError::Denied { .. }) => Right::Refused,
+            Err(_) => Right::Silent,
         }
     }
 
@@ -175,7 +176,7 @@ impl Inspector {
         tokio::select! {
             answer = asked => answer,
             Ok(_) = refused.wait_for(told) => {
-                Err(LogError::Server(format!("the user may not publish to {subject}, or not hear the answer")))
+                Err(LogError::Denied { subject: subject.to_owned() })
             }
         }
     }
@@ -185,10 +186,6 @@ impl Inspector {
 fn refused_subject(error: &str) -> Option<&str> {
     let start = error.to_ascii_lowercase().find("permissions violation")?;
     error.get(start..)?.split('"').nth(1)
-}
-
-fn server(error: serde_json::Error) -> LogError {
-    LogError::Server(error.to_string())
 }
 
 #[cfg(test)]

@@ -1,16 +1,15 @@
 //! One message from the leader, through `STREAM.MSG.GET`: what was acknowledged before is there.
 
-use async_nats::StatusCode;
+use async_nats::{StatusCode, jetstream::ErrorCode};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
+use fillstream_domain::Seq;
 use serde::Deserialize;
+use serde_json::json;
 use uuid::Uuid;
 
-use super::{answer::ServerError, requests::Requests};
-use crate::{LogError, Record, stamp::parse_millis};
-
-/// JetStream's error for "no such message".
-const NO_MESSAGE: u64 = 10037;
+use super::requests::Requests;
+use crate::{LogError, Record, ServerError, error::Missing, stamp::parse_millis};
 
 #[derive(Deserialize)]
 struct LeaderAnswer {
@@ -21,12 +20,20 @@ struct LeaderAnswer {
 #[derive(Deserialize)]
 struct StoredMessage {
     subject: String,
-    seq: u64,
+    seq: Seq,
     time: String,
     #[serde(default)]
     hdrs: String,
     #[serde(default)]
     data: String,
+}
+
+/// The record at a sequence.
+pub(super) async fn record(requests: &Requests, stream: &str, seq: Seq) -> Result<Option<Record>, LogError> {
+    if seq.is_zero() {
+        return Ok(None);
+    }
+    leader(requests, stream, &json!({ "seq": seq })).await
 }
 
 /// The message that the request names, if there is one.
@@ -38,25 +45,22 @@ pub(super) async fn leader(
     let subject = format!("$JS.API.STREAM.MSG.GET.{stream}");
     let message = requests.ask(subject, wanted.to_string().into()).await?;
     if message.status == Some(StatusCode::NO_RESPONDERS) {
-        return Err(LogError::Unreachable("nobody answers for the stream".to_owned()));
+        return Err(Missing::NoResponder.into());
     }
-    let answer: LeaderAnswer =
-        serde_json::from_slice(&message.payload).map_err(|error| LogError::Server(error.to_string()))?;
+    let answer: LeaderAnswer = serde_json::from_slice(&message.payload).map_err(LogError::unreadable)?;
     match (answer.message, answer.error) {
         (Some(stored), _) => stored.into_record().map(Some),
-        (None, Some(error)) if error.err_code == NO_MESSAGE => Ok(None),
-        (None, Some(error)) => Err(LogError::Server(error.description)),
-        (None, None) => Err(LogError::Server("an answer without a message".to_owned())),
+        (None, Some(error)) if error.is(ErrorCode::NO_MESSAGE_FOUND) => Ok(None),
+        (None, Some(error)) => Err(error.into()),
+        (None, None) => Err(LogError::unreadable("an answer without a message")),
     }
 }
 
 impl StoredMessage {
     fn into_record(self) -> Result<Record, LogError> {
-        let decode = |text: &str| {
-            BASE64_STANDARD.decode(text).map_err(|error| LogError::Server(format!("not base64: {error}")))
-        };
+        let decode = |text: &str| BASE64_STANDARD.decode(text).map_err(LogError::unreadable);
         let headers = decode(&self.hdrs)?;
-        let no_time = || LogError::Server(format!("{:?} is not a time", self.time));
+        let no_time = || LogError::unreadable(format!("{:?} is not a time", self.time));
         let stored_at = parse_millis(&self.time).ok_or_else(no_time)?;
         let (event_id, payload) = (event_id_of_raw(&headers), Bytes::from(decode(&self.data)?));
         Ok(Record::new(self.seq, self.subject, stored_at, event_id, payload))

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::{answer::ServerError, requests::Requests};
-use crate::LogError;
+use super::requests::Requests;
+use crate::{LogError, ServerError};
 
 /// What a limit leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,18 +23,14 @@ pub(super) async fn limits(requests: &Requests, stream: &str) -> Result<Option<L
 
 async fn ask(requests: &Requests, subject: String) -> Result<Value, LogError> {
     let message = requests.ask(subject, Vec::new().into()).await?;
-    let answer: Value = serde_json::from_slice(&message.payload).map_err(unreadable)?;
+    let answer: Value = serde_json::from_slice(&message.payload).map_err(LogError::unreadable)?;
     match answer.get("error") {
         None => Ok(answer),
         Some(error) => {
-            let error: ServerError = serde_json::from_value(error.clone()).map_err(unreadable)?;
-            Err(LogError::Server(error.description))
+            let error: ServerError = serde_json::from_value(error.clone()).map_err(LogError::unreadable)?;
+            Err(error.into())
         }
     }
-}
-
-fn unreadable(error: serde_json::Error) -> LogError {
-    LogError::Server(error.to_string())
 }
 
 /// A limit that is not set is -1, or 0 on streams.

@@ -21,6 +21,7 @@ mod leader;
 mod limits;
 mod message;
 mod parts;
+mod prove;
 mod reach;
 mod read;
 mod requests;
@@ -32,6 +33,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use fillstream_domain::{Incarnation, Seq};
 use tokio::sync::watch;
 
 pub(crate) use connect::OWN_INBOX;
@@ -43,8 +45,8 @@ pub use snapshots::JetStreamSnapshots;
 pub use work::{Work, WorkQueue};
 
 use crate::{
-    Answers, AppendError, AppendObserver, Browse, Consistency, Durability, EventLog, Follow, Link, LogError,
-    Messages, NewRecord, Page, Record, Service, ServiceDefinition, StreamInfo,
+    After, Answers, AppendError, AppendObserver, Browse, Consistency, Durability, EventLog, Follow, Link,
+    LogError, Messages, NewRecord, Page, Record, Service, ServiceDefinition, StreamInfo,
 };
 
 /// The log of one JetStream stream. Clones share connection and writer.
@@ -55,7 +57,7 @@ pub struct JetStreamLog(Arc<Shared>);
 struct Shared {
     requests: requests::Requests,
     stream: String,
-    incarnation: u64,
+    incarnation: Incarnation,
     durability: Durability,
     writer: writer::Writer,
 }
@@ -105,12 +107,12 @@ impl JetStreamLog {
 
 #[async_trait]
 impl EventLog for JetStreamLog {
-    async fn append(&self, record: NewRecord) -> Result<u64, AppendError> {
+    async fn append(&self, record: NewRecord) -> Result<Seq, AppendError> {
         record.check()?;
         self.0.writer.append(record).await
     }
 
-    async fn append_parts(&self, first: NewRecord, rest: Vec<Bytes>) -> Result<u64, AppendError> {
+    async fn append_parts(&self, first: NewRecord, rest: Vec<Bytes>) -> Result<Seq, AppendError> {
         first.check_parts(&rest, self.max_payload())?;
         let parts = first.parts(rest);
         self.0.writer.hears(&first, parts::append(&self.0.requests, &self.0.stream, parts)).await
@@ -120,12 +122,12 @@ impl EventLog for JetStreamLog {
         self.0.requests.client().max_payload()
     }
 
-    async fn read(&self, subject: &str, from: u64, consistency: Consistency) -> Result<Page, LogError> {
+    async fn read(&self, subject: &str, from: Seq, consistency: Consistency) -> Result<Page, LogError> {
         read::subject(&self.0.requests, &self.0.stream, subject, from, consistency).await
     }
 
     async fn first(&self, subject: &str, consistency: Consistency) -> Result<Option<Record>, LogError> {
-        read::next(&self.0.requests, &self.0.stream, subject, 1, consistency).await
+        read::next(&self.0.requests, &self.0.stream, subject, Seq::FIRST, consistency).await
     }
 
     async fn last(&self, subject: &str, consistency: Consistency) -> Result<Option<Record>, LogError> {
@@ -136,8 +138,20 @@ impl EventLog for JetStreamLog {
         read::last_of_each(&self.0.requests, &self.0.stream, &[pattern]).await
     }
 
-    async fn follow(&self, from: u64, pattern: Option<&str>) -> Result<Box<dyn Follow>, LogError> {
-        Ok(Box::new(follow::Tail::open(Arc::clone(&self.0), from, pattern).await?))
+    async fn record(&self, seq: Seq) -> Result<Option<Record>, LogError> {
+        leader::record(&self.0.requests, &self.0.stream, seq).await
+    }
+
+    async fn last_matching(&self, pattern: &str) -> Result<Option<Record>, LogError> {
+        read::last(&self.0.requests, &self.0.stream, pattern, Consistency::Leader).await
+    }
+
+    async fn next_matching(&self, from: Seq, pattern: &str) -> Result<Option<Record>, LogError> {
+        read::next(&self.0.requests, &self.0.stream, pattern, from, Consistency::Leader).await
+    }
+
+    async fn follow(&self, after: After, pattern: Option<&str>) -> Result<Box<dyn Follow>, LogError> {
+        Ok(Box::new(follow::Tail::open(Arc::clone(&self.0), after, pattern).await?))
     }
 
     async fn info(&self) -> Result<StreamInfo, LogError> {
@@ -151,7 +165,7 @@ impl EventLog for JetStreamLog {
         })
     }
 
-    fn incarnation(&self) -> u64 {
+    fn incarnation(&self) -> Incarnation {
         self.0.incarnation
     }
 
@@ -162,7 +176,7 @@ impl EventLog for JetStreamLog {
 
 #[async_trait]
 impl Browse for JetStreamLog {
-    async fn browse(&self, pattern: &str, from: u64, max: usize) -> Result<Messages, LogError> {
+    async fn browse(&self, pattern: &str, from: Seq, max: usize) -> Result<Messages, LogError> {
         browse::browse(&self.0.requests, &self.0.stream, pattern, from, max).await
     }
 }

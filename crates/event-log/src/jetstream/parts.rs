@@ -9,6 +9,8 @@
 //! Nothing is sent again before it was looked for. A sending that arrives late all the same finds its fence lost.
 
 use async_nats::PublishErrorKind;
+use fillstream_domain::Seq;
+use fillstream_retry::chain;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 use uuid::Uuid;
@@ -22,26 +24,27 @@ use super::{
     requests::Requests,
     writer::PATIENCE,
 };
-use crate::{AppendError, LogError, NewRecord};
+use crate::{AppendError, LogError, NewRecord, Refusal};
 
 /// Appends the parts; returns the sequence of the last one.
 pub(super) async fn append(
     requests: &Requests,
     stream: &str,
     parts: Vec<NewRecord>,
-) -> Result<u64, AppendError> {
+) -> Result<Seq, AppendError> {
     timeout(PATIENCE, pursue(requests, stream, &parts)).await.unwrap_or(Err(AppendError::Unknown))
 }
 
-async fn pursue(requests: &Requests, stream: &str, parts: &[NewRecord]) -> Result<u64, AppendError> {
+async fn pursue(requests: &Requests, stream: &str, parts: &[NewRecord]) -> Result<Seq, AppendError> {
     loop {
         requests.connected().await;
         match send(requests, parts).await {
             Outcome::Stored(seq) => return Ok(seq),
-            Outcome::Refused(reason) => return Err(AppendError::Refused(reason)),
+            Outcome::Full(error) => return Err(AppendError::Full(error)),
+            Outcome::Refused(refusal) => return Err(AppendError::Refused(refusal)),
             Outcome::Fenced | Outcome::Unclear => {}
-            Outcome::Again(reason) => {
-                debug!(reason, parts = parts.len(), "parts go again");
+            Outcome::Again(error) => {
+                debug!(%error, parts = parts.len(), "append of parts is retried");
                 sleep(PAUSE).await;
             }
         }
@@ -65,7 +68,7 @@ async fn send(requests: &Requests, parts: &[NewRecord]) -> Outcome {
         match requests.client().publish_with_headers(subject, headers, payload).await {
             Ok(()) => {}
             Err(error) if error.kind() == PublishErrorKind::Send => return Outcome::Unclear,
-            Err(error) => return Outcome::Refused(error.to_string()),
+            Err(error) => return Outcome::Refused(Refusal::Invalid(chain(&error).to_string())),
         }
     }
     let headers = headers(last, others.is_empty(), place(parts.len()));
@@ -73,13 +76,13 @@ async fn send(requests: &Requests, parts: &[NewRecord]) -> Outcome {
 }
 
 /// Reads until it is known what became of the parts; none when they are not there and may be sent again.
-async fn resolve(requests: &Requests, stream: &str, parts: &[NewRecord]) -> Option<Result<u64, AppendError>> {
+async fn resolve(requests: &Requests, stream: &str, parts: &[NewRecord]) -> Option<Result<Seq, AppendError>> {
     loop {
         requests.connected().await;
         match verdict(requests, stream, parts).await {
             Ok(verdict) => return verdict,
             Err(error) => {
-                warn!(%error, parts = parts.len(), "cannot see yet whether parts are stored");
+                warn!(error = %chain(&error), parts = parts.len(), "cannot see yet whether parts are stored");
                 sleep(PAUSE).await;
             }
         }
@@ -90,7 +93,7 @@ async fn verdict(
     requests: &Requests,
     stream: &str,
     parts: &[NewRecord],
-) -> Result<Option<Result<u64, AppendError>>, LogError> {
+) -> Result<Option<Result<Seq, AppendError>>, LogError> {
     let (Some(first), Some(last)) = (parts.first(), parts.last()) else { return Ok(None) };
     let first_seq = match look_up(requests, stream, first).await? {
         Some(Ok(seq)) => seq,
@@ -99,7 +102,7 @@ async fn verdict(
     if parts.len() == 1 {
         return Ok(Some(Ok(first_seq)));
     }
-    let last_seq = first_seq + parts.len() as u64 - 1;
+    let last_seq = first_seq.plus(parts.len() as u64 - 1);
     let end = read::next(requests, stream, &last.subject, last_seq, LEADER).await?;
     let whole = end.is_some_and(|end| end.seq == last_seq && end.event_id == Some(last.event_id));
     // A power failure can tear a batch: then the subject goes on with our parts, and nothing was decided by them.

@@ -4,11 +4,12 @@
 //! (ADR-31). The marker says how many more there are; each part names the one before it, so that a lost one is missed.
 
 use async_nats::{HeaderMap, Message, StatusCode};
+use fillstream_domain::Seq;
 use serde_json::json;
 use uuid::Uuid;
 
 use super::{leader::leader, requests::Requests};
-use crate::{Consistency, LogError, Page, Record, stamp::parse_millis};
+use crate::{Consistency, LogError, Page, Record, ServerError, error::Missing, stamp::parse_millis};
 
 /// Records of one page: the batched direct get has no flow control, so this and [`PAGE_BYTES`] are it.
 const PAGE: usize = 1000;
@@ -22,13 +23,13 @@ pub(super) async fn subject(
     requests: &Requests,
     stream: &str,
     subject: &str,
-    from: u64,
+    from: Seq,
     consistency: Consistency,
 ) -> Result<Page, LogError> {
     match consistency {
         Consistency::Any => {
             let wanted = json!({
-                "seq": from.max(1), "batch": PAGE, "max_bytes": PAGE_BYTES, "next_by_subj": subject
+                "seq": from.max(Seq::FIRST), "batch": PAGE, "max_bytes": PAGE_BYTES, "next_by_subj": subject
             });
             direct(requests, stream, &wanted).await
         }
@@ -37,7 +38,7 @@ pub(super) async fn subject(
             let mut bytes = 0;
             let mut from = from;
             while let Some(record) = next(requests, stream, subject, from, Consistency::Leader).await? {
-                from = record.seq + 1;
+                from = record.seq.next();
                 bytes += record.payload.len();
                 records.push(record);
                 if records.len() == PAGE || bytes >= PAGE_BYTES {
@@ -54,10 +55,10 @@ pub(super) async fn next(
     requests: &Requests,
     stream: &str,
     subject: &str,
-    from: u64,
+    from: Seq,
     consistency: Consistency,
 ) -> Result<Option<Record>, LogError> {
-    let wanted = json!({ "seq": from.max(1), "next_by_subj": subject });
+    let wanted = json!({ "seq": from.max(Seq::FIRST), "next_by_subj": subject });
     one(requests, stream, &wanted, consistency).await
 }
 
@@ -80,7 +81,12 @@ pub(super) async fn last_of_each(
     let wanted = json!({ "multi_last": patterns, "batch": MAX_SUBJECTS });
     let page = direct(requests, stream, &wanted).await?;
     // No second page: its subjects could have moved into the first one meanwhile.
-    if page.more { Err(LogError::Server(format!("{patterns:?} are too much"))) } else { Ok(page.records) }
+    if page.more {
+        let reason =
+            format!("{patterns:?} have more subjects than {MAX_SUBJECTS}, which one request can list");
+        return Err(LogError::Invalid(reason));
+    }
+    Ok(page.records)
 }
 
 async fn one(
@@ -117,11 +123,11 @@ async fn direct(requests: &Requests, stream: &str, wanted: &serde_json::Value) -
             }
             Some(status) if status.as_u16() == 404 => return Ok(page),
             Some(StatusCode::NO_RESPONDERS) => {
-                return Err(LogError::Unreachable("nobody answers for the stream".to_owned()));
+                return Err(Missing::NoResponder.into());
             }
             Some(status) => {
                 let reason = message.description.unwrap_or_default();
-                return Err(LogError::Server(format!("{status} {reason}")));
+                return Err(LogError::Server(ServerError::new(status.as_u16().into(), reason)));
             }
         }
         if !batched {
@@ -132,11 +138,11 @@ async fn direct(requests: &Requests, stream: &str, wanted: &serde_json::Value) -
 
 /// A connection that breaks and comes back in between can take parts of an answer with it.
 fn follows(page: &Page, message: &Message) -> Result<(), LogError> {
-    let last = page.records.last().map_or(0, |record| record.seq);
-    if number(message.headers.as_ref(), "Nats-Last-Sequence") == Some(last) {
+    let last = page.records.last().map_or(Seq::ZERO, |record| record.seq);
+    if number(message.headers.as_ref(), "Nats-Last-Sequence") == Some(last.get()) {
         return Ok(());
     }
-    Err(LogError::Unreachable("a part of the answer is lost".to_owned()))
+    Err(Missing::Part.into())
 }
 
 /// The `ce-id` of parsed headers.
@@ -149,15 +155,15 @@ pub(super) fn number(headers: Option<&HeaderMap>, name: &str) -> Option<u64> {
 }
 
 /// Where and when a message was stored: subject, sequence, milliseconds since the Unix epoch.
-pub(super) fn place(headers: Option<&HeaderMap>) -> Result<(String, u64, i64), LogError> {
+pub(super) fn place(headers: Option<&HeaderMap>) -> Result<(String, Seq, i64), LogError> {
     let text = |name: &str| headers?.get(name).map(async_nats::HeaderValue::as_str);
     let stored_at = text("Nats-Time-Stamp").and_then(parse_millis);
     let (Some(subject), Some(seq), Some(stored_at)) =
         (text("Nats-Subject"), number(headers, "Nats-Sequence"), stored_at)
     else {
-        return Err(LogError::Server("a message without its place and time".to_owned()));
+        return Err(LogError::unreadable("a message without its place and time"));
     };
-    Ok((subject.to_owned(), seq, stored_at))
+    Ok((subject.to_owned(), Seq::new(seq), stored_at))
 }
 
 fn record(message: Message) -> Result<Record, LogError> {
@@ -192,7 +198,8 @@ mod tests {
     #[test]
     fn a_lost_part_is_missed() {
         let check = |so_far: &[u64], last: Option<u64>, follows_it: bool| {
-            let record = |seq: &u64| Record::new(*seq, "orders.1".to_owned(), 0, None, Bytes::new());
+            let record =
+                |seq: &u64| Record::new(Seq::new(*seq), "orders.1".to_owned(), 0, None, Bytes::new());
             let page = Page { records: so_far.iter().map(record).collect(), more: false };
             assert_eq!(follows(&page, &part(last)).is_ok(), follows_it, "{last:?} after {so_far:?}");
         };

@@ -14,6 +14,7 @@ use std::{
 
 use async_nats::{Client, HeaderMap, Message, PublishErrorKind};
 use bytes::Bytes;
+use fillstream_retry::chain;
 use futures_util::StreamExt;
 use parking_lot::Mutex;
 use tokio::{
@@ -22,7 +23,7 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
-use crate::{Link, LogError};
+use crate::{Link, LogError, error::Missing};
 
 /// An answer that takes longer is treated as lost. Servers answer within milliseconds; a disk that syncs slowly
 /// may need a second.
@@ -76,10 +77,7 @@ pub(super) struct Answers {
 impl Requests {
     pub(super) async fn start(client: Client, keeper: &LinkKeeper) -> Result<Self, LogError> {
         let inbox = client.new_inbox();
-        let mut answers = client
-            .subscribe(format!("{inbox}.*"))
-            .await
-            .map_err(|error| LogError::Unreachable(error.to_string()))?;
+        let mut answers = client.subscribe(format!("{inbox}.*")).await.map_err(LogError::unreachable)?;
         let waiting = Arc::clone(&keeper.waiting);
         let mut router = JoinSet::new();
         router.spawn(async move {
@@ -132,11 +130,9 @@ impl Requests {
         };
         match sent {
             Ok(()) => Ok(answers),
-            Err(error) if error.kind() == PublishErrorKind::Send => {
-                Err(LogError::Unreachable(error.to_string()))
-            }
+            Err(error) if error.kind() == PublishErrorKind::Send => Err(LogError::unreachable(error)),
             // The client refuses what would make the server drop the connection.
-            Err(error) => Err(LogError::Server(error.to_string())),
+            Err(error) => Err(LogError::Invalid(chain(&error).to_string())),
         }
     }
 
@@ -167,7 +163,7 @@ impl Drop for Answers {
 }
 
 fn lost() -> LogError {
-    LogError::Unreachable("the answer is lost".to_owned())
+    Missing::Lost.into()
 }
 
 fn route(waiting: &Waiting, message: Message) {

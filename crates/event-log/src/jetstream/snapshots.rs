@@ -5,7 +5,7 @@
 //!  $O.<bucket>.M.<name>  written last: the id, how many chunks, size, digest
 //! ```
 
-use std::{fmt::Display, io::ErrorKind, time::Duration};
+use std::{error::Error, io::ErrorKind, time::Duration};
 
 use async_nats::jetstream::{
     self,
@@ -20,7 +20,7 @@ use tokio::{io::AsyncReadExt, time::timeout};
 use tracing::warn;
 
 use super::{fence::LEADER, read, requests::Requests};
-use crate::{Link, LogError, SnapshotStore, snapshots::check_name};
+use crate::{Link, LogError, SnapshotStore, error::Missing, snapshots::check_name};
 
 /// The bucket's name.
 const BUCKET: &str = "fillstream-snapshots";
@@ -48,10 +48,10 @@ impl JetStreamSnapshots {
                     "States that spare a replay. Nothing is lost with them but time.".to_owned();
                 let config =
                     Config { bucket: BUCKET.to_owned(), description: Some(description), ..Config::default() };
-                context.create_object_store(config).await.map_err(unreachable)?
+                context.create_object_store(config).await.map_err(LogError::unreachable)?
             }
         };
-        let stream = context.get_stream(STREAM).await.map_err(unreachable)?;
+        let stream = context.get_stream(STREAM).await.map_err(LogError::unreachable)?;
         Ok(Self { requests, bucket, stream })
     }
 
@@ -84,17 +84,17 @@ impl JetStreamSnapshots {
     }
 
     /// Ends what is under way with the connection: the object store would wait for an answer that does not come.
-    async fn linked<T, E: Display>(
+    async fn linked<T, E: Error + Send + Sync + 'static>(
         &self,
         asked: impl Future<Output = Result<T, E>> + Send,
     ) -> Result<T, LogError> {
         let mut link = self.requests.link();
         if *link.borrow_and_update() == Link::Down {
-            return Err(unreachable("no connection"));
+            return Err(Missing::Connection.into());
         }
         tokio::select! {
-            answer = asked => answer.map_err(unreachable),
-            Ok(()) = link.changed() => Err(unreachable("the connection is lost")),
+            answer = asked => answer.map_err(LogError::unreachable),
+            Ok(()) = link.changed() => Err(Missing::Lost.into()),
         }
     }
 
@@ -108,7 +108,7 @@ impl JetStreamSnapshots {
                 Ok(0) => break,
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::InvalidData => return Ok(None),
-                Err(error) => return Err(unreachable(error)),
+                Err(error) => return Err(LogError::unreachable(error)),
             }
         }
         Ok((content.len() == info.size).then(|| content.into()))
@@ -167,8 +167,4 @@ fn name_of(entry_subject: &str) -> Option<String> {
 
 fn chunk_subject(info: &ObjectInfo) -> String {
     format!("$O.{BUCKET}.C.{}", info.nuid)
-}
-
-fn unreachable(error: impl Display) -> LogError {
-    LogError::Unreachable(error.to_string())
 }

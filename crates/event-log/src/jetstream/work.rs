@@ -3,12 +3,15 @@
 use std::{sync::Arc, time::Duration};
 
 use async_nats::jetstream::{self, AckKind, consumer::pull};
+use fillstream_domain::Seq;
+use fillstream_retry::chain;
 use futures_util::StreamExt;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tracing::{debug, warn};
 
 use super::{Shared, read::event_id};
-use crate::{LogError, Record, stamp::millis};
+use crate::{LogError, Record, ServerError, stamp::millis};
 
 /// Records that one pull asks for.
 const PULL_BATCH: usize = 500;
@@ -49,7 +52,7 @@ impl WorkQueue {
                 match self.subscribe().await {
                     Ok(messages) => self.messages = Some(messages),
                     Err(error) => {
-                        debug!(%error, "the work queue waits for the stream");
+                        debug!(error = %chain(&error), "the work queue waits for the stream");
                         tokio::time::sleep(PAUSE).await;
                     }
                 }
@@ -78,15 +81,14 @@ impl WorkQueue {
         let subject = format!("$JS.API.CONSUMER.CREATE.{stream}.{name}.{filter}");
         let request = json!({ "stream_name": stream, "config": self.definition });
         let answer = self.shared.requests.ask(subject, request.to_string().into()).await?;
-        let answer: Value =
-            serde_json::from_slice(&answer.payload).map_err(|error| LogError::Server(error.to_string()))?;
+        let answer: Value = serde_json::from_slice(&answer.payload).map_err(LogError::unreadable)?;
         if let Some(error) = answer.get("error") {
-            return Err(LogError::Server(error.to_string()));
+            let error = ServerError::deserialize(error).map_err(LogError::unreadable)?;
+            return Err(error.into());
         }
         let context = jetstream::new(self.shared.requests.client().clone());
-        let server = |error: &dyn std::fmt::Display| LogError::Server(error.to_string());
         let consumer: jetstream::consumer::PullConsumer =
-            context.get_consumer_from_stream(name, stream).await.map_err(|error| server(&error))?;
+            context.get_consumer_from_stream(name, stream).await.map_err(LogError::unreachable)?;
         consumer
             .stream()
             .max_messages_per_batch(PULL_BATCH)
@@ -94,14 +96,14 @@ impl WorkQueue {
             .expires(HEARTBEAT * 10)
             .messages()
             .await
-            .map_err(|error| server(&error))
+            .map_err(LogError::unreachable)
     }
 }
 
 impl Work {
     fn new(message: jetstream::Message) -> Option<Self> {
         let info = message.info().ok()?;
-        let (seq, delivered) = (info.stream_sequence, u64::try_from(info.delivered).unwrap_or(1));
+        let (seq, delivered) = (Seq::new(info.stream_sequence), u64::try_from(info.delivered).unwrap_or(1));
         let record = Record::new(
             seq,
             message.message.subject.to_string(),
@@ -131,7 +133,7 @@ impl Work {
 
     async fn acknowledge(&self, kind: AckKind) {
         if let Err(error) = self.message.ack_with(kind).await {
-            debug!(%error, seq = self.record.seq, "an acknowledgement was not sent");
+            debug!(%error, seq = %self.record.seq, "an acknowledgement was not sent");
         }
     }
 }

@@ -17,6 +17,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use fillstream_domain::Seq;
 use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use tokio::{
     sync::{mpsc, oneshot},
@@ -59,12 +60,12 @@ impl Grouping {
 /// A record under way and whom to tell.
 pub(super) struct Entry {
     pub(super) record: NewRecord,
-    pub(super) verdict: oneshot::Sender<Result<u64, AppendError>>,
+    pub(super) verdict: oneshot::Sender<Result<Seq, AppendError>>,
 }
 
 impl Entry {
     /// Tells the caller, who may have gone away meanwhile.
-    pub(super) fn tell(self, verdict: Result<u64, AppendError>) {
+    pub(super) fn tell(self, verdict: Result<Seq, AppendError>) {
         let _ = self.verdict.send(verdict);
     }
 
@@ -97,8 +98,8 @@ impl Observer {
         &self,
         subject: String,
         payload: Bytes,
-        append: impl Future<Output = Result<u64, AppendError>>,
-    ) -> Result<u64, AppendError> {
+        append: impl Future<Output = Result<Seq, AppendError>>,
+    ) -> Result<Seq, AppendError> {
         let began = Instant::now();
         let appended = append.await;
         if let Some(observer) = self.0.get() {
@@ -133,12 +134,12 @@ impl Writer {
     pub(super) async fn hears(
         &self,
         first: &NewRecord,
-        append: impl Future<Output = Result<u64, AppendError>>,
-    ) -> Result<u64, AppendError> {
+        append: impl Future<Output = Result<Seq, AppendError>>,
+    ) -> Result<Seq, AppendError> {
         self.observer.hears(first.subject.clone(), first.payload.clone(), append).await
     }
 
-    pub(super) async fn append(&self, record: NewRecord) -> Result<u64, AppendError> {
+    pub(super) async fn append(&self, record: NewRecord) -> Result<Seq, AppendError> {
         let (verdict, told) = oneshot::channel();
         let (subject, payload) = (record.subject.clone(), record.payload.clone());
         let pursued = async {

@@ -114,9 +114,6 @@ impl Service {
         definition: ServiceDefinition,
         answers: Arc<dyn Answers>,
     ) -> Result<Self, LogError> {
-        let unreachable = |error: async_nats::SubscribeError| {
-            LogError::Unreachable(format!("a subscription failed: {error}"))
-        };
         let (draining, end, tasks) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
         // From the first subscription on: one that fails ends those before it.
         let ends = end.clone().drop_guard();
@@ -124,8 +121,10 @@ impl Service {
             definition.endpoints.iter().cloned().map(|of| Arc::new(Endpoint::new(of))).collect();
         for (number, endpoint) in endpoints.iter().enumerate() {
             let subject = endpoint.definition.subject;
-            let requests =
-                client.queue_subscribe(subject, QUEUE_GROUP.to_owned()).await.map_err(unreachable)?;
+            let requests = client
+                .queue_subscribe(subject, QUEUE_GROUP.to_owned())
+                .await
+                .map_err(LogError::unreachable)?;
             let at_work = endpoint::AtWork {
                 number,
                 endpoint: Arc::clone(endpoint),
@@ -142,10 +141,10 @@ impl Service {
             endpoints,
         };
         // Last, so that a service that can be found can be asked.
-        let asked = identity.subscribe(&client).await.map_err(unreachable)?;
+        let asked = identity.subscribe(&client).await.map_err(LogError::unreachable)?;
         // Not waited for at the end: whoever looks may find the service until it is gone.
         tokio::spawn(end.clone().run_until_cancelled_owned(identity.answer(client.clone(), asked)));
-        client.flush().await.map_err(|error| LogError::Unreachable(error.to_string()))?;
+        client.flush().await.map_err(LogError::unreachable)?;
         Ok(Self { client, draining, tasks, _end: ends })
     }
 

@@ -1,7 +1,8 @@
 //! The connection: opening, losing and closing it.
 
+use fillstream_domain::Seq;
 use fillstream_event_log::{
-    ConnectError, Definitions, Durability, EventLog, JetStreamLog, Link, LogError, LogOptions,
+    After, ConnectError, Definitions, Durability, EventLog, JetStreamLog, Link, LogError, LogOptions,
 };
 use serde_json::json;
 
@@ -20,7 +21,7 @@ async fn a_log_opens_whoever_else_opens_it() {
     let server = Server::durable();
     let logs = futures_util::future::join_all((0..8).map(|_| server.log())).await;
     for (n, log) in logs.iter().enumerate() {
-        assert_eq!(log.append(placed(n)).await, Ok(n as u64 + 1));
+        assert_eq!(log.append(placed(n)).await, Ok(Seq::new(n as u64 + 1)));
         assert_eq!(log.incarnation(), logs[0].incarnation());
     }
 }
@@ -85,7 +86,7 @@ async fn the_link_tells_of_an_outage_and_its_end() {
 
     server.with_process(|process| process.resume().unwrap()).await;
     soon("it is up", link.wait_for(|link| *link == Link::Up)).await.unwrap();
-    assert_eq!(soon("an append", log.append(placed(1))).await, Ok(1));
+    assert_eq!(soon("an append", log.append(placed(1))).await, Ok(Seq::FIRST));
 }
 
 #[tokio::test]
@@ -93,7 +94,7 @@ async fn a_log_that_nobody_holds_closes_its_connection() {
     let server = Server::durable();
     let proxy = Proxy::before(&server).await;
     let log = server.log_at(&proxy.url()).await;
-    let mut tail = log.follow(0, None).await.unwrap();
+    let mut tail = log.follow(After::START, None).await.unwrap();
     log.append(placed(1)).await.unwrap();
     assert_eq!(tail.next(1).await.unwrap().len(), 1);
     assert_eq!(proxy.connections(), 1);
@@ -102,7 +103,7 @@ async fn a_log_that_nobody_holds_closes_its_connection() {
     // The tail still needs it.
     proxy.cut_after(Way::Answer, 0);
     server.log().await.append(placed(2)).await.unwrap();
-    assert_eq!(soon("the next record", tail.next(1)).await.unwrap()[0].seq, 2);
+    assert_eq!(soon("the next record", tail.next(1)).await.unwrap()[0].seq, Seq::new(2));
     assert_eq!(proxy.connections(), 1);
 
     drop(tail);

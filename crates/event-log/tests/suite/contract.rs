@@ -1,6 +1,7 @@
 //! What every log promises, tried on each of them.
 
-use fillstream_event_log::{AppendError, Consistency, EventLog, NewRecord, Record};
+use fillstream_domain::Seq;
+use fillstream_event_log::{After, AppendError, Consistency, EventLog, NewRecord, Record};
 
 use crate::{
     records::{all_stored_as, append_all, fill, pages, placed, record, seqs, soon, stored_as, take},
@@ -9,8 +10,8 @@ use crate::{
 
 /// All of the log, by a tail.
 async fn everything(log: &dyn EventLog) -> Vec<Record> {
-    let last = usize::try_from(log.info().await.unwrap().last_seq).unwrap();
-    take(&mut *log.follow(0, None).await.unwrap(), last).await
+    let last = usize::try_from(log.info().await.unwrap().last_seq.get()).unwrap();
+    take(&mut *log.follow(After::START, None).await.unwrap(), last).await
 }
 
 #[tokio::test]
@@ -24,11 +25,11 @@ async fn an_append_returns_the_place_where_the_record_is_read() {
                 assert_eq!((history.len(), &history[0].records[..]), (1, &[record.clone()][..]));
                 assert_eq!(log.last(&record.subject, consistency).await.unwrap().as_ref(), Some(record));
             }
-            assert_eq!(log.last("orders.swap.3.placed", consistency).await, Ok(None));
+            assert_eq!(log.last("orders.swap.3.placed", consistency).await.unwrap(), None);
             assert_eq!(pages(&*log, "orders.swap.3.placed", consistency).await[0].records, []);
         }
         let info = log.info().await.unwrap();
-        assert_eq!((info.last_seq, info.incarnation), (3, log.incarnation()));
+        assert_eq!((info.last_seq, info.incarnation), (Seq::new(3), log.incarnation()));
     })
     .await;
 }
@@ -40,7 +41,8 @@ async fn a_fence_holds_or_the_answer_names_the_winner() {
         fill(&*log, &[record(subject, 0), placed(2), record(subject, 1)]).await;
         let check = async |subject: &str, after, expected: Result<u64, u64>| {
             let verdict = soon("a verdict", log.append(record(subject, after))).await;
-            let expected = expected.map_err(|last| AppendError::Fenced { last });
+            let expected =
+                expected.map(Seq::new).map_err(|last| AppendError::Fenced { last: Seq::new(last) });
             assert_eq!(verdict, expected, "{subject} after {after}");
         };
         check(subject, 0, Err(1)).await;
@@ -52,7 +54,7 @@ async fn a_fence_holds_or_the_answer_names_the_winner() {
         check(subject, 3, Ok(4)).await;
         check(subject, 3, Err(4)).await;
         check("orders.swap.1.placed", 0, Ok(5)).await;
-        assert_eq!(log.info().await.unwrap().last_seq, 5);
+        assert_eq!(log.info().await.unwrap().last_seq, Seq::new(5));
     })
     .await;
 }
@@ -69,7 +71,7 @@ async fn of_two_appends_at_once_one_wins() {
             };
             assert_eq!(won, last);
             let history = pages(&*log, &one.subject, Consistency::Leader).await;
-            assert_eq!(history[0].records, [stored_as(&*log, one, *won).await]);
+            assert_eq!(history[0].records, [stored_as(&*log, one, won.get()).await]);
         }
     })
     .await;
@@ -98,7 +100,7 @@ async fn what_no_log_can_keep_is_refused() {
             check(subject).await;
         }
         check(&format!("orders.{}", "x".repeat(1018))).await;
-        assert_eq!(log.info().await.unwrap().last_seq, 0);
+        assert_eq!(log.info().await.unwrap().last_seq, Seq::ZERO);
     })
     .await;
 }
@@ -113,8 +115,8 @@ async fn a_long_history_comes_in_pages() {
             if n % 100 == 0 {
                 fill(&*log, &[placed(n)]).await;
             }
-            let after = stored.last().map_or(0, |record: &Record| record.seq);
-            stored.extend(fill(&*log, &[record(subject, after)]).await);
+            let after = stored.last().map_or(Seq::ZERO, |record: &Record| record.seq);
+            stored.extend(fill(&*log, &[record(subject, after.get())]).await);
         }
         for consistency in [Consistency::Any, Consistency::Leader] {
             let pages = pages(&*log, subject, consistency).await;
@@ -171,9 +173,9 @@ async fn a_duplicate_among_many_costs_its_neighbours_nothing() {
         let mut expected = first;
         for (n, (record, verdict)) in told.into_iter().enumerate() {
             if n == 150 {
-                assert_eq!(verdict, Err(AppendError::Fenced { last: 1 }));
+                assert_eq!(verdict, Err(AppendError::Fenced { last: Seq::FIRST }));
             } else {
-                expected.push(stored_as(&*log, &record, verdict.unwrap()).await);
+                expected.push(stored_as(&*log, &record, verdict.unwrap().get()).await);
             }
         }
         expected.sort_by_key(|record| record.seq);

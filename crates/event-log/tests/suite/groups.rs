@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use fillstream_domain::Seq;
 use fillstream_event_log::{AppendError, EventLog};
 use futures_util::future::join_all;
 
@@ -46,7 +47,7 @@ async fn one_subject_is_in_a_group_once_and_keeps_its_order() {
     let chain = |n: u64| record("orders.swap.1.progress", n);
     let told = append_all(&log, (0..60).map(chain).collect()).await;
     let verdicts: Vec<_> = told.iter().map(|(_, verdict)| verdict.clone()).collect();
-    assert_eq!(verdicts, (1..=60).map(Ok).collect::<Vec<_>>());
+    assert_eq!(verdicts, (1..=60).map(|seq| Ok(Seq::new(seq))).collect::<Vec<_>>());
 }
 
 #[tokio::test]

@@ -5,7 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fillstream_event_log::{AppendError, EventLog, JetStreamLog, NewRecord};
+use fillstream_domain::Seq;
+use fillstream_event_log::{After, AppendError, EventLog, JetStreamLog, NewRecord};
 use fillstream_nats_server::PrivateServer;
 use futures_util::future::join_all;
 
@@ -57,7 +58,7 @@ async fn try_again(log: &JetStreamLog, told: &mut Vec<Told>) -> usize {
 async fn an_outage_that_outlasts_the_patience() {
     let server = Arc::new(Server::durable());
     let log = server.log().await;
-    let mut tail = log.follow(0, None).await.unwrap();
+    let mut tail = log.follow(After::START, None).await.unwrap();
     let mut told = vec![];
     for record in [placed(MANY), placed(MANY + 1)] {
         let verdict = log.append(record.clone()).await;
@@ -110,7 +111,7 @@ async fn parts_outlast_silence(server: Server) {
     assert!(waited >= PATIENCE && waited < PATIENCE + LATE, "told after {waited:?}");
     proxy.flow(true);
     for _ in 0..2 {
-        assert_eq!(soon("a verdict", log.append_parts(first.clone(), rest(2))).await, Ok(3));
+        assert_eq!(soon("a verdict", log.append_parts(first.clone(), rest(2))).await, Ok(Seq::new(3)));
     }
     assert_eq!(server.witness().await.stored().await.len(), 3);
 }

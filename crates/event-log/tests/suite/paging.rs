@@ -1,5 +1,6 @@
 //! Limits of a page on the real log.
 
+use fillstream_domain::Seq;
 use fillstream_event_log::{Consistency, EventLog, LogError};
 use futures_util::future::join_all;
 
@@ -18,9 +19,9 @@ async fn a_page_ends_at_a_megabyte() {
     for bytes in [400_000, 400_000, 400_000, 990_000, 10, 10] {
         let after = stored.len() as u64;
         let mut record = sized(subject, bytes);
-        record.after = after;
+        record.after = Seq::new(after);
         let seq = log.append(record.clone()).await.unwrap();
-        stored.push(stored_as(&log, &record, seq).await);
+        stored.push(stored_as(&log, &record, seq.get()).await);
     }
     for consistency in [Consistency::Any, Consistency::Leader] {
         let pages = pages(&log, subject, consistency).await;
@@ -55,11 +56,11 @@ async fn many_histories_at_once_do_not_mix() {
     let mut last = vec![0; 50];
     for _ in 0..20 {
         let appends = (0..50).map(|n| log.append(record(subject(n), last[n])));
-        last = join_all(appends).await.into_iter().map(Result::unwrap).collect();
+        last = join_all(appends).await.into_iter().map(|seq| seq.unwrap().get()).collect();
     }
     let reads = (0..200).map(async |n| {
         let consistency = if n < 100 { Consistency::Any } else { Consistency::Leader };
-        let page = log.read(&subject(n % 50), 0, consistency).await.unwrap();
+        let page = log.read(&subject(n % 50), Seq::ZERO, consistency).await.unwrap();
         assert!(page.records.iter().all(|record| record.subject == subject(n % 50)));
         assert_eq!((page.records.len(), page.more), (20, false));
     });

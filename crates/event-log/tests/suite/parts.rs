@@ -1,7 +1,8 @@
 //! One decision in one record or several.
 
 use bytes::Bytes;
-use fillstream_event_log::{AppendError, Consistency, EventLog, HEADER_ROOM, MAX_PARTS, NewRecord};
+use fillstream_domain::Seq;
+use fillstream_event_log::{AppendError, Consistency, EventLog, HEADER_ROOM, MAX_PARTS, NewRecord, Refusal};
 use futures_util::future::join_all;
 
 use crate::{
@@ -32,14 +33,17 @@ async fn parts_lie_side_by_side_among_other_appends() {
             let last = last.unwrap();
             assert!(told.iter().all(|(_, verdict)| verdict.is_ok()));
 
-            let page = log.read(MARKET, after + 1, Consistency::Leader).await.unwrap();
+            let page = log.read(MARKET, Seq::new(after + 1), Consistency::Leader).await.unwrap();
             assert_eq!(page.records.len(), parts);
-            let from = last + 1 - parts as u64;
-            assert!(page.records.iter().map(|record| record.seq).eq(from..=last), "a gap before {last}");
+            let from = last.next().minus(parts as u64).get();
+            assert!(
+                page.records.iter().map(|record| record.seq.get()).eq(from..=last.get()),
+                "a gap before {last}"
+            );
             assert!(page.records.iter().map(|record| record.event_id).eq(ids(&first, parts)));
             let payloads: Vec<_> = std::iter::once(first.payload).chain(rest(parts - 1)).collect();
             assert!(page.records.iter().map(|record| &record.payload).eq(&payloads));
-            after = last;
+            after = last.get();
         }
         let mut ids: Vec<_> = pages(&*log, MARKET, Consistency::Any)
             .await
@@ -63,12 +67,16 @@ async fn a_lost_fence_stores_no_part() {
             for (after, last) in [(0, 1), (1, 3), (2, 3), (9, 3)] {
                 let verdict =
                     soon("a verdict", log.append_parts(record(MARKET, after), rest(parts - 1))).await;
-                assert_eq!(verdict, Err(AppendError::Fenced { last }), "{parts} parts after {after}");
+                assert_eq!(
+                    verdict,
+                    Err(AppendError::Fenced { last: Seq::new(last) }),
+                    "{parts} parts after {after}"
+                );
             }
         }
-        assert_eq!(log.info().await.unwrap().last_seq, 3);
-        assert_eq!(log.append_parts(record(MARKET, 3), rest(2)).await, Ok(6));
-        assert_eq!(log.append(record(MARKET, 6)).await, Ok(7));
+        assert_eq!(log.info().await.unwrap().last_seq, Seq::new(3));
+        assert_eq!(log.append_parts(record(MARKET, 3), rest(2)).await, Ok(Seq::new(6)));
+        assert_eq!(log.append(record(MARKET, 6)).await, Ok(Seq::new(7)));
     })
     .await;
 }
@@ -88,11 +96,11 @@ async fn of_two_writers_one_wins_with_all_its_parts() {
                 _ => panic!("not one winner: {verdicts:?}"),
             };
             let (first, parts) = &writers[winner];
-            let stored = log.read(MARKET, after + 1, Consistency::Leader).await.unwrap().records;
+            let stored = log.read(MARKET, Seq::new(after + 1), Consistency::Leader).await.unwrap().records;
             assert!(stored.iter().map(|record| record.event_id).eq(ids(first, *parts)), "{verdicts:?}");
             assert_eq!(verdicts[1 - winner], Err(AppendError::Fenced { last: stored[0].seq }));
-            after = stored[stored.len() - 1].seq;
-            assert_eq!(verdicts[winner], Ok(after));
+            after = stored[stored.len() - 1].seq.get();
+            assert_eq!(verdicts[winner], Ok(Seq::new(after)));
         }
     })
     .await;
@@ -112,7 +120,7 @@ async fn what_does_not_fit_is_refused_as_a_whole() {
         )
         .await
         {
-            Err(AppendError::Refused(reason)) => assert!(reason.contains(what), "{reason}"),
+            Err(AppendError::Refused(Refusal::Invalid(reason))) => assert!(reason.contains(what), "{reason}"),
             verdict => panic!("{what}: {verdict:?}"),
         };
         check("1001 parts", first(&nothing), rest(MAX_PARTS)).await;
@@ -120,12 +128,12 @@ async fn what_does_not_fit_is_refused_as_a_whole() {
         check("is larger than", first(&too_large), rest(1)).await;
         check("is larger than", first(&nothing), vec![nothing.clone(), too_large.clone()]).await;
         check("not a literal", record("markets.*", 0), rest(1)).await;
-        assert_eq!(log.info().await.unwrap().last_seq, 0);
+        assert_eq!(log.info().await.unwrap().last_seq, Seq::ZERO);
 
         let payload = Bytes::from(vec![b'x'; largest]);
         let traceparent = Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned());
         let first = NewRecord { payload: payload.clone(), traceparent, ..record(MARKET, 0) };
-        assert_eq!(log.append_parts(first, vec![payload; 2]).await, Ok(3));
+        assert_eq!(log.append_parts(first, vec![payload; 2]).await, Ok(Seq::new(3)));
     })
     .await;
 }
@@ -141,7 +149,7 @@ async fn parts_do_not_wait_in_line() {
     let last = last.unwrap();
     assert!(told.iter().all(|(_, verdict)| verdict.is_ok()));
     // Behind the first group at most.
-    assert!(last <= 1_003, "the last part is at {last}");
+    assert!(last <= Seq::new(1_003), "the last part is at {last}");
 }
 
 #[tokio::test]
@@ -149,8 +157,8 @@ async fn one_part_is_a_plain_record_and_several_are_one_batch() {
     let server = Server::durable();
     let (log, witness) = (server.log().await, server.witness().await);
     let first = record(MARKET, 0);
-    assert_eq!(log.append_parts(first.clone(), rest(0)).await, Ok(1));
-    assert_eq!(log.append_parts(record(MARKET, 1), rest(2)).await, Ok(4));
+    assert_eq!(log.append_parts(first.clone(), rest(0)).await, Ok(Seq::new(1)));
+    assert_eq!(log.append_parts(record(MARKET, 1), rest(2)).await, Ok(Seq::new(4)));
     let stored = witness.stored().await;
     let batches: Vec<_> = stored.iter().map(|record| record.batch.as_deref()).collect();
     assert!(batches[0].is_none() && batches[1].is_some());
@@ -172,11 +180,11 @@ async fn parts_that_only_half_exist_are_not_taken_for_an_append() {
     let first = record(MARKET, 0);
     // As a power failure leaves a batch.
     log.append(first.clone()).await.unwrap();
-    assert_eq!(log.append_parts(first.clone(), rest(2)).await, Err(AppendError::Fenced { last: 1 }));
-    assert_eq!(log.append_parts(record(MARKET, 1), rest(2)).await, Ok(4));
+    assert_eq!(log.append_parts(first.clone(), rest(2)).await, Err(AppendError::Fenced { last: Seq::FIRST }));
+    assert_eq!(log.append_parts(record(MARKET, 1), rest(2)).await, Ok(Seq::new(4)));
     // And what was stored whole is found again, however often it is asked for.
     let whole = record(MARKET, 4);
-    assert_eq!(log.append_parts(whole.clone(), rest(2)).await, Ok(7));
-    assert_eq!(log.append_parts(whole, rest(2)).await, Ok(7));
-    assert_eq!(log.info().await.unwrap().last_seq, 7);
+    assert_eq!(log.append_parts(whole.clone(), rest(2)).await, Ok(Seq::new(7)));
+    assert_eq!(log.append_parts(whole, rest(2)).await, Ok(Seq::new(7)));
+    assert_eq!(log.info().await.unwrap().last_seq, Seq::new(7));
 }

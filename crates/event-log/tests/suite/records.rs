@@ -3,6 +3,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use bytes::Bytes;
+use fillstream_domain::Seq;
 use fillstream_event_log::{AppendError, Consistency, EventLog, Follow, NewRecord, Page, Record};
 use futures_util::future::join_all;
 use uuid::Uuid;
@@ -17,7 +18,7 @@ pub(crate) fn record(subject: impl Into<String>, after: u64) -> NewRecord {
     let event_id = Uuid::now_v7();
     NewRecord {
         subject: subject.into(),
-        after,
+        after: Seq::new(after),
         event_id,
         event_type: "com.example.tested.v1".to_owned(),
         time: "2026-01-02T03:04:05.678Z".to_owned(),
@@ -39,9 +40,9 @@ pub(crate) fn placed(n: usize) -> NewRecord {
 
 /// What every reader must get for a record that was appended. Its time is the stream's: it is taken from one read.
 pub(crate) async fn stored_as(log: &dyn EventLog, record: &NewRecord, seq: u64) -> Record {
-    let found = log.read(&record.subject, seq, Consistency::Any).await.unwrap();
+    let found = log.read(&record.subject, Seq::new(seq), Consistency::Any).await.unwrap();
     let (stored_at, event_id) = (found.records[0].stored_at, Some(record.event_id));
-    Record::new(seq, record.subject.clone(), stored_at, event_id, record.payload.clone())
+    Record::new(Seq::new(seq), record.subject.clone(), stored_at, event_id, record.payload.clone())
 }
 
 /// Fails the test instead of waiting for ever.
@@ -75,9 +76,9 @@ pub(crate) async fn pages(log: &dyn EventLog, subject: &str, consistency: Consis
     let mut pages: Vec<Page> = Vec::new();
     let mut from = 0;
     loop {
-        let page = log.read(subject, from, consistency).await.unwrap();
+        let page = log.read(subject, Seq::new(from), consistency).await.unwrap();
         let more = page.more;
-        from = page.records.last().map_or(from, |record| record.seq + 1);
+        from = page.records.last().map_or(from, |record| record.seq.next().get());
         pages.push(page);
         if !more {
             return pages;
@@ -86,17 +87,17 @@ pub(crate) async fn pages(log: &dyn EventLog, subject: &str, consistency: Consis
 }
 
 pub(crate) fn seqs(records: &[Record]) -> Vec<u64> {
-    records.iter().map(|record| record.seq).collect()
+    records.iter().map(|record| record.seq.get()).collect()
 }
 
 /// An append and what it was answered.
-pub(crate) type Told = (NewRecord, Result<u64, AppendError>);
+pub(crate) type Told = (NewRecord, Result<Seq, AppendError>);
 
 /// What every reader must get for appends that were all acknowledged, in order of sequence.
 pub(crate) async fn all_stored_as(log: &dyn EventLog, told: &[Told]) -> Vec<Record> {
     let mut stored = Vec::new();
     for (record, verdict) in told {
-        stored.push(stored_as(log, record, verdict.clone().unwrap()).await);
+        stored.push(stored_as(log, record, verdict.clone().unwrap().get()).await);
     }
     stored.sort_by_key(|record| record.seq);
     stored
@@ -107,7 +108,7 @@ pub(crate) async fn fill(log: &dyn EventLog, records: &[NewRecord]) -> Vec<Recor
     let mut stored = Vec::new();
     for record in records {
         let seq = log.append(record.clone()).await.unwrap();
-        stored.push(stored_as(log, record, seq).await);
+        stored.push(stored_as(log, record, seq.get()).await);
     }
     stored
 }
@@ -130,10 +131,12 @@ pub(crate) async fn write_while(
         let record = record(subject, after);
         let verdict = soon("a verdict", log.append(record.clone())).await;
         match &verdict {
-            Ok(seq) => after = *seq,
-            Err(AppendError::Fenced { last }) => after = *last,
+            Ok(seq) => after = seq.get(),
+            Err(AppendError::Fenced { last }) => after = last.get(),
             Err(AppendError::Unknown) => {}
-            Err(AppendError::Refused(_) | AppendError::Closed) => panic!("{verdict:?}"),
+            Err(AppendError::Full(_) | AppendError::Refused(_) | AppendError::Closed) => {
+                panic!("{verdict:?}")
+            }
         }
         told.push((record, verdict));
     }
@@ -142,14 +145,14 @@ pub(crate) async fn write_while(
 
 /// Holds the answers against the stream: nothing lost, nothing double, nothing stored that was refused.
 pub(crate) fn assert_agree(told: &[Told], stored: &[Stored]) {
-    let mut places: HashMap<Uuid, Vec<u64>> = HashMap::new();
+    let mut places: HashMap<Uuid, Vec<Seq>> = HashMap::new();
     for record in stored {
-        places.entry(record.event_id).or_default().push(record.seq);
+        places.entry(record.event_id).or_default().push(Seq::new(record.seq));
     }
     for (event_id, places) in &places {
         assert_eq!(places.len(), 1, "{event_id} is stored twice: {places:?}");
     }
-    let at = |seq: u64| &stored[usize::try_from(seq).unwrap() - 1];
+    let at = |seq: Seq| &stored[usize::try_from(seq.get()).unwrap() - 1];
     for (record, verdict) in told {
         let place = places.get(&record.event_id).map(|places| places[0]);
         match verdict {
@@ -162,7 +165,7 @@ pub(crate) fn assert_agree(told: &[Told], stored: &[Stored]) {
                 assert!(*last > record.after, "{record:?} was not beaten by {last}");
                 assert_eq!(at(*last).subject, record.subject, "beaten from another subject");
             }
-            Err(AppendError::Refused(_) | AppendError::Closed) => {
+            Err(AppendError::Full(_) | AppendError::Refused(_) | AppendError::Closed) => {
                 assert_eq!(place, None, "refused, and stored: {record:?}");
             }
             Err(AppendError::Unknown) => {}

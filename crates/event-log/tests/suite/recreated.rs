@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use fillstream_event_log::{EventLog, LogError};
+use fillstream_domain::Seq;
+use fillstream_event_log::{After, EventLog, LogError};
 use fillstream_nats_server::PrivateServer;
 
 use crate::{
@@ -17,8 +18,8 @@ async fn it_ends_tails_and_has_another_incarnation() {
     for n in 0..5 {
         log.append(placed(n)).await.unwrap();
     }
-    let mut behind = log.follow(0, None).await.unwrap();
-    let mut at_the_end = log.follow(6, None).await.unwrap();
+    let mut behind = log.follow(After::START, None).await.unwrap();
+    let mut at_the_end = log.follow(After::Seq(Seq::new(6).prev()), None).await.unwrap();
     assert_eq!(seqs(&take(&mut *behind, 3).await), [1, 2, 3]);
 
     witness.delete_stream().await;
@@ -32,13 +33,14 @@ async fn it_ends_tails_and_has_another_incarnation() {
     }
     // What had arrived before is still given.
     while let Ok(records) = soon("an end", behind.next(10)).await {
-        assert!(records.iter().all(|record| (4..=5).contains(&record.seq)), "{records:?}");
+        assert!(records.iter().all(|record| (4..=5).contains(&record.seq.get())), "{records:?}");
     }
     for tail in [&mut behind, &mut at_the_end] {
-        assert_eq!(soon("an end", tail.next(10)).await, Err(LogError::Recreated));
+        let end = soon("an end", tail.next(10)).await;
+        assert!(matches!(end, Err(LogError::Recreated)), "{end:?}");
     }
-    assert_eq!(log.follow(0, None).await.err(), Some(LogError::Recreated));
-    assert_eq!(seqs(&take(&mut *after.follow(0, None).await.unwrap(), 10).await).len(), 10);
+    assert!(matches!(log.follow(After::START, None).await.err(), Some(LogError::Recreated)));
+    assert_eq!(seqs(&take(&mut *after.follow(After::START, None).await.unwrap(), 10).await).len(), 10);
 }
 
 #[tokio::test]
@@ -46,12 +48,13 @@ async fn a_stream_that_is_gone_is_waited_for() {
     let server = Server::durable();
     let (log, witness) = (server.log().await, server.witness().await);
     log.append(placed(1)).await.unwrap();
-    let mut tail = log.follow(2, None).await.unwrap();
+    let mut tail = log.follow(After::Seq(Seq::new(2).prev()), None).await.unwrap();
     witness.delete_stream().await;
     let waits = tokio::time::timeout(std::time::Duration::from_secs(3), tail.next(1)).await;
     assert!(waits.is_err(), "{waits:?}");
     witness.create_stream().await;
-    assert_eq!(soon("an end", tail.next(1)).await, Err(LogError::Recreated));
+    let end = soon("an end", tail.next(1)).await;
+    assert!(matches!(end, Err(LogError::Recreated)), "{end:?}");
 }
 
 #[tokio::test]
@@ -63,5 +66,5 @@ async fn a_restart_is_no_recreation() {
     server.with_process(|process| process.resume().unwrap()).await;
     let after = server.log().await;
     assert_eq!(after.incarnation(), log.incarnation());
-    assert_eq!(soon("the stream", log.append(placed(2))).await, Ok(2));
+    assert_eq!(soon("the stream", log.append(placed(2))).await, Ok(Seq::new(2)));
 }

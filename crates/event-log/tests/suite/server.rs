@@ -13,6 +13,7 @@ use async_nats::{
     jetstream::{self, stream::Stream},
 };
 use bytes::Bytes;
+use fillstream_domain::Incarnation;
 use fillstream_event_log::{
     Definitions, Durability, EventLog, JetStreamLog, LogOptions, MemoryLog, SharedLog, StreamInfo,
 };
@@ -186,8 +187,8 @@ pub(crate) async fn on_each_log(case: impl AsyncFn(Arc<dyn EventLog>)) {
         eprintln!("on the log whose durability is {}", durability.name());
         case(log).await;
     };
-    run(Arc::new(MemoryLog::new(MEMORY_INCARNATION))).await;
-    run(shared(Arc::new(MemoryLog::new(MEMORY_INCARNATION))).await).await;
+    run(Arc::new(MemoryLog::new(Incarnation::new(MEMORY_INCARNATION)))).await;
+    run(shared(Arc::new(MemoryLog::new(Incarnation::new(MEMORY_INCARNATION)))).await).await;
     let (durable, os_buffered) = (Server::durable(), Server::os_buffered());
     run(Arc::new(durable.log().await)).await;
     run(shared(Arc::new(os_buffered.log().await)).await).await;

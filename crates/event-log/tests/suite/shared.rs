@@ -7,8 +7,9 @@ use std::sync::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use fillstream_domain::{Incarnation, Seq};
 use fillstream_event_log::{
-    AppendError, Consistency, EventLog, Follow, Link, LogError, MemoryLog, NewRecord, Page, Record,
+    After, AppendError, Consistency, EventLog, Follow, Link, LogError, MemoryLog, NewRecord, Page, Record,
     StreamInfo,
 };
 use rand::{Rng, SeedableRng};
@@ -29,7 +30,7 @@ fn wanted(stored: &[Record], from: u64, pattern: Option<&str>) -> Vec<Record> {
         None => true,
         Some(pattern) => record.subject.starts_with(&pattern[..pattern.find('*').unwrap()]),
     };
-    stored.iter().filter(|record| record.seq >= from).filter(fits).cloned().collect()
+    stored.iter().filter(|record| record.seq >= Seq::new(from)).filter(fits).cloned().collect()
 }
 
 /// Followers begin anywhere, at any time, and read as much as they like, while records are appended.
@@ -37,15 +38,20 @@ fn wanted(stored: &[Record], from: u64, pattern: Option<&str>) -> Vec<Record> {
 async fn every_follower_gets_all_of_its_records_once() {
     for seed in 0..60 {
         let mut dice = ChaCha8Rng::seed_from_u64(seed);
-        let log = shared(Arc::new(MemoryLog::new(7))).await;
+        let log = shared(Arc::new(MemoryLog::new(Incarnation::new(7)))).await;
         let (mut stored, mut followers) = (Vec::new(), Vec::new());
         for n in 0..dice.random_range(1..600) {
             let next = if dice.random_bool(0.5) { placed(n) } else { record(format!("markets.{n}"), 0) };
             stored.extend(fill(&*log, &[next]).await);
             if dice.random_bool(0.02) {
                 let (from, pattern) =
-                    (dice.random_range(0..=stored.len() as u64 + 3), PATTERNS[dice.random_range(0..3)]);
-                followers.push((from, pattern, log.follow(from, pattern).await.unwrap(), Vec::new()));
+                    (dice.random_range(0..=stored.len() as u64 + 1), PATTERNS[dice.random_range(0..3)]);
+                followers.push((
+                    from,
+                    pattern,
+                    log.follow(After::Seq(Seq::new(from).prev()), pattern).await.unwrap(),
+                    Vec::new(),
+                ));
             }
             for (_, _, follower, seen) in &mut followers {
                 if dice.random_bool(0.05) {
@@ -69,9 +75,9 @@ async fn every_follower_gets_all_of_its_records_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_is_too_slow_goes_on_alone_and_comes_back() {
-    let log = shared(Arc::new(MemoryLog::new(7))).await;
-    let mut follower: Box<dyn Follow> = log.follow(1, None).await.unwrap();
-    let mut quick = log.follow(1, None).await.unwrap();
+    let log = shared(Arc::new(MemoryLog::new(Incarnation::new(7)))).await;
+    let mut follower: Box<dyn Follow> = log.follow(After::START, None).await.unwrap();
+    let mut quick = log.follow(After::START, None).await.unwrap();
     let mut stored = Vec::new();
     for round in 0..3 {
         // One by one, so that each is a batch of its own.
@@ -92,11 +98,11 @@ struct SlowLog {
 
 #[async_trait]
 impl EventLog for SlowLog {
-    async fn append(&self, record: NewRecord) -> Result<u64, AppendError> {
+    async fn append(&self, record: NewRecord) -> Result<Seq, AppendError> {
         self.inner.append(record).await
     }
 
-    async fn append_parts(&self, first: NewRecord, rest: Vec<Bytes>) -> Result<u64, AppendError> {
+    async fn append_parts(&self, first: NewRecord, rest: Vec<Bytes>) -> Result<Seq, AppendError> {
         self.inner.append_parts(first, rest).await
     }
 
@@ -104,7 +110,7 @@ impl EventLog for SlowLog {
         self.inner.max_payload()
     }
 
-    async fn read(&self, subject: &str, from: u64, consistency: Consistency) -> Result<Page, LogError> {
+    async fn read(&self, subject: &str, from: Seq, consistency: Consistency) -> Result<Page, LogError> {
         self.inner.read(subject, from, consistency).await
     }
 
@@ -116,20 +122,32 @@ impl EventLog for SlowLog {
         self.inner.last_of_each(pattern).await
     }
 
-    async fn follow(&self, from: u64, pattern: Option<&str>) -> Result<Box<dyn Follow>, LogError> {
+    async fn record(&self, seq: Seq) -> Result<Option<Record>, LogError> {
+        self.inner.record(seq).await
+    }
+
+    async fn last_matching(&self, pattern: &str) -> Result<Option<Record>, LogError> {
+        self.inner.last_matching(pattern).await
+    }
+
+    async fn next_matching(&self, from: Seq, pattern: &str) -> Result<Option<Record>, LogError> {
+        self.inner.next_matching(from, pattern).await
+    }
+
+    async fn follow(&self, after: After, pattern: Option<&str>) -> Result<Box<dyn Follow>, LogError> {
         tokio::task::yield_now().await;
         let fails = |left: u32| left.checked_sub(1);
         if self.unreachable.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fails).is_ok() {
-            return Err(LogError::Unreachable("not now".to_owned()));
+            return Err(LogError::unreachable("not now"));
         }
-        self.inner.follow(from, pattern).await
+        self.inner.follow(after, pattern).await
     }
 
     async fn info(&self) -> Result<StreamInfo, LogError> {
         self.inner.info().await
     }
 
-    fn incarnation(&self) -> u64 {
+    fn incarnation(&self) -> Incarnation {
         self.inner.incarnation()
     }
 
@@ -143,10 +161,11 @@ impl EventLog for SlowLog {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_is_too_slow_misses_nothing_though_it_cannot_go_on_alone_at_once() {
     for failures in [0, 2] {
-        let slow = Arc::new(SlowLog { inner: MemoryLog::new(7), unreachable: AtomicU32::new(0) });
+        let slow =
+            Arc::new(SlowLog { inner: MemoryLog::new(Incarnation::new(7)), unreachable: AtomicU32::new(0) });
         let log = shared(Arc::clone(&slow) as _).await;
-        let mut follower = log.follow(1, None).await.unwrap();
-        let mut quick = log.follow(1, None).await.unwrap();
+        let mut follower = log.follow(After::START, None).await.unwrap();
+        let mut quick = log.follow(After::START, None).await.unwrap();
         let mut stored = Vec::new();
         for n in 0..LATE {
             stored.extend(fill(&*log, &[placed(n)]).await);

@@ -1,6 +1,6 @@
 //! What can happen to the consumer of a tail.
 
-use fillstream_event_log::{EventLog, Follow};
+use fillstream_event_log::{After, EventLog, Follow};
 
 use crate::{
     proxy::{Proxy, Way},
@@ -12,8 +12,8 @@ use crate::{
 async fn a_deleted_consumer_is_made_again_behind_the_last_record() {
     let server = Server::durable();
     let (log, witness) = (server.log().await, server.witness().await);
-    let mut all = log.follow(0, None).await.unwrap();
-    let mut some = log.follow(0, Some("orders.swap.*.placed")).await.unwrap();
+    let mut all = log.follow(After::START, None).await.unwrap();
+    let mut some = log.follow(After::START, Some("orders.swap.*.placed")).await.unwrap();
     for round in 1..=4 {
         let base = (round - 1) * 10;
         // Before it is deleted, and while it is gone.
@@ -40,7 +40,7 @@ async fn a_deleted_consumer_is_made_again_behind_the_last_record() {
 async fn a_consumer_deleted_in_silence_is_missed() {
     let server = Server::durable();
     let (log, witness) = (server.log().await, server.witness().await);
-    let mut tail = log.follow(0, None).await.unwrap();
+    let mut tail = log.follow(After::START, None).await.unwrap();
     witness.delete_consumers().await;
     // Nothing arrives, and still somebody notices.
     let made_again = async || {
@@ -60,7 +60,7 @@ async fn a_consumer_deleted_in_silence_is_missed() {
 async fn a_message_that_went_elsewhere_is_missed() {
     let server = Server::durable();
     let (log, witness) = (server.log().await, server.witness().await);
-    let mut tail = log.follow(0, None).await.unwrap();
+    let mut tail = log.follow(After::START, None).await.unwrap();
     let mut thief = witness.listen("thief").await;
     let mut next = 0;
     for _ in 0..5 {
@@ -83,7 +83,7 @@ async fn what_a_cut_takes_away_is_given_without_waiting_for_more() {
     let server = Server::durable();
     let proxy = Proxy::before(&server).await;
     let (writer, reader) = (server.log().await, server.log_at(&proxy.url()).await);
-    let mut tail = reader.follow(0, None).await.unwrap();
+    let mut tail = reader.follow(After::START, None).await.unwrap();
     let before = proxy.passed(Way::Answer);
     writer.append(placed(0)).await.unwrap();
     assert_eq!(seqs(&take(&mut *tail, 1).await), [1]);
@@ -104,7 +104,7 @@ async fn a_tail_of_much_is_gapless_over_cuts() {
     let (writer, reader) = (server.log().await, server.log_at(&proxy.url()).await);
     let appends = futures_util::future::join_all((0..3_000).map(|n| writer.append(placed(n))));
     assert!(appends.await.iter().all(Result::is_ok));
-    let mut tail: Box<dyn Follow> = reader.follow(0, None).await.unwrap();
+    let mut tail: Box<dyn Follow> = reader.follow(After::START, None).await.unwrap();
     proxy.cut_at_random(7);
     let followed = take(&mut *tail, 3_000).await;
     assert_eq!(seqs(&followed), (1..=3_000).collect::<Vec<_>>());

@@ -2,7 +2,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use fillstream_event_log::{Consistency, EventLog, MemoryLog, Record};
+use fillstream_domain::{Incarnation, Seq};
+use fillstream_event_log::{After, Consistency, EventLog, MemoryLog, Record};
 
 use crate::{
     records::{fill, placed, record, soon, take},
@@ -17,11 +18,11 @@ fn now() -> i64 {
 async fn each_way(log: &dyn EventLog, subject: &str) -> Vec<Record> {
     let mut found = log.last_of_each(subject).await.unwrap();
     for consistency in [Consistency::Any, Consistency::Leader] {
-        found.extend(log.read(subject, 0, consistency).await.unwrap().records);
+        found.extend(log.read(subject, Seq::ZERO, consistency).await.unwrap().records);
         found.extend(log.first(subject, consistency).await.unwrap());
         found.extend(log.last(subject, consistency).await.unwrap());
     }
-    found.extend(take(&mut *log.follow(0, Some(subject)).await.unwrap(), 1).await);
+    found.extend(take(&mut *log.follow(After::START, Some(subject)).await.unwrap(), 1).await);
     found
 }
 
@@ -53,7 +54,7 @@ async fn it_is_the_servers_time_truncated() {
     let mut queue = log.work(&consumer).await.unwrap();
     for n in 0..20 {
         let stored = fill(&log, &[placed(n)]).await.remove(0);
-        let nanos = stream.direct_get(stored.seq).await.unwrap().time.unix_timestamp_nanos();
+        let nanos = stream.direct_get(stored.seq.get()).await.unwrap().time.unix_timestamp_nanos();
         assert_eq!(i128::from(stored.stored_at), nanos.div_euclid(1_000_000));
         let work = soon("work", queue.next()).await;
         assert_eq!(work.record, stored);
@@ -63,7 +64,7 @@ async fn it_is_the_servers_time_truncated() {
 
 #[tokio::test]
 async fn a_test_sets_the_time_of_a_log_in_memory() {
-    let log = MemoryLog::new(MEMORY_INCARNATION);
+    let log = MemoryLog::new(Incarnation::new(MEMORY_INCARNATION));
     let stamp = async |n: usize| {
         log.append(placed(n)).await.unwrap();
         log.last(&placed(n).subject, Consistency::Any).await.unwrap().unwrap().stored_at
@@ -77,6 +78,6 @@ async fn a_test_sets_the_time_of_a_log_in_memory() {
     log.set_time(5);
     let parts = vec!["2".into(), "3".into()];
     log.append_parts(record("markets.SOL-USDC", 0), parts).await.unwrap();
-    let page = log.read("markets.SOL-USDC", 0, Consistency::Any).await.unwrap();
+    let page = log.read("markets.SOL-USDC", Seq::ZERO, Consistency::Any).await.unwrap();
     assert_eq!(page.records.iter().map(|record| record.stored_at).collect::<Vec<_>>(), [5, 5, 5]);
 }

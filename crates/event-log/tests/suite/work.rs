@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use fillstream_domain::Seq;
 use fillstream_event_log::{EventLog, JetStreamLog, Work, WorkQueue};
 use serde_json::{Value, json};
 
@@ -47,7 +48,7 @@ async fn what_is_done_is_handed_out_once() {
     log.append(record("orders.swap.1.progress", 0)).await.unwrap();
     let mut queue = queue(&log).await;
     let work = next(&mut queue).await;
-    assert_eq!((work.record.seq, &work.record.subject), (1, &placed.subject));
+    assert_eq!((work.record.seq, &work.record.subject), (Seq::FIRST, &placed.subject));
     assert_eq!((work.record.event_id, &work.record.payload), (Some(placed.event_id), &placed.payload));
     assert_eq!((work.delivered, &work.traceparent), (1, &placed.traceparent));
     work.done().await;
@@ -64,7 +65,7 @@ async fn what_nobody_acknowledges_is_handed_out_for_ever() {
     for delivered in 1..=8 {
         let begin = Instant::now();
         let work = next(&mut queue).await;
-        assert_eq!((work.record.seq, work.delivered), (1, delivered));
+        assert_eq!((work.record.seq, work.delivered), (Seq::FIRST, delivered));
         let waited = begin.elapsed();
         assert!(delivered == 1 || waited > ACK_WAIT / 2, "again after {waited:?}");
         assert!(waited < ACK_WAIT * 4, "again only after {waited:?}");
@@ -92,7 +93,7 @@ async fn what_is_in_progress_is_kept_and_what_is_for_later_comes_later() {
     let begin = Instant::now();
     work.later(ACK_WAIT * 2).await;
     let again = tokio::select! { work = next(&mut mine) => work, work = next(&mut other) => work };
-    assert_eq!((again.record.seq, again.delivered), (1, 2));
+    assert_eq!((again.record.seq, again.delivered), (Seq::FIRST, 2));
     let waited = begin.elapsed();
     assert!(waited > ACK_WAIT * 3 / 2 && waited < ACK_WAIT * 5, "later is {waited:?}");
     again.done().await;
@@ -104,7 +105,7 @@ async fn work_off(mut queue: WorkQueue) -> Vec<(u64, u64)> {
     let mut done = Vec::new();
     while let Ok(work) = tokio::time::timeout(ACK_WAIT * 2, queue.next()).await {
         work.done().await;
-        done.push((work.record.seq, work.delivered));
+        done.push((work.record.seq.get(), work.delivered));
         tokio::task::yield_now().await;
     }
     done
@@ -139,7 +140,7 @@ async fn the_work_of_one_that_died_goes_to_another() {
         one.append(placed(n)).await.unwrap();
     }
     let mut dying = queue(&one).await;
-    assert_eq!(next(&mut dying).await.record.seq, 1);
+    assert_eq!(next(&mut dying).await.record.seq, Seq::FIRST);
     drop((dying, one));
     let mut done = work_off(queue(&other).await).await;
     done.sort_unstable();
@@ -166,5 +167,5 @@ async fn a_queue_outlives_the_server_and_its_consumer() {
     server.witness().await.delete_consumers().await;
     log.append(placed(2)).await.unwrap();
     let seqs = [next(&mut queue).await.record.seq, next(&mut queue).await.record.seq];
-    assert_eq!(seqs, [1, 2]);
+    assert_eq!(seqs, [Seq::new(1), Seq::new(2)]);
 }

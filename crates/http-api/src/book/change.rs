@@ -158,9 +158,9 @@ async fn append(api: &BookApi, row: &BookOrderRow, input: &BookInput, trace: &st
     let mut consistency = Consistency::Any;
     for _ in 0..FENCE_TRIES {
         let last = api.log.last(&subject, consistency).await.map_err(|_| unreachable())?;
-        let after = last.map_or(row.placed_seq, |last| Seq::new(last.seq));
+        let after = last.map_or(row.placed_seq, |last| last.seq);
         match api.log.append(record(subject.clone(), after, input, trace)).await {
-            Ok(seq) => return Ok(Seq::new(seq)),
+            Ok(seq) => return Ok(seq),
             // Somebody was faster, or the replica was behind.
             Err(AppendError::Fenced { .. }) => consistency = Consistency::Leader,
             Err(error) => {

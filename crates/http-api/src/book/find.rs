@@ -12,7 +12,7 @@ use axum::{
     http::HeaderMap,
 };
 use fillstream_domain::{
-    OrderId, Seq,
+    OrderId,
     book::BookInput,
     subject::{BookSubject, book_order, book_order_anywhere},
 };
@@ -103,7 +103,7 @@ async fn in_log(api: &BookApi, order: OrderId) -> Result<Option<BookOrderRow>, L
 /// The order as its placed event tells it; what a foreign writer put there is none.
 fn opened(record: &Record) -> Option<BookOrderRow> {
     match BookInput::decode(&record.payload) {
-        Ok(BookInput::Placed(placed)) => Some(BookOrderRow::new(Seq::new(record.seq), &placed)),
+        Ok(BookInput::Placed(placed)) => Some(BookOrderRow::new(record.seq, &placed)),
         Ok(_) | Err(_) => None,
     }
 }

@@ -100,7 +100,6 @@ pub(super) async fn store(api: &BookApi, accepted: Accepted, trace: &str) -> Res
     reach(Boundary::AfterPlaced);
     match appended {
         Ok(seq) => {
-            let seq = Seq::new(seq);
             api.written.note(seq);
             debug!(order_id = %order, %seq, "order placed");
             Ok(Stored { view: BookOrderView::placed(seq, &new), replayed: false })
@@ -120,7 +119,7 @@ pub(super) async fn store(api: &BookApi, accepted: Accepted, trace: &str) -> Res
 pub(super) fn record(subject: String, after: Seq, input: &BookInput, trace: &str) -> NewRecord {
     NewRecord {
         subject,
-        after: after.get(),
+        after,
         event_id: Uuid::now_v7(),
         event_type: input.event_type().cloud_event_type(),
         time: input.at().to_string(),
@@ -139,7 +138,7 @@ fn replayed(seq: Seq, placed: &BookPlaced) -> Stored {
 async fn placed(api: &BookApi, subject: &str) -> Result<Option<(Seq, BookPlaced)>, Problem> {
     let first = api.log.first(subject, Consistency::Leader).await.map_err(|_| unreachable())?;
     Ok(first.and_then(|record| match BookInput::decode(&record.payload) {
-        Ok(BookInput::Placed(placed)) => Some((Seq::new(record.seq), placed)),
+        Ok(BookInput::Placed(placed)) => Some((record.seq, placed)),
         Ok(_) | Err(_) => None,
     }))
 }

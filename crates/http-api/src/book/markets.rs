@@ -113,11 +113,10 @@ impl Markets {
         for last in self.log.last_of_each(ALL_DEFINITIONS).await? {
             let Some(BookSubject::Definition(symbol)) = BookSubject::parse(&last.subject) else { continue };
             let seen = read.entry(symbol.clone()).or_default();
-            while seen.get() < last.seq {
-                let page =
-                    self.log.read(&book_definition(&symbol), seen.next().get(), Consistency::Any).await?;
+            while seen.get() < last.seq.get() {
+                let page = self.log.read(&book_definition(&symbol), seen.next(), Consistency::Any).await?;
                 for record in &page.records {
-                    *seen = Seq::new(record.seq);
+                    *seen = record.seq;
                     follow(&mut definitions, &symbol, &record.payload);
                 }
                 if !page.more {
@@ -127,7 +126,7 @@ impl Markets {
         }
         if let Some(symbol) = wanted.filter(|symbol| !definitions.contains_key(symbol)) {
             // A replica may not have it yet; who leads the stream has.
-            let page = self.log.read(&book_definition(symbol), 1, Consistency::Leader).await?;
+            let page = self.log.read(&book_definition(symbol), Seq::FIRST, Consistency::Leader).await?;
             page.records.iter().for_each(|record| follow(&mut definitions, symbol, &record.payload));
         }
         Ok(Known { definitions: Arc::new(definitions), read, at })

@@ -16,7 +16,7 @@ use fillstream_domain::{
     },
     subject::{ALL_COMMITS, BookSubject},
 };
-use fillstream_event_log::{EventLog, Follow, LogError, Record};
+use fillstream_event_log::{After, EventLog, Follow, LogError, Record};
 use fillstream_projections::market::{BookOrderPatch, messages};
 use tokio::{task::JoinHandle, time::sleep, time::timeout};
 use tracing::warn;
@@ -66,8 +66,8 @@ impl TailOutcomes {
     /// # Errors
     /// When the stream cannot be reached.
     pub async fn start(log: Arc<dyn EventLog>) -> Result<Self, LogError> {
-        let from = Seq::new(log.info().await?.last_seq).next();
-        let tail = log.follow(from.get(), Some(ALL_COMMITS)).await?;
+        let from = log.info().await?.last_seq.next();
+        let tail = log.follow(After::Seq(from.prev()), Some(ALL_COMMITS)).await?;
         let board = Arc::new(Board::default());
         let tail = tokio::spawn(keep_reading(log, from, tail, Arc::clone(&board)));
         Ok(Self { board, tail })
@@ -114,7 +114,7 @@ async fn keep_reading(log: Arc<dyn EventLog>, from: Seq, mut tail: Box<dyn Follo
             }
         };
         while let Some(from) = next {
-            match log.follow(from.get(), Some(ALL_COMMITS)).await {
+            match log.follow(After::Seq(from.prev()), Some(ALL_COMMITS)).await {
                 Ok(opened) => {
                     tail = opened;
                     break;
@@ -139,7 +139,7 @@ impl Reader {
     /// Takes records; answers where to read again when a market's tail began within a commit.
     fn take(&mut self, records: Vec<Record>, board: &Board) -> Option<Seq> {
         for record in records {
-            let seq = Seq::new(record.seq);
+            let seq = record.seq;
             self.next = seq.next();
             let Some(BookSubject::Commits(symbol)) = BookSubject::parse(&record.subject) else { continue };
             let reading = record.reading(Commit::decode_shared);

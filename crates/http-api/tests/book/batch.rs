@@ -1,6 +1,7 @@
 //! POST /api/v1/orders/batch
 
 use axum::http::{Method, StatusCode};
+use fillstream_domain::Seq;
 use fillstream_event_log::EventLog;
 use serde_json::json;
 
@@ -116,5 +117,5 @@ async fn a_batch_that_is_none_is_refused_as_a_whole() {
     let fits =
         desk.ask(Method::POST, BATCH, &format!(r#"{{"orders":[{good}]{}}}"#, " ".repeat(100 << 10))).await;
     assert_eq!(fits.status, StatusCode::OK);
-    assert_eq!(desk.log.info().await.unwrap().last_seq, before + 1);
+    assert_eq!(desk.log.info().await.unwrap().last_seq, Seq::new(before + 1));
 }

@@ -73,7 +73,7 @@ async fn an_amend_is_answered_with_what_the_matcher_made_of_it() {
         assert_eq!(told.number("/seq"), 99);
         let subject = format!("orders.book.BTC-USDT.{}", row.order_id);
         let last = desk.log.last(&subject, Consistency::Leader).await.unwrap().unwrap();
-        assert_eq!(*desk.matcher.asked.lock(), [last.seq]);
+        assert_eq!(*desk.matcher.asked.lock(), [last.seq.get()]);
         let BookInput::AmendRequested(asked) = BookInput::decode(&last.payload).unwrap() else {
             panic!("{last:?}")
         };

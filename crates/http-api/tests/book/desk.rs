@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderMap, Method, Request, StatusCode},
 };
 use fillstream_domain::{
-    Amount, Timestamp, UserId,
+    Amount, Incarnation, Seq, Timestamp, UserId,
     book::{BookInput, BookPlaced, Definition, Symbol},
     parse_exact,
     subject::book_definition,
@@ -94,7 +94,7 @@ impl Told {
 
 impl Desk {
     pub(crate) fn open() -> Self {
-        let log = MemoryLog::new(1);
+        let log = MemoryLog::new(Incarnation::new(1));
         for market in MARKETS {
             define(&log, Definition::standard(symbol(market), noon()));
         }
@@ -146,7 +146,7 @@ impl Desk {
     }
 
     pub(crate) async fn last_seq(&self) -> u64 {
-        self.log.info().await.expect("in memory").last_seq
+        self.log.info().await.expect("in memory").last_seq.get()
     }
 
     /// A request of Ann's.
@@ -188,7 +188,7 @@ impl Desk {
         let record = self.log.first(&subject, Consistency::Leader).await.expect("in memory").expect("stored");
         let input = BookInput::decode(&record.payload).expect("an input");
         let BookInput::Placed(placed) = input else { panic!("{input:?}") };
-        (record.seq, placed)
+        (record.seq.get(), placed)
     }
 }
 
@@ -212,7 +212,7 @@ pub(crate) fn define(log: &MemoryLog, definition: Definition) {
 pub(crate) fn append(log: &MemoryLog, subject: String, payload: Vec<u8>) -> u64 {
     log.append_now(NewRecord {
         subject,
-        after: 0,
+        after: Seq::ZERO,
         event_id: Uuid::now_v7(),
         event_type: "test".to_owned(),
         time: noon().to_string(),
@@ -220,4 +220,5 @@ pub(crate) fn append(log: &MemoryLog, subject: String, payload: Vec<u8>) -> u64 
         retries: None,
         payload: payload.into(),
     })
+    .get()
 }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use fillstream_domain::{
-    OrderId, Seq,
+    Incarnation, OrderId, Seq,
     book::{
         BookStatus, CancelReason, Change, Commit, InputResult, Levels, OrderState, OrderType, Outcome, Side,
         Trade, trade_id,
@@ -71,7 +71,7 @@ fn status(answer: Option<Answer>) -> Option<(u128, BookStatus, u64)> {
 
 #[tokio::test]
 async fn who_waits_and_who_comes_late_get_the_same_answer() {
-    let log = MemoryLog::new(1);
+    let log = MemoryLog::new(Incarnation::new(1));
     let outcomes = follow(&log).await;
     let early = outcomes.outcome(Seq::new(7), PATIENCE);
     let late = async {
@@ -104,7 +104,7 @@ async fn the_order_is_told_as_it_is_after_all_of_the_input() {
         ),
         (InputResult::Unchanged, vec![cancelled(4, CancelReason::Expired)], None),
     ] {
-        let log = MemoryLog::new(1);
+        let log = MemoryLog::new(Incarnation::new(1));
         let outcomes = follow(&log).await;
         commit(&log, 1, true, vec![outcome(7, result.clone(), changes)]);
         let answer = outcomes.outcome(Seq::new(7), PATIENCE).await.unwrap();
@@ -115,7 +115,7 @@ async fn the_order_is_told_as_it_is_after_all_of_the_input() {
 
 #[tokio::test]
 async fn parts_are_held_back_until_the_last() {
-    let log = MemoryLog::new(1);
+    let log = MemoryLog::new(Incarnation::new(1));
     let outcomes = follow(&log).await;
     let begun = |changes| Outcome { goes_on: true, ..outcome(7, InputResult::Amended, changes) };
     let ended = |changes| Outcome { continued: true, ..outcome(7, InputResult::Amended, changes) };
@@ -135,7 +135,7 @@ async fn parts_are_held_back_until_the_last() {
 
 #[tokio::test]
 async fn a_tail_that_begins_within_a_commit_reads_it_from_its_beginning() {
-    let log = MemoryLog::new(1);
+    let log = MemoryLog::new(Incarnation::new(1));
     commit(
         &log,
         1,
@@ -149,7 +149,7 @@ async fn a_tail_that_begins_within_a_commit_reads_it_from_its_beginning() {
 
 #[tokio::test]
 async fn no_answer_in_time_is_none_and_the_next_one_still_comes() {
-    let log = MemoryLog::new(1);
+    let log = MemoryLog::new(Incarnation::new(1));
     let outcomes = follow(&log).await;
     assert_eq!(outcomes.outcome(Seq::new(7), Duration::from_millis(1)).await, None);
     commit(&log, 1, true, vec![outcome(7, InputResult::Unchanged, vec![])]);
@@ -158,7 +158,7 @@ async fn no_answer_in_time_is_none_and_the_next_one_still_comes() {
 
 #[tokio::test]
 async fn the_last_change_of_an_order_is_known_at_once() {
-    let log = MemoryLog::new(1);
+    let log = MemoryLog::new(Incarnation::new(1));
     let outcomes = follow(&log).await;
     let id = |id: u128| OrderId::new(Uuid::from_u128(id));
     let created = outcome(7, InputResult::Accepted, vec![Change::Created(state(5, "0")), trade(5, "1")]);

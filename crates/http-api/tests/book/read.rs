@@ -96,7 +96,7 @@ async fn what_the_matcher_has_just_said_counts_before_the_read_store_has_it() {
             filled_quote: amount("0"),
             fee: amount("0"),
             updated_at: placed.at,
-            last_seq: Seq::new(seq + 1),
+            last_seq: Seq::new(seq).next(),
             last_index: 0,
         };
         desk.matcher.latest.lock().push(patch);

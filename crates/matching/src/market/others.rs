@@ -1,6 +1,5 @@
 //! What other matchers have committed.
 
-use fillstream_domain::Seq;
 use fillstream_domain::book::{Commit, PartsStep};
 use fillstream_event_log::Record;
 use tokio::time::Instant;
@@ -13,8 +12,8 @@ impl Market {
     /// Takes commits of the log: ours are known already or are under way.
     pub(super) fn hear(&mut self, records: Vec<Record>) -> Result<(), Ended> {
         // Ours, that we know to be stored, need not be read.
-        for record in records.into_iter().filter(|record| Seq::new(record.seq) > self.commit) {
-            let seq = Seq::new(record.seq);
+        for record in records.into_iter().filter(|record| record.seq > self.commit) {
+            let seq = record.seq;
             let part = match Commit::decode(&record.payload) {
                 Ok(part) => part,
                 Err(error) if is_of_another_version(&error) => return Err(Ended::Version(error)),

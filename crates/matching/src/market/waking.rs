@@ -3,7 +3,6 @@
 use bytes::Bytes;
 use fillstream_crash_point::{Boundary, reach};
 use fillstream_domain::{
-    Seq,
     book::{BookInput, Clock},
     subject::book_clock,
 };
@@ -49,7 +48,7 @@ impl Market {
         let input = BookInput::Clock(Clock { symbol: self.symbol.clone(), at: now });
         let record = NewRecord {
             subject: book_clock(&self.symbol),
-            after: self.clock_seq.get(),
+            after: self.clock_seq,
             event_id: Uuid::now_v7(),
             event_type: input.event_type().cloud_event_type(),
             time: now.to_string(),
@@ -60,9 +59,7 @@ impl Market {
         reach(Boundary::BeforeClock);
         match self.context.log.append(record).await {
             // A lost fence is no error: another matcher has seen to it.
-            Ok(seq) | Err(AppendError::Fenced { last: seq }) => {
-                self.clock_seq = self.clock_seq.max(Seq::new(seq))
-            }
+            Ok(seq) | Err(AppendError::Fenced { last: seq }) => self.clock_seq = self.clock_seq.max(seq),
             Err(error) => debug!(%error, "the clock is not written yet"),
         }
         reach(Boundary::AfterClock);

@@ -7,7 +7,7 @@ use fillstream_domain::{
     book::{BookInput, Commit, Side},
     subject::{book_inputs, market_commits},
 };
-use fillstream_event_log::{AppendError, EventLog};
+use fillstream_event_log::{After, AppendError, EventLog};
 use fillstream_matcher::{COMMIT_BYTES, Pending, Recorded};
 use fillstream_matching::{Settings, load};
 
@@ -50,7 +50,7 @@ async fn a_matcher_whose_last_commit_is_gone_loads_the_market_anew() {
     let log = OddLog::new(&rig.log);
     let at_work = rig.matcher_on(Arc::new(log.clone()), takes_over_after(NEVER), now);
     rig.covered(1).await;
-    log.answer([Answer::Says(AppendError::Fenced { last: 0 })]);
+    log.answer([Answer::Says(AppendError::Fenced { last: Seq::ZERO })]);
     let (_, seq) = rig.place(rig.placed(user(1), Side::Sell, "100", "1"));
     rig.covered(seq).await;
     rig.check(2).await;
@@ -130,12 +130,13 @@ async fn a_commit_that_is_not_what_we_would_have_said_stops_the_market() {
 /// The commit of the inputs behind the last commit.
 async fn right_commit(rig: &Rig, first: u64, last: u64) -> Commit {
     let mut machine = load(&rig.log, None, &rig.symbol).await.unwrap().machine;
-    let mut inputs = rig.log.follow(first, Some(&book_inputs(&rig.symbol))).await.unwrap();
+    let mut inputs =
+        rig.log.follow(After::Seq(Seq::new(first).prev()), Some(&book_inputs(&rig.symbol))).await.unwrap();
     let mut pending = Pending::new();
-    for record in inputs.next(100).await.unwrap().into_iter().filter(|record| record.seq <= last) {
+    for record in inputs.next(100).await.unwrap().into_iter().filter(|record| record.seq <= Seq::new(last)) {
         let stored_at = Timestamp::from_unix_ms(record.stored_at);
         let input = Ok(BookInput::decode(&record.payload).unwrap());
-        pending.push(machine.apply(&Recorded { seq: Seq::new(record.seq), stored_at, input }).unwrap());
+        pending.push(machine.apply(&Recorded { seq: record.seq, stored_at, input }).unwrap());
     }
     let parts = pending.cut(&rig.symbol, COMMIT_BYTES);
     Commit::decode(&parts[0].payload).unwrap()

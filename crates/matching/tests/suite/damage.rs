@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fillstream_domain::{
-    Seq, Timestamp,
+    Incarnation, Seq, Timestamp,
     book::{BookInput, Commit, Definition, InputResult, Levels, Outcome, Side},
     subject::{book_definition, book_order, market_commits},
 };
@@ -81,7 +81,7 @@ async fn what_is_no_commit_at_the_logs_end_holds_up_nobody() {
         assert!(report.is_clean(), "{report:?}");
         assert_eq!(report.markets[0].last_input, Seq::new(seq));
         let end = rig.log.info().await.unwrap().last_seq;
-        assert_eq!(load(&rig.log, None, &rig.symbol).await.unwrap().end, Seq::new(end));
+        assert_eq!(load(&rig.log, None, &rig.symbol).await.unwrap().end, end);
     }
 }
 
@@ -115,7 +115,7 @@ async fn nothing_is_committed_over_a_commit_of_another_version() {
             Some(Seq::new(seq))
         );
         let last = rig.log.last(&market_commits(&rig.symbol), Consistency::Leader).await.unwrap().unwrap();
-        assert_eq!(last.seq, seq);
+        assert_eq!(last.seq, Seq::new(seq));
         at_work.stop().await;
     }
 }
@@ -255,7 +255,7 @@ async fn short_lives_add_up_to_a_snapshot() {
 /// What an operator has defined is never changed, whatever a replica says that is behind.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_default_markets_replace_nothing() {
-    let log = MemoryLog::new(7);
+    let log = MemoryLog::new(Incarnation::new(7));
     let symbol = "BTC/USDT".parse().unwrap();
     let mut defined = Definition::standard(symbol, now());
     defined.max_quantity = defined.min_quantity;

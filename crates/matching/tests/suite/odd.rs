@@ -11,8 +11,9 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use fillstream_domain::{Incarnation, RecordRef, Seq};
 use fillstream_event_log::{
-    AppendError, Consistency, EventLog, Follow, Link, LogError, MemoryLog, NewRecord, Page, Record,
+    After, AppendError, Consistency, EventLog, Follow, Link, LogError, MemoryLog, NewRecord, Page, Record,
     StreamInfo,
 };
 use parking_lot::Mutex;
@@ -86,11 +87,11 @@ impl OddLog {
 
 #[async_trait]
 impl EventLog for OddLog {
-    async fn append(&self, record: NewRecord) -> Result<u64, AppendError> {
+    async fn append(&self, record: NewRecord) -> Result<Seq, AppendError> {
         self.0.inner.append(record).await
     }
 
-    async fn append_parts(&self, first: NewRecord, rest: Vec<Bytes>) -> Result<u64, AppendError> {
+    async fn append_parts(&self, first: NewRecord, rest: Vec<Bytes>) -> Result<Seq, AppendError> {
         self.0.commits_asked.fetch_add(1, Ordering::SeqCst);
         let mut held = self.0.commits_held.subscribe();
         held.wait_for(|held| !held).await.unwrap();
@@ -115,7 +116,7 @@ impl EventLog for OddLog {
         self.0.inner.max_payload()
     }
 
-    async fn read(&self, subject: &str, from: u64, consistency: Consistency) -> Result<Page, LogError> {
+    async fn read(&self, subject: &str, from: Seq, consistency: Consistency) -> Result<Page, LogError> {
         self.0.inner.read(subject, from, consistency).await
     }
 
@@ -127,8 +128,20 @@ impl EventLog for OddLog {
         if self.0.hides_definitions { Ok(Vec::new()) } else { self.0.inner.last_of_each(pattern).await }
     }
 
-    async fn follow(&self, from: u64, pattern: Option<&str>) -> Result<Box<dyn Follow>, LogError> {
-        let inner = self.0.inner.follow(from, pattern).await?;
+    async fn record(&self, seq: Seq) -> Result<Option<Record>, LogError> {
+        self.0.inner.record(seq).await
+    }
+
+    async fn last_matching(&self, pattern: &str) -> Result<Option<Record>, LogError> {
+        self.0.inner.last_matching(pattern).await
+    }
+
+    async fn next_matching(&self, from: Seq, pattern: &str) -> Result<Option<Record>, LogError> {
+        self.0.inner.next_matching(from, pattern).await
+    }
+
+    async fn follow(&self, after: After, pattern: Option<&str>) -> Result<Box<dyn Follow>, LogError> {
+        let inner = self.0.inner.follow(after, pattern).await?;
         let is_inputs = pattern.is_some_and(|pattern| pattern.starts_with("orders.book.BTC-USDT."));
         let until = is_inputs.then(|| self.0.inputs_until.subscribe());
         Ok(Box::new(OddTail { inner, until, waiting: VecDeque::new() }))
@@ -138,7 +151,7 @@ impl EventLog for OddLog {
         self.0.inner.info().await
     }
 
-    fn incarnation(&self) -> u64 {
+    fn incarnation(&self) -> Incarnation {
         self.0.inner.incarnation()
     }
 
@@ -161,9 +174,17 @@ impl Follow for OddTail {
             self.waiting.extend(self.inner.next(max).await?);
         }
         let first = self.waiting[0].seq;
-        let until = *until.wait_for(|until| *until >= first).await.unwrap();
-        let given = self.waiting.partition_point(|record| record.seq <= until);
+        let until = *until.wait_for(|until| *until >= first.get()).await.unwrap();
+        let given = self.waiting.partition_point(|record| record.seq <= Seq::new(until));
         Ok(self.waiting.drain(..given).collect())
+    }
+
+    fn reached(&self) -> Option<RecordRef> {
+        self.inner.reached()
+    }
+
+    async fn caught_up(&mut self) -> Result<bool, LogError> {
+        Ok(self.waiting.is_empty() && self.inner.caught_up().await?)
     }
 
     fn behind(&self) -> u64 {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use fillstream_domain::{
-    Amount, OrderId, Seq, Timestamp, UserId,
+    Amount, Incarnation, OrderId, Seq, Timestamp, UserId,
     book::{
         AmendRequested, BookInput, BookPlaced, CancelRequested, Commit, Definition, OrderType, Outcome,
         SelfTradePrevention, Side, Symbol, TimeInForce,
@@ -17,7 +17,7 @@ use fillstream_domain::{
     parse_exact,
     subject::{book_definition, book_inputs, book_order, market_commits},
 };
-use fillstream_event_log::{EventLog, MemoryLog, MemorySnapshots, NewRecord, Record, SnapshotStore};
+use fillstream_event_log::{After, EventLog, MemoryLog, MemorySnapshots, NewRecord, Record, SnapshotStore};
 use fillstream_matching::{MarketState, Matcher, Settings, verify};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -79,7 +79,7 @@ impl Rig {
     pub(crate) fn new() -> Self {
         let symbol: Symbol = "BTC/USDT".parse().unwrap();
         let rig = Self {
-            log: MemoryLog::new(7),
+            log: MemoryLog::new(Incarnation::new(7)),
             snapshots: Arc::new(MemorySnapshots::default()),
             symbol: symbol.clone(),
             next: AtomicU64::new(1),
@@ -94,17 +94,17 @@ impl Rig {
     /// The same inputs, and no commit.
     pub(crate) async fn twin(&self) -> Self {
         let twin = Self {
-            log: MemoryLog::new(7),
+            log: MemoryLog::new(Incarnation::new(7)),
             snapshots: Arc::default(),
             symbol: self.symbol.clone(),
             next: AtomicU64::new(u64::MAX / 2),
         };
-        let mut inputs = self.log.follow(1, Some(&book_inputs(&self.symbol))).await.unwrap();
+        let mut inputs = self.log.follow(After::START, Some(&book_inputs(&self.symbol))).await.unwrap();
         while inputs.behind() > 0 {
             for record in inputs.next(1_000).await.unwrap() {
                 twin.log.set_time(record.stored_at);
                 let seq = twin.append_raw(record.subject, record.payload.to_vec());
-                assert_eq!(seq, record.seq, "inputs came before all commits");
+                assert_eq!(seq, record.seq.get(), "inputs came before all commits");
             }
         }
         twin
@@ -134,16 +134,18 @@ impl Rig {
     }
 
     pub(crate) fn append_raw(&self, subject: String, payload: Vec<u8>) -> u64 {
-        self.log.append_now(NewRecord {
-            subject,
-            after: 0,
-            event_id: Uuid::now_v7(),
-            event_type: "test".to_owned(),
-            time: now().to_string(),
-            traceparent: None,
-            retries: None,
-            payload: payload.into(),
-        })
+        self.log
+            .append_now(NewRecord {
+                subject,
+                after: Seq::ZERO,
+                event_id: Uuid::now_v7(),
+                event_type: "test".to_owned(),
+                time: now().to_string(),
+                traceparent: None,
+                retries: None,
+                payload: payload.into(),
+            })
+            .get()
     }
 
     pub(crate) fn placed(&self, owner: UserId, side: Side, price: &str, quantity: &str) -> BookPlaced {
@@ -221,14 +223,17 @@ impl Rig {
         let subject = market_commits(&self.symbol);
         let mut all: Vec<Record> = Vec::new();
         loop {
-            let from = all.last().map_or(1, |record| record.seq + 1);
-            let page =
-                self.log.read(&subject, from, fillstream_event_log::Consistency::Leader).await.unwrap();
+            let from = all.last().map_or(1, |record| record.seq.next().get());
+            let page = self
+                .log
+                .read(&subject, Seq::new(from), fillstream_event_log::Consistency::Leader)
+                .await
+                .unwrap();
             all.extend(page.records);
             if !page.more {
                 return all
                     .iter()
-                    .map(|record| (record.seq, Commit::decode(&record.payload).unwrap()))
+                    .map(|record| (record.seq.get(), Commit::decode(&record.payload).unwrap()))
                     .collect();
             }
         }

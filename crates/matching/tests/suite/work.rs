@@ -1,7 +1,7 @@
 //! One matcher at its work.
 
 use fillstream_domain::{
-    Seq,
+    Incarnation, Seq,
     book::{Change, InputResult, Side, TimeInForce},
     subject::{ALL_PARKED, book_order},
 };
@@ -32,7 +32,7 @@ async fn orders_are_matched_and_every_input_is_covered_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_without_markets_gets_the_contracts() {
-    let log = fillstream_event_log::MemoryLog::new(7);
+    let log = fillstream_event_log::MemoryLog::new(Incarnation::new(7));
     let matcher =
         fillstream_matching::Matcher::new(std::sync::Arc::new(log.clone()), None, Settings::default(), now);
     let stop = tokio_util::sync::CancellationToken::new();

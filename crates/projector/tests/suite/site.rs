@@ -12,7 +12,7 @@ use fillstream_domain::book::{
 use fillstream_domain::{
     Amount, Incarnation, OrderId, RecordId, RecordRef, Seq, Timestamp, UserId, parse_exact, subject,
 };
-use fillstream_event_log::{EventLog, MemoryLog, NewRecord, Record};
+use fillstream_event_log::{After, EventLog, MemoryLog, NewRecord, Record};
 use fillstream_projections::Batch;
 use fillstream_projector::{Projector, RebuildError, rebuild};
 use fillstream_read_store::test_raw::Lock;
@@ -43,13 +43,13 @@ impl Site {
         let directory = std::env::temp_dir().join(name);
         std::fs::create_dir(&directory).unwrap();
         let store = ReadStore::open(&format!("sqlite://{}/read.db", directory.display())).await.unwrap();
-        Self { log: MemoryLog::new(INCARNATION.get()), store, directory }
+        Self { log: MemoryLog::new(INCARNATION), store, directory }
     }
 
     pub fn append(&self, subject: String, payload: Vec<u8>) -> u64 {
         let record = NewRecord {
             subject,
-            after: 0,
+            after: Seq::ZERO,
             event_id: Uuid::now_v7(),
             event_type: "x".to_owned(),
             time: at().to_string(),
@@ -57,7 +57,7 @@ impl Site {
             retries: None,
             payload: payload.into(),
         };
-        self.log.append_now(record)
+        self.log.append_now(record).get()
     }
 
     pub fn commit(&self, part: &Commit) -> u64 {
@@ -153,9 +153,9 @@ impl Site {
 
     /// All records of the log.
     async fn records(&self) -> Vec<RecordRef> {
-        let records = self.log.follow(1, None).await.unwrap().next(usize::MAX).await.unwrap();
+        let records = self.log.follow(After::START, None).await.unwrap().next(usize::MAX).await.unwrap();
         let id = |record: &Record| RecordId::Event(record.event_id.unwrap());
-        records.iter().map(|record| RecordRef { seq: Seq::new(record.seq), id: id(record) }).collect()
+        records.iter().map(|record| RecordRef { seq: record.seq, id: id(record) }).collect()
     }
 
     /// Nothing of it is left in the rows that a rebuild from the stream alone would not make.

@@ -79,7 +79,7 @@ impl Feed {
             let seen = position.borrow_and_update().unwrap_or(Seq::ZERO);
             let Messages { messages, .. } = self.page(next).await?;
             next = match messages.last() {
-                Some(last) => Seq::new(last.seq + 1),
+                Some(last) => last.seq.next(),
                 None => next.max(seen.next()),
             };
             self.tell(&messages).await?;
@@ -97,7 +97,7 @@ impl Feed {
     /// Where the feed begins: behind what the client has seen, or with the newest messages.
     async fn begin(&mut self, after: Option<Seq>, wanted: u64) -> Result<Seq, End> {
         let info = self.ask_log(|view, _| async move { view.hub.log.info().await }.boxed()).await?;
-        let last = Seq::new(info.last_seq);
+        let last = info.last_seq;
         match after {
             Some(after) if after <= last => return Ok(after.next()),
             // It is of an older copy of the stream, or made up.
@@ -114,10 +114,8 @@ impl Feed {
     }
 
     async fn page(&mut self, from: Seq) -> Result<Messages, End> {
-        self.ask_log(|view, pattern| {
-            async move { view.messages.browse(&pattern, from.get(), PAGE).await }.boxed()
-        })
-        .await
+        self.ask_log(|view, pattern| async move { view.messages.browse(&pattern, from, PAGE).await }.boxed())
+            .await
     }
 
     /// Asks the log until it answers. That it does not is told by the process's condition.
@@ -186,7 +184,7 @@ impl Feed {
             if chunk.len() >= CHUNK_BYTES || at + 1 == messages.len() {
                 self.write(std::mem::take(&mut chunk).into()).await?;
                 self.view.hub.counters.messages_sent.add(std::mem::take(&mut count));
-                self.told = Seq::new(message.seq);
+                self.told = message.seq;
             }
         }
         Ok(())

@@ -35,7 +35,7 @@ pub(super) async fn newest(log: &dyn Browse, pattern: &str, last: Seq, wanted: u
 
 /// How many match from a sequence on.
 async fn count(log: &dyn Browse, pattern: &str, from: Seq) -> Result<u64, LogError> {
-    let page = log.browse(pattern, from.get(), 1).await?;
+    let page = log.browse(pattern, from, 1).await?;
     Ok(page.messages.len() as u64 + page.left)
 }
 
@@ -53,11 +53,11 @@ mod tests {
 
     #[async_trait]
     impl Browse for Matching {
-        async fn browse(&self, _: &str, from: u64, max: usize) -> Result<Messages, LogError> {
+        async fn browse(&self, _: &str, from: Seq, max: usize) -> Result<Messages, LogError> {
             self.1.fetch_add(1, Ordering::Relaxed);
-            let mut found = self.0.iter().filter(|seq| **seq >= from);
+            let mut found = self.0.iter().filter(|seq| **seq >= from.get());
             let message = |seq: &u64| Message {
-                seq: *seq,
+                seq: Seq::new(*seq),
                 subject: String::new(),
                 stored_at: 0,
                 headers: Vec::new(),

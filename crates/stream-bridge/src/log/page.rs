@@ -25,7 +25,7 @@ struct Page<'a> {
 /// A page behind `after`, or the newest messages; `next` is the `after` of what follows, also of what is yet to come.
 pub(super) async fn answer(view: &View, asked: &Asked) -> Result<Response, Problem> {
     let Messages { messages, left } = read(view, asked).await.map_err(unreachable)?;
-    let next = messages.last().map(|last| Seq::new(last.seq)).or(asked.after).unwrap_or(Seq::ZERO);
+    let next = messages.last().map(|last| last.seq).or(asked.after).unwrap_or(Seq::ZERO);
     let messages = messages.iter().map(Shown::from).collect();
     Ok(Json(Page { messages, next: next.to_string(), more: left > 0 }).into_response())
 }
@@ -35,11 +35,11 @@ async fn read(view: &View, asked: &Asked) -> Result<Messages, LogError> {
     let from = match asked.after {
         Some(after) => after.next(),
         None => {
-            let last = Seq::new(view.hub.log.info().await?.last_seq);
+            let last = view.hub.log.info().await?.last_seq;
             newest(log, &asked.pattern, last, asked.limit as u64).await?
         }
     };
-    log.browse(&asked.pattern, from.get(), asked.limit).await
+    log.browse(&asked.pattern, from, asked.limit).await
 }
 
 fn unreachable(error: LogError) -> Problem {

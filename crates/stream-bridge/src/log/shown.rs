@@ -41,7 +41,7 @@ impl<'a> From<&'a Message> for Shown<'a> {
     fn from(message: &'a Message) -> Self {
         let payload = payload(&message.payload);
         Self {
-            seq: Seq::new(message.seq),
+            seq: message.seq,
             subject: &message.subject,
             stored_at: Timestamp::from_unix_ms(message.stored_at),
             encoding: matches!(payload, Payload::Base64(_)).then_some("base64"),
@@ -80,7 +80,7 @@ mod tests {
     fn a_message_is_one_event_whatever_is_in_it() {
         let check = |payload: &[u8], expected: &str| {
             let message = Message {
-                seq: 12,
+                seq: Seq::new(12),
                 subject: "orders.swap.1.placed".to_owned(),
                 stored_at: 1_768_030_215_123,
                 headers: vec![("ce-id".to_owned(), "x\"y".to_owned())],

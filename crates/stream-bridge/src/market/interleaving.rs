@@ -5,7 +5,7 @@
 use std::{collections::HashSet, sync::Arc};
 
 use fillstream_domain::{Incarnation, Position, Seq, Timestamp, book::Side};
-use fillstream_event_log::{EventLog, MemoryLog};
+use fillstream_event_log::{After, EventLog, MemoryLog};
 use futures_util::FutureExt;
 use rand::{Rng, SeedableRng, seq::IndexedRandom};
 use rand_chacha::ChaCha8Rng;
@@ -89,7 +89,7 @@ struct World {
 
 impl World {
     async fn new(seed: u64, broken: Broken) -> Self {
-        let log = MemoryLog::new(INCARNATION.get());
+        let log = MemoryLog::new(INCARNATION);
         for market in MARKETS {
             log.append_now(record(&commit(market, Vec::new())));
         }
@@ -165,13 +165,13 @@ impl World {
     /// The tail takes the next record in.
     async fn hand_over(&mut self) {
         let Some(record) = self.next_record().await else { return };
-        self.handed = Seq::new(record.seq);
+        self.handed = record.seq;
         self.tail.take_in(&self.markets, &self.log, &record).await;
         self.hub.set_position(self.tail.position(self.handed));
     }
 
     async fn next_record(&self) -> Option<fillstream_event_log::Record> {
-        let mut follow = self.log.follow(self.handed.next().get(), None).await.unwrap();
+        let mut follow = self.log.follow(After::Seq(self.handed), None).await.unwrap();
         if follow.behind() == 0 { None } else { follow.next(1).await.unwrap().pop() }
     }
 
@@ -196,7 +196,7 @@ impl World {
         };
         if self.broken == Broken::Since {
             let last = self.log.info().await.unwrap().last_seq;
-            self.markets.pretend_position(Seq::new(last));
+            self.markets.pretend_position(last);
         }
         let seat = self.markets.watch(&self.hub, &channel).unwrap();
         let from = seat.feed.ring.lock().end();

@@ -107,7 +107,7 @@ impl Markets {
 
 /// Whether somebody has defined the market, so that a matcher can take it.
 async fn is_defined(log: &dyn EventLog, symbol: &Symbol) -> Result<bool, LogError> {
-    let asked = log.read(&book_definition(symbol), 1, Consistency::Leader).await?;
+    let asked = log.read(&book_definition(symbol), Seq::FIRST, Consistency::Leader).await?;
     Ok(asked.records.iter().any(|record| match BookInput::decode(&record.payload) {
         Ok(BookInput::Definition(definition)) => definition.symbol == *symbol && definition.check().is_ok(),
         Ok(

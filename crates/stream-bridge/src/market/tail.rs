@@ -27,9 +27,9 @@ impl MarketTail {
     pub(crate) async fn take_in(&mut self, markets: &Markets, log: &dyn EventLog, record: &Record) {
         let Some(BookSubject::Commits(symbol)) = BookSubject::parse(&record.subject) else { return };
         let Some(part) = decode(&symbol, record) else { return };
-        let mut next = self.push(markets, Seq::new(record.seq), part);
+        let mut next = self.push(markets, record.seq, part);
         while let Some(from) = next {
-            let page = match log.read(&market_commits(&symbol), from.get(), Consistency::Leader).await {
+            let page = match log.read(&market_commits(&symbol), from, Consistency::Leader).await {
                 Ok(page) => page,
                 Err(error) => {
                     debug!(%error, "the commit's beginning cannot be read yet");
@@ -39,11 +39,11 @@ impl MarketTail {
             };
             for again in page.records.iter().filter(|again| again.seq <= record.seq) {
                 if let Some(part) = decode(&symbol, again) {
-                    self.push(markets, Seq::new(again.seq), part);
+                    self.push(markets, again.seq, part);
                 }
             }
             let last = page.records.last().filter(|last| page.more && last.seq < record.seq);
-            next = last.map(|last| Seq::new(last.seq + 1));
+            next = last.map(|last| last.seq.next());
         }
     }
 
@@ -78,11 +78,11 @@ fn decode(symbol: &Symbol, record: &Record) -> Option<Arc<Commit>> {
     match &*record.reading(Commit::decode_shared) {
         Ok(part) if part.symbol == *symbol => Some(Arc::clone(part)),
         Ok(part) => {
-            error!(seq = record.seq, symbol = %part.symbol, "a commit on another market's subject: told to nobody");
+            error!(seq = %record.seq, symbol = %part.symbol, "a commit on another market's subject: told to nobody");
             None
         }
         Err(error) => {
-            error!(seq = record.seq, %error, "a commit that this version cannot read: told to nobody");
+            error!(seq = %record.seq, %error, "a commit that this version cannot read: told to nobody");
             None
         }
     }

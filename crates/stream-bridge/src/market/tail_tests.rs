@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
-use fillstream_domain::{Incarnation, Position, Timestamp, book::Side, subject::market_commits};
-use fillstream_event_log::{MemoryLog, NewRecord};
+use fillstream_domain::{Incarnation, Position, Seq, Timestamp, book::Side, subject::market_commits};
+use fillstream_event_log::{After, MemoryLog, NewRecord};
 
 use super::*;
 use crate::{
@@ -20,7 +20,7 @@ const BTC: &str = "BTC/USDT";
 
 /// Takes in these records of a log that has all of `stored`: where the trades are that were told.
 async fn told(stored: Vec<NewRecord>, taken: &[usize]) -> Vec<Position> {
-    let log = MemoryLog::new(7);
+    let log = MemoryLog::new(Incarnation::new(7));
     for record in stored {
         log.append_now(record);
     }
@@ -31,7 +31,7 @@ async fn told(stored: Vec<NewRecord>, taken: &[usize]) -> Vec<Position> {
     let channel = MarketChannel::Trades(None);
     let seat = markets.watch(&hub, &channel).unwrap();
     seat.feed.ring.lock().begin(Position::START);
-    let mut follow = log.follow(1, None).await.unwrap();
+    let mut follow = log.follow(After::START, None).await.unwrap();
     let records = follow.next(usize::MAX).await.unwrap();
     let mut tail = MarketTail::default();
     for place in taken {

@@ -1,7 +1,7 @@
 //! Markets between their definition and their first commit.
 
 use fillstream_domain::{
-    Timestamp,
+    Seq, Timestamp,
     book::{BookInput, Definition},
     subject::book_definition,
 };
@@ -23,7 +23,7 @@ fn written(market: &str, definition: &Definition) -> NewRecord {
     let input = BookInput::Definition(definition.clone());
     NewRecord {
         subject: book_definition(&symbol(market)),
-        after: 0,
+        after: Seq::ZERO,
         event_id: Uuid::now_v7(),
         event_type: input.event_type().cloud_event_type(),
         time: "2026-01-10T07:30:15.123Z".to_owned(),

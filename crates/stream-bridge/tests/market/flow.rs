@@ -130,7 +130,7 @@ pub(crate) fn parts(market: &str, outcomes: Vec<Outcome>) -> Vec<Commit> {
 pub(crate) fn record(commit: &Commit) -> NewRecord {
     NewRecord {
         subject: market_commits(&commit.symbol),
-        after: 0,
+        after: Seq::ZERO,
         event_id: Uuid::now_v7(),
         event_type: Commit::EVENT_TYPE.cloud_event_type(),
         time: "2026-01-10T07:30:15.123Z".to_owned(),

@@ -17,7 +17,7 @@ use axum::{
     response::Response,
 };
 use fillstream_domain::{
-    Seq, Timestamp,
+    Incarnation, Timestamp,
     book::{Commit, Outcome},
 };
 use fillstream_event_log::{EventLog, MemoryLog};
@@ -72,7 +72,7 @@ impl Rig {
 
     /// `send_buffer`: bytes that the kernel holds for a client that does not read.
     pub(crate) async fn start_with(settings: Settings, send_buffer: Option<u32>) -> Self {
-        let log = MemoryLog::new(INCARNATION);
+        let log = MemoryLog::new(Incarnation::new(INCARNATION));
         for market in [BTC, ETH] {
             let defined = commit(market, vec![outcome(Vec::new(), levels(&[], &[]))]);
             log.append_now(record(&defined));
@@ -113,7 +113,7 @@ impl Rig {
     /// The tail has handed out all that is stored.
     pub(crate) async fn caught_up(&self) {
         let last = self.log.calm.info().await.unwrap().last_seq;
-        until("the tail has handed it out", || self.hub.position() == Seq::new(last)).await;
+        until("the tail has handed it out", || self.hub.position() == last).await;
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -122,11 +122,11 @@ impl Rig {
 
     /// Appends a commit of one part; its sequence.
     pub(crate) fn commit(&self, market: &str, outcomes: Vec<Outcome>) -> u64 {
-        self.log.calm.append_now(record(&commit(market, outcomes)))
+        self.log.calm.append_now(record(&commit(market, outcomes))).get()
     }
 
     pub(crate) fn append(&self, commit: &Commit) -> u64 {
-        self.log.calm.append_now(record(commit))
+        self.log.calm.append_now(record(commit)).get()
     }
 }
 

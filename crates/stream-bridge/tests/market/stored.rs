@@ -11,7 +11,7 @@ use std::{
 
 use async_trait::async_trait;
 use fillstream_domain::book::{Commit, Parts, PartsStep, Symbol};
-use fillstream_event_log::{EventLog, MemoryLog};
+use fillstream_event_log::{After, EventLog, MemoryLog};
 use fillstream_projections::market::{BookFeed, Parties, messages};
 use fillstream_stream_bridge::{Body, Books, HistoryError, MarketChannel, MarketHistory, Told, own_fills};
 use parking_lot::Mutex;
@@ -63,17 +63,17 @@ impl Stored {
     /// All whole commits up to the checkpoint.
     async fn commits(&self) -> (Seq, Vec<Vec<(Seq, Commit)>>) {
         let from = self.read.lock().last + 1;
-        let mut tail = self.log.follow(from, None).await.unwrap();
+        let mut tail = self.log.follow(After::Seq(Seq::new(from).prev()), None).await.unwrap();
         let records = if tail.behind() == 0 { Vec::new() } else { tail.next(usize::MAX).await.unwrap() };
         let mut read = self.read.lock();
         for record in records {
-            if record.seq <= read.last {
+            if record.seq <= Seq::new(read.last) {
                 continue;
             }
-            read.last = record.seq;
+            read.last = record.seq.get();
             let Ok(commit) = Commit::decode(&record.payload) else { continue };
             let parts = read.parts.entry(commit.symbol.clone()).or_default();
-            if let PartsStep::Complete(parts) = parts.push(Seq::new(record.seq), commit).0 {
+            if let PartsStep::Complete(parts) = parts.push(record.seq, commit).0 {
                 read.whole.push(parts);
             }
         }

@@ -98,7 +98,7 @@ impl Rig {
     /// The tail has handed out all that is stored.
     pub(crate) async fn caught_up(&self) {
         let last = self.log.calm.info().await.unwrap().last_seq;
-        until("the tail has handed it out", || self.hub.position() == Seq::new(last)).await;
+        until("the tail has handed it out", || self.hub.position() == last).await;
     }
 
     /// The task that follows the stream ends, as if it had panicked.
@@ -118,7 +118,7 @@ impl Rig {
 
     /// Appends an event without asking what is there already; for many of them.
     pub(crate) fn append_now(&self, event: &SwapEvent) -> u64 {
-        self.log.calm.append_now(record(event, 0))
+        self.log.calm.append_now(record(event, 0)).get()
     }
 
     /// What the log holds for a channel.
@@ -235,7 +235,7 @@ pub(crate) fn origins() -> Origins {
 pub(crate) fn record(event: &SwapEvent, after: u64) -> NewRecord {
     NewRecord {
         subject: life::subject(event.order_id(), event),
-        after,
+        after: Seq::new(after),
         event_id: Uuid::now_v7(),
         event_type: event.event_type().cloud_event_type(),
         time: event.at().to_string(),
@@ -250,8 +250,9 @@ pub(crate) async fn append(log: &dyn EventLog, order: OrderId, kinds: &[&str]) -
     for kind in kinds {
         let event = life::event(order, kind, "");
         let subject = life::subject(order, &event);
-        let after = log.last(&subject, Consistency::Leader).await.unwrap().map_or(0, |record| record.seq);
-        seq = log.append(record(&event, after)).await.unwrap();
+        let after =
+            log.last(&subject, Consistency::Leader).await.unwrap().map_or(Seq::ZERO, |record| record.seq);
+        seq = log.append(record(&event, after.get())).await.unwrap().get();
     }
     seq
 }
@@ -264,10 +265,10 @@ pub(crate) async fn channel(log: &dyn EventLog, order: OrderId, every_step: bool
     {
         let mut from = 0;
         loop {
-            let page = log.read(&subject, from, Consistency::Leader).await.unwrap();
-            from = page.records.last().map_or(from, |record| record.seq + 1);
+            let page = log.read(&subject, Seq::new(from), Consistency::Leader).await.unwrap();
+            from = page.records.last().map_or(from, |record| record.seq.next().get());
             let decode = |payload: &[u8]| SwapEvent::decode(payload).unwrap();
-            events.extend(page.records.iter().map(|record| (record.seq, decode(&record.payload))));
+            events.extend(page.records.iter().map(|record| (record.seq.get(), decode(&record.payload))));
             if !page.more {
                 break;
             }

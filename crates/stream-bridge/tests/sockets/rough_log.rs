@@ -10,9 +10,10 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use fillstream_domain::{Incarnation, RecordRef, Seq};
 use fillstream_event_log::{
-    AppendError, Browse, Consistency, EventLog, Follow, Link, LogError, MemoryLog, Messages, NewRecord, Page,
-    Record, StreamInfo,
+    After, AppendError, Browse, Consistency, EventLog, Follow, Link, LogError, MemoryLog, Messages,
+    NewRecord, Page, Record, StreamInfo,
 };
 use tokio::sync::watch;
 
@@ -42,7 +43,7 @@ pub(crate) struct RoughLog {
 
 impl RoughLog {
     pub(crate) fn new(incarnation: u64) -> Self {
-        Self::over(MemoryLog::new(incarnation))
+        Self::over(MemoryLog::new(Incarnation::new(incarnation)))
     }
 
     /// Another way to the same stream.
@@ -84,10 +85,10 @@ impl RoughLog {
         let weather = *self.weather.borrow();
         match weather {
             Weather::Fair => Ok(()),
-            Weather::Cut => Err(LogError::Unreachable("cut".to_owned())),
+            Weather::Cut => Err(LogError::unreachable("cut")),
             Weather::Hung => {
                 tokio::time::sleep(Duration::from_secs(3)).await;
-                Err(LogError::Unreachable("no answer".to_owned()))
+                Err(LogError::unreachable("no answer"))
             }
         }
     }
@@ -99,11 +100,11 @@ async fn open(gate: &watch::Sender<bool>) {
 
 #[async_trait]
 impl EventLog for RoughLog {
-    async fn append(&self, record: NewRecord) -> Result<u64, AppendError> {
+    async fn append(&self, record: NewRecord) -> Result<Seq, AppendError> {
         self.calm.append(record).await
     }
 
-    async fn append_parts(&self, first: NewRecord, rest: Vec<Bytes>) -> Result<u64, AppendError> {
+    async fn append_parts(&self, first: NewRecord, rest: Vec<Bytes>) -> Result<Seq, AppendError> {
         self.calm.append_parts(first, rest).await
     }
 
@@ -111,7 +112,7 @@ impl EventLog for RoughLog {
         self.calm.max_payload()
     }
 
-    async fn read(&self, subject: &str, from: u64, consistency: Consistency) -> Result<Page, LogError> {
+    async fn read(&self, subject: &str, from: Seq, consistency: Consistency) -> Result<Page, LogError> {
         self.reachable().await?;
         self.pages_read.fetch_add(1, Ordering::Relaxed);
         let page = self.calm.read(subject, from, consistency).await;
@@ -134,9 +135,24 @@ impl EventLog for RoughLog {
         self.calm.last_of_each(pattern).await
     }
 
-    async fn follow(&self, from: u64, pattern: Option<&str>) -> Result<Box<dyn Follow>, LogError> {
+    async fn record(&self, seq: Seq) -> Result<Option<Record>, LogError> {
         self.reachable().await?;
-        Ok(Box::new(RoughTail { log: self.clone(), calm: self.calm.follow(from, pattern).await? }))
+        self.calm.record(seq).await
+    }
+
+    async fn last_matching(&self, pattern: &str) -> Result<Option<Record>, LogError> {
+        self.reachable().await?;
+        self.calm.last_matching(pattern).await
+    }
+
+    async fn next_matching(&self, from: Seq, pattern: &str) -> Result<Option<Record>, LogError> {
+        self.reachable().await?;
+        self.calm.next_matching(from, pattern).await
+    }
+
+    async fn follow(&self, after: After, pattern: Option<&str>) -> Result<Box<dyn Follow>, LogError> {
+        self.reachable().await?;
+        Ok(Box::new(RoughTail { log: self.clone(), calm: self.calm.follow(after, pattern).await? }))
     }
 
     async fn info(&self) -> Result<StreamInfo, LogError> {
@@ -144,7 +160,7 @@ impl EventLog for RoughLog {
         self.calm.info().await
     }
 
-    fn incarnation(&self) -> u64 {
+    fn incarnation(&self) -> Incarnation {
         self.calm.incarnation()
     }
 
@@ -155,7 +171,7 @@ impl EventLog for RoughLog {
 
 #[async_trait]
 impl Browse for RoughLog {
-    async fn browse(&self, pattern: &str, from: u64, max: usize) -> Result<Messages, LogError> {
+    async fn browse(&self, pattern: &str, from: Seq, max: usize) -> Result<Messages, LogError> {
         self.reachable().await?;
         self.pages_read.fetch_add(1, Ordering::Relaxed);
         let page = self.calm.browse(pattern, from, max).await;
@@ -180,6 +196,14 @@ impl Follow for RoughTail {
         open(&self.log.tail).await;
         let _ = self.log.weather.subscribe().wait_for(|weather| *weather == Weather::Fair).await;
         Ok(records)
+    }
+
+    fn reached(&self) -> Option<RecordRef> {
+        self.calm.reached()
+    }
+
+    async fn caught_up(&mut self) -> Result<bool, LogError> {
+        self.calm.caught_up().await
     }
 
     fn behind(&self) -> u64 {

@@ -83,7 +83,7 @@ async fn market(
             return Ok(Some(Finding::wrong("matcher", found, "a commit", remedy)));
         }
     };
-    let waits = inspector.next(STREAM, &book_inputs(symbol), covered + 1).await?;
+    let waits = inspector.next(STREAM, &book_inputs(symbol), Seq::new(covered + 1)).await?;
     let Some(input) = waits else { return Ok(None) };
     let since = now().since(fillstream_domain::Timestamp::from_unix_ms(input.stored_at));
     Ok((since > COMMITTED_WITHIN).then(|| {

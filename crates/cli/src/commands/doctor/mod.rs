@@ -19,7 +19,7 @@ use std::{path::Path, process::ExitCode};
 
 use clap::Args;
 use fillstream_clock::now;
-use fillstream_domain::{Incarnation, Seq, Timestamp};
+use fillstream_domain::{Seq, Timestamp};
 use fillstream_event_log::{Durability, EventLog, Inspector, LogOptions};
 use fillstream_read_store::Checkpoint;
 use serde_json::{Value, json};
@@ -147,11 +147,7 @@ async fn stream(
     };
     let (findings, info) = doctor.output.waiting("reading the markets' commits", positions).await?;
     round.tell(findings)?;
-    Ok(Stream::Reached(Checkpoint {
-        incarnation: Incarnation::new(info.incarnation),
-        seq: Seq::new(info.last_seq),
-        record: None,
-    }))
+    Ok(Stream::Reached(Checkpoint { incarnation: info.incarnation, seq: info.last_seq, record: None }))
 }
 
 async fn connect(doctor: &Doctor) -> Result<(String, Inspector), Finding> {

@@ -9,7 +9,7 @@ use fillstream_domain::{
     parse_exact,
     subject::market_commits,
 };
-use fillstream_event_log::{EventLog, Follow};
+use fillstream_event_log::{After, EventLog, Follow};
 use fillstream_lobster::{Action, Answer, Execution, Venue};
 use tokio::time::timeout;
 
@@ -37,7 +37,7 @@ pub(super) async fn collect(
     told: impl Fn(usize),
 ) -> Result<Vec<(Seq, Answer)>, Failure> {
     let (units, pattern) = (shares_at_dollars(symbol), market_commits(symbol));
-    let (mut tail, mut parts) = (log.follow(from.get(), Some(&pattern)).await?, Parts::new());
+    let (mut tail, mut parts) = (log.follow(After::Seq(from.prev()), Some(&pattern)).await?, Parts::new());
     let mut answers = Vec::with_capacity(orders.len());
     while answers.len() < orders.len() {
         for (seq, part) in next(&mut *tail, symbol).await? {
@@ -45,7 +45,7 @@ pub(super) async fn collect(
                 PartsStep::Complete(complete) => complete,
                 PartsStep::Held => continue,
                 PartsStep::BeganInside { read_again_from } => {
-                    tail = log.follow(read_again_from.get(), Some(&pattern)).await?;
+                    tail = log.follow(After::Seq(read_again_from.prev()), Some(&pattern)).await?;
                     break;
                 }
             };
@@ -68,7 +68,7 @@ async fn next(tail: &mut dyn Follow, symbol: &Symbol) -> Result<Vec<(Seq, Commit
         )
     };
     let records = timeout(PATIENCE, tail.next(PAGE)).await.map_err(|_| silent())??;
-    records.into_iter().map(|record| Ok((Seq::new(record.seq), Commit::decode(&record.payload)?))).collect()
+    records.into_iter().map(|record| Ok((record.seq, Commit::decode(&record.payload)?))).collect()
 }
 
 /// The answer to an input about `order`; nothing for definitions and time, which the import did not ask.

@@ -12,7 +12,7 @@ use fillstream_domain::{
     subject::{book_inputs, book_order},
     swap::Field,
 };
-use fillstream_event_log::{AppendError, EventLog, NewRecord};
+use fillstream_event_log::{After, AppendError, EventLog, NewRecord};
 use fillstream_lobster::{Action, Plan};
 use uuid::Uuid;
 
@@ -84,7 +84,7 @@ impl Import {
     /// Finds what an earlier run has stored; returns how much. Anything else that was ever asked of the market is
     /// refused.
     pub(super) async fn find_stored(&mut self, log: &dyn EventLog) -> Result<usize, Failure> {
-        let mut tail = log.follow(1, Some(&book_inputs(&self.symbol))).await?;
+        let mut tail = log.follow(After::START, Some(&book_inputs(&self.symbol))).await?;
         while tail.behind() > 0 {
             for record in tail.next(PAGE).await? {
                 if let Ok(BookInput::Definition(_) | BookInput::Clock(_)) = BookInput::decode(&record.payload)
@@ -94,8 +94,8 @@ impl Import {
                 let next = self.asked.get(self.stored.len());
                 match next.filter(|asked| record.event_id == Some(asked.event_id)) {
                     Some(asked) => {
-                        self.last.insert(asked.order, Seq::new(record.seq));
-                        self.stored.push(Seq::new(record.seq));
+                        self.last.insert(asked.order, record.seq);
+                        self.stored.push(record.seq);
                     }
                     None => {
                         let (symbol, seq) = (&self.symbol, record.seq);
@@ -115,7 +115,7 @@ impl Import {
         while let Some(asked) = self.asked.get(self.stored.len()) {
             let record = self.record(asked);
             let order = asked.order;
-            let seq = Seq::new(log.append(record).await.map_err(|error| stopped(&error))?);
+            let seq = log.append(record).await.map_err(|error| stopped(&error))?;
             self.last.insert(order, seq);
             self.stored.push(seq);
             told(self.stored.len());
@@ -141,7 +141,7 @@ impl Import {
         };
         NewRecord {
             subject: book_order(&self.symbol, order_id),
-            after: self.last.get(&order_id).copied().map_or(0, Seq::get),
+            after: self.last.get(&order_id).copied().unwrap_or(Seq::ZERO),
             event_id: asked.event_id,
             event_type: input.event_type().cloud_event_type(),
             time: at.to_string(),

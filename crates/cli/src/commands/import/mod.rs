@@ -24,7 +24,7 @@ use std::{
 use clap::{Args, Subcommand};
 use fillstream_clock::now;
 use fillstream_domain::{
-    Amount, Seq,
+    Amount,
     book::{Definition, Symbol},
     parse_exact,
 };
@@ -150,7 +150,7 @@ async fn carry_out(
     }
     let bar = output.bar(import.len() as u64, "{bar:40} {pos}/{len} answered  {msg}  {eta} left");
     let begun = std::time::Instant::now();
-    let from = import.stored().first().copied().unwrap_or(Seq::new(log.info().await?.last_seq).next());
+    let from = import.stored().first().copied().unwrap_or(log.info().await?.last_seq.next());
     let (all, symbol, ids) = (import.len(), plan.symbol.clone(), import.order_ids());
     let stored = |count: usize| bar.set_message(format!("{count} stored"));
     let (answers, ()) = tokio::try_join!(
