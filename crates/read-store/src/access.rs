@@ -63,6 +63,12 @@ impl Access {
         &self.0.address
     }
 
+    /// Connections for reading that are open, and how many of them nobody uses.
+    pub(crate) fn connections(&self) -> (u64, u64) {
+        let readers = self.0.opened.lock().as_ref().map(|opened| opened.readers.clone());
+        readers.map_or((0, 0), |readers| (u64::from(readers.size()), readers.num_idle() as u64))
+    }
+
     /// Makes the database if it is a missing file, and brings its tables up to date, once.
     pub(crate) async fn open(&self) -> Result<AnyPool, StoreError> {
         if let Some(opened) = self.opened() {

@@ -104,6 +104,12 @@ impl ReadStore {
         Ok(store)
     }
 
+    /// Connections for reading that are open now, and how many of them nobody uses.
+    #[must_use]
+    pub fn connections(&self) -> (u64, u64) {
+        self.access.connections()
+    }
+
     /// Waits for running calls and closes the connections.
     pub async fn close(&self) {
         self.access.close().await;

@@ -1,11 +1,19 @@
 //! What the bridge counts.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
-use crate::hub::Hub;
+use parking_lot::Mutex;
+
+use crate::{hub::Hub, wire::End};
+
+/// No close was sent by either side, or the peer's is answered.
+const GONE: u16 = 1006;
 
 /// A number that only grows, or is set.
 #[derive(Debug, Default)]
@@ -28,6 +36,26 @@ impl Count {
 
     pub(crate) fn set(&self, value: u64) {
         self.0.store(value, Ordering::Relaxed);
+    }
+}
+
+/// How often connections have ended, by close code (RFC 6455); 1006 stands for peers that went without one.
+#[derive(Debug, Default)]
+pub struct Closes(Mutex<BTreeMap<u16, u64>>);
+
+impl Closes {
+    /// Each code that there was, with its count.
+    #[must_use]
+    pub fn all(&self) -> Vec<(u16, u64)> {
+        self.0.lock().iter().map(|(code, count)| (*code, *count)).collect()
+    }
+
+    pub(crate) fn note(&self, end: &End) {
+        let code = match end {
+            End::Close(code, _) => *code,
+            End::Gone => GONE,
+        };
+        *self.0.lock().entry(code).or_default() += 1;
     }
 }
 
@@ -56,6 +84,8 @@ pub struct Counters {
     pub refused_of_address: Count,
     /// Of these: because the user has.
     pub refused_of_user: Count,
+    /// Sockets and event streams that have ended, by close code.
+    pub closed: Closes,
     /// Sockets closed because their token had ended.
     pub tokens_ended: Count,
     /// Sockets closed because their client spoke too often.

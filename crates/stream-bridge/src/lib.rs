@@ -39,7 +39,7 @@ mod topic;
 mod upgrade;
 mod wire;
 
-pub use counters::{Count, Counters};
+pub use counters::{Closes, Count, Counters};
 pub use described::channels;
 pub use history::JoinError;
 pub use hub::Hub;

@@ -72,6 +72,7 @@ pub(crate) fn serve(joining: Joining, wire: Wire) -> impl Future<Output = ()> {
         let Err(end) = socket.run(after, undecided).await;
         debug!(order_id = %socket.channel.order, ?end, "a socket ends");
         drop(socket.seat);
+        socket.hub.counters.closed.note(&end);
         socket.wire.end(end).await;
     }
 }

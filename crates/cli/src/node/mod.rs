@@ -9,6 +9,7 @@ mod book_reads;
 mod channels;
 mod counted;
 mod described;
+mod figures;
 mod guard;
 mod health;
 mod operations;
@@ -223,6 +224,9 @@ impl Running {
             Parts::start(&start, &log, &shared, store.clone(), snapshots.clone(), &watching, &stop).await?;
         if is_new {
             parts.first_markets(&log).await;
+        }
+        if let Some(store) = &store {
+            figures::rows(&watching.metrics, store);
         }
         let messages = Arc::new(log.clone());
         let options = LogOptions {

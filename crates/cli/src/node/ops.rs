@@ -15,10 +15,10 @@ use fillstream_matching::MarketState;
 use fillstream_metrics::{CONTENT_TYPE, Metrics};
 use fillstream_stream_bridge::Hub;
 use serde_json::{Map, Value, json};
-use tokio::{runtime::Handle, time::Instant};
+use tokio::time::Instant;
 
 use super::{
-    Role, described,
+    Role, described, figures,
     health::{Health, Look, Part},
 };
 use crate::health::judge::Market;
@@ -37,7 +37,7 @@ struct Inner {
 
 impl Watch {
     pub(crate) fn new(health: Arc<Health>, durability: Durability) -> Self {
-        register(&health);
+        figures::register(&health);
         Self(Arc::new(Inner { health, durability, started: Instant::now(), details: true }))
     }
 
@@ -211,49 +211,4 @@ async fn metrics(State(watch): State<Watch>) -> Response {
     watch.0.health.look().await;
     let text = watch.0.health.watched().watching.metrics.text();
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response()
-}
-
-/// Figures that others keep.
-fn register(health: &Health) {
-    let watched = health.watched();
-    let (metrics, started): (&Metrics, _) = (&watched.watching.metrics, Instant::now());
-    metrics.gauge("uptime_seconds", "Since the process started", move || started.elapsed().as_secs());
-    // Asked from within the runtime, whose figure it is.
-    let handle = Handle::current();
-    metrics.gauge("tasks", "Tasks of the process now; one for each socket among them", move || {
-        handle.metrics().num_alive_tasks() as u64
-    });
-    let link = watched.log.link();
-    metrics.gauge("stream_up", "1 while the stream can be reached", move || {
-        u64::from(*link.borrow() == Link::Up)
-    });
-    let appends = watched.watching.appends.watch();
-    metrics.gauge("stream_appendable", "0 after an append that failed, until one is stored", move || {
-        u64::from(appends.borrow().is_none())
-    });
-    if let Some(hub) = &watched.hub {
-        sockets(metrics, hub);
-    }
-}
-
-fn sockets(metrics: &Metrics, hub: &Arc<Hub>) {
-    let read = |read: fn(&Hub) -> u64| {
-        let hub = Arc::clone(hub);
-        move || read(&hub)
-    };
-    metrics.gauge("sockets", "Sockets open now", read(|hub| hub.counters().connections.get()));
-    let about = "Orders and channels of the market that sockets watch now, each counted for each socket";
-    metrics.gauge("subscriptions", about, read(|hub| hub.counters().subscriptions.get()));
-    let about = "Messages written to sockets";
-    metrics.counter("messages_sent", about, read(|hub| hub.counters().messages_sent.get()));
-    let about = "Times that a socket was told fell_behind";
-    metrics.counter("fell_behind", about, read(|hub| hub.counters().fell_behind.get()));
-    let about = "Histories read from the stream";
-    metrics.counter("histories_read", about, read(|hub| hub.counters().histories_read.get()));
-    let about = "Histories read again because a replica was behind";
-    metrics.counter("stale_reads", about, read(|hub| hub.counters().stale_reads.get()));
-    let about = "Times that the tail's consumer was set up again";
-    metrics.counter("tail_recreated", about, read(|hub| hub.counters().tail_recreated.get()));
-    let about = "Upgrades refused because the process is full or going down";
-    metrics.counter("upgrades_refused", about, read(|hub| hub.counters().refused.get()));
 }

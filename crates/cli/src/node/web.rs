@@ -33,7 +33,7 @@ use super::{
     Role, Start,
     book_reads::{BookRows, LogBooks},
     counted::count,
-    described, open_files, ops,
+    described, figures, open_files, ops,
     parts::Parts,
     sockets::{Sockets, divert},
     stored::Rows,
@@ -123,6 +123,8 @@ pub(crate) async fn serve(
         return Ok(Web { serving: None, stop, answers: None });
     };
     let listen = listener.local_addr()?.to_string();
+    let places = Places::new(start.http.places(open_files()));
+    figures::door(&reads.operations.metrics(), Arc::clone(&limits), Arc::clone(&places));
     let app = answers(start, reads, parts, &listen, Known { askers, limits }).await?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     println!("{scheme}://{listen} serves {}", names(start));
@@ -132,17 +134,16 @@ pub(crate) async fn serve(
         tokio::spawn(watch);
     }
     let answers = Some((app.clone(), address));
-    let server = Server::new(listener, serving(start, tls));
+    let server = Server::new(listener, serving(start, places, tls));
     let serving = tokio::spawn(server.run(app, stop.clone()));
     Ok(Web { serving: Some(serving), stop, answers })
 }
 
 /// What connections may do, and how many there may be.
-fn serving(start: &Start, tls: Option<Arc<Tls>>) -> Serving {
-    let places = start.http.places(open_files());
+fn serving(start: &Start, places: Arc<Places>, tls: Option<Arc<Tls>>) -> Serving {
     Serving {
         times: start.http.door.times(),
-        places: Places::new(places),
+        places,
         unfinishing: Unfinishing::new(start.sockets.unfinished_messages()),
         proxies: start.http.door.proxies(),
         tls,

@@ -92,6 +92,7 @@ pub(crate) fn serve(mut joining: Joining, socket: Conversation) -> impl Future<O
         let Err(end) = socket.run(single, undecided).await;
         debug!(?end, "a socket of the market ends");
         socket.subscriptions.clear();
+        socket.hub.counters.closed.note(&end);
         socket.wire.end(end).await;
     }
 }
