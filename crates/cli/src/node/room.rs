@@ -152,11 +152,11 @@ impl Looker {
 
     fn words(&self, place: Place, room: Room) -> String {
         let (free, floor) = (ByteSize::b(room.free), ByteSize::b(self.floor.of(room.size)));
-        let disk = self.disks.iter().find(|(disk, _)| *disk == place);
-        let of = disk.map_or_else(
-            || "the limits of the stream and its account leave".to_owned(),
-            |(_, path)| format!("the disk of {} has", path.display()),
-        );
+        // Clients read this: where things lie on this machine is none of their business.
+        let of = match place {
+            Place::Stream | Place::Rows | Place::Ledger => format!("the disk of the {} has", place.name()),
+            Place::Limits => "the limits of the stream and its account leave".to_owned(),
+        };
         format!("{of} {free} free, less than the floor of {floor}")
     }
 }
