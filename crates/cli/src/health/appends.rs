@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  append stored ──▶ able                                  nothing is appended for the sake of asking
-//!  append unknown ──▶ failing ──▶ probe, probe, … stored ──▶ able
+//!  append full, unknown ──▶ failing ──▶ probe, probe, … stored ──▶ able
 //! ```
 
 use std::{sync::Arc, time::Duration};
@@ -31,8 +31,26 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 pub(crate) struct Failing {
     /// The first failure since the last success.
     pub(crate) since: Instant,
+    /// The last failure.
+    pub(crate) failure: Failure,
     /// The last failure, with its causes.
     pub(crate) reason: String,
+}
+
+impl Failing {
+    /// The stream's own words when it has no room.
+    pub(crate) fn full(&self) -> Option<String> {
+        (self.failure == Failure::Full).then(|| self.reason.clone())
+    }
+}
+
+/// How an append fails that says something about the stream, and not about the record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// There is no room. Nothing is stored, and that is known.
+    Full,
+    /// No answer in time.
+    Unknown,
 }
 
 /// See the module's first line. It hears of every append of the process.
@@ -60,11 +78,11 @@ impl Appends {
         self.failing.send_if_modified(|failing| failing.take().is_some());
     }
 
-    fn failed(&self, error: &AppendError) {
+    fn failed(&self, failure: Failure, error: &AppendError) {
         let reason = chain(error).to_string();
         self.failing.send_modify(|failing| {
             let since = failing.as_ref().map_or_else(Instant::now, |failing| failing.since);
-            *failing = Some(Failing { since, reason });
+            *failing = Some(Failing { since, failure, reason });
         });
     }
 
@@ -137,12 +155,12 @@ impl AppendObserver for Appends {
             Err(AppendError::Fenced { .. }) => AppendOutcome::Fenced,
             Err(AppendError::Refused(_)) => AppendOutcome::Refused,
             Err(error @ AppendError::Full(_)) => {
-                self.failed(error);
+                self.failed(Failure::Full, error);
                 AppendOutcome::Refused
             }
             Err(AppendError::Closed) => AppendOutcome::Closed,
             Err(error @ AppendError::Unknown) => {
-                self.failed(error);
+                self.failed(Failure::Unknown, error);
                 AppendOutcome::Unknown
             }
         };

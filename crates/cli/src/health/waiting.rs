@@ -26,9 +26,9 @@ pub(crate) async fn market(log: &dyn EventLog, leader: &Inspector, symbol: &Symb
     known(without_outcome(log, leader, symbol, now).await)
 }
 
-/// Where the stream ends.
+/// Where the stream ends, by its leader's word: another member may believe in another end.
 pub(crate) async fn end(log: &dyn EventLog) -> Result<Seq, LogError> {
-    Ok(log.info().await?.last_seq)
+    Ok(log.last_matching(EVERYTHING).await?.map_or(Seq::ZERO, |last| last.seq))
 }
 
 async fn without_outcome(

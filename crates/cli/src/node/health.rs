@@ -24,7 +24,7 @@ use tokio::{
 
 use super::{Role, Start, parts::Parts, room::Place, watching::Watching};
 use crate::health::{
-    appends::Failing,
+    appends::{Failing, Failure},
     judge::{Facts, Lacks, Market, Obstacle, Stream, Verdict, judge},
     room::Room,
     waiting,
@@ -174,8 +174,8 @@ impl Watched {
             Ok(Ok((last, markets, views))) => (Some(last), markets, views),
             Ok(Err(_)) | Err(_) => (None, Vec::new(), Vec::new()),
         };
-        let store_full = self.watching.room.shortage();
-        let cannot_append = failing.as_ref().map(why);
+        let store_full = self.watching.no_room();
+        let cannot_append = failing.as_ref().filter(|failing| failing.failure == Failure::Unknown).map(why);
         let stream = Stream { last, cannot_append: cannot_append.clone() };
         let parts = self.roles.iter().map(|role| self.part(*role, &stream, &markets, &views)).collect();
         Look { at: Instant::now(), last, cannot_append, store_full, parts, room: self.watching.room.places() }

@@ -48,9 +48,9 @@ impl Watch {
         Self(Arc::new(Inner { health, durability: *durability, started: *started, details: false }))
     }
 
-    /// Whether new orders are taken: not without room.
+    /// Whether new orders are taken: not without room, and not while the stream says that it is full.
     pub(crate) fn room(&self) -> Room {
-        Room::watched(self.0.health.watched().watching.room.watch_shortage())
+        Room::watched(self.0.health.watched().watching.watch_no_room())
     }
 
     pub(crate) fn metrics(&self) -> Arc<Metrics> {

@@ -4,13 +4,14 @@ use std::{path::PathBuf, sync::Arc};
 
 use fillstream_event_log::JetStreamLog;
 use fillstream_metrics::Metrics;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Role, Start, guard,
     room::{Place, RoomWatch},
 };
-use crate::health::appends::Appends;
+use crate::health::appends::{Appends, Failing};
 use crate::settings::sqlite_file;
 
 /// Clones watch the same.
@@ -19,6 +20,7 @@ pub(crate) struct Watching {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) appends: Arc<Appends>,
     pub(crate) room: RoomWatch,
+    no_room: watch::Receiver<Option<String>>,
 }
 
 impl Watching {
@@ -40,7 +42,37 @@ impl Watching {
             let watch = async move { guard::watch(server, &log, &appends, &room).await };
             tokio::spawn(stop.clone().run_until_cancelled_owned(watch));
         }
-        Self { metrics, appends, room }
+        let (told, no_room) = watch::channel(room.shortage());
+        let (of_appends, of_room) = (Arc::clone(&appends), room.clone());
+        let both = async move { tell_no_room(&of_appends, &of_room, &told).await };
+        tokio::spawn(stop.clone().run_until_cancelled_owned(both));
+        Self { metrics, appends, room, no_room }
+    }
+
+    /// Why new orders are refused: what room there is lies below the floor, or the last append found none at all.
+    pub(crate) fn no_room(&self) -> Option<String> {
+        self.no_room.borrow().clone()
+    }
+
+    /// As [`no_room`](Self::no_room), and every change of it.
+    pub(crate) fn watch_no_room(&self) -> watch::Receiver<Option<String>> {
+        self.no_room.clone()
+    }
+}
+
+async fn tell_no_room(appends: &Appends, room: &RoomWatch, told: &watch::Sender<Option<String>>) {
+    let (mut failing, mut shortage) = (appends.watch(), room.watch_shortage());
+    loop {
+        let full = failing.borrow_and_update().as_ref().and_then(Failing::full);
+        let now = shortage.borrow_and_update().clone().or(full);
+        told.send_if_modified(|before| std::mem::replace(before, now.clone()) != now);
+        let changed = tokio::select! {
+            changed = failing.changed() => changed,
+            changed = shortage.changed() => changed,
+        };
+        if changed.is_err() {
+            return;
+        }
     }
 }
 
