@@ -5,6 +5,7 @@
 )]
 
 mod auth_cases;
+mod backup_cases;
 mod browser;
 mod cli_cases;
 mod crash_sweep;

@@ -62,11 +62,19 @@ impl Client {
     /// # Panics
     /// When there is no server.
     pub async fn connect(url: &str) -> Self {
+        Self::connect_with_inbox(url, "_INBOX").await
+    }
+
+    /// The same, with replies to subjects that begin with another word than `_INBOX`.
+    ///
+    /// # Panics
+    /// When there is no server.
+    pub async fn connect_with_inbox(url: &str, prefix: &str) -> Self {
         let address = url.trim_start_matches("nats://");
         let (user, address) = address.split_once('@').unwrap_or(("", address));
         let (user, password) = user.split_once(':').unwrap_or_default();
         let stream = TcpStream::connect(address).await.expect("a nats-server listens");
-        let inbox = format!("_INBOX.{}", uuid::Uuid::now_v7().simple());
+        let inbox = format!("{prefix}.{}", uuid::Uuid::now_v7().simple());
         let mut client = Self { stream: BufReader::new(stream), inbox, asked: 0 };
         let hello = format!(
             "CONNECT {{\"verbose\":false,\"headers\":true,\"no_responders\":true,\"user\":\"{user}\",\"pass\":\"{password}\"}}\r\n\

@@ -8,6 +8,7 @@
 //!  verify                      the log recomputed
 //!  import                      recorded order flow
 //!  parked, resolve, rebuild    what operators do
+//!  backup, restore             the stream as files
 //!  doctor      everything looked at, and how to mend what is wrong
 //!  completion  for shells
 //! ```
@@ -71,6 +72,8 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Import(import) => commands::import::run(&import),
         Command::Parked(parked) => commands::parked::run(&parked),
         Command::Resolve(resolve) => commands::resolve::run(&resolve),
+        Command::Backup(backup) => commands::backup::run(&backup),
+        Command::Restore(restore) => commands::backup::restore::run(&restore),
         Command::Rebuild(rebuild) => commands::rebuild::run(&rebuild),
         Command::Doctor(doctor) => commands::doctor::run(&doctor),
         Command::Completion(completion) => commands::completion::run(&completion),

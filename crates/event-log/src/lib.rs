@@ -31,8 +31,8 @@ mod subject;
 pub use browse::{Browse, Message, Messages};
 pub use error::{AppendError, Cause, LogError, Refusal, ServerError};
 pub use jetstream::{
-    ConnectError, Definitions, Greeting, Inspector, JetStreamLog, JetStreamSnapshots, Limits, LogOptions,
-    Probe, Right, Work, WorkQueue, host_and_port, without_passwords,
+    ArchiveError, ConnectError, Definitions, Greeting, Inspector, JetStreamLog, JetStreamSnapshots, Limits,
+    LogOptions, Probe, Right, StreamArchive, StreamShape, Work, WorkQueue, host_and_port, without_passwords,
 };
 pub use log::{After, Consistency, Durability, EventLog, Follow, Link, Page, StreamInfo};
 pub use memory::MemoryLog;

@@ -1,12 +1,12 @@
 //! `fillstream up` is killed in the middle of a flow of orders, while clients listen.
 
-use fillstream_domain::Seq;
 use std::{
     collections::BTreeMap,
     sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
 
+use fillstream_domain::Seq;
 use fillstream_read_store::ReadStore;
 use fillstream_tests::{socket::Heard, stream};
 use futures_util::future::join_all;

@@ -17,6 +17,7 @@ fn server(scratch: &Scratch) -> (Process, u16) {
     command.args(["-c", concat!(env!("CARGO_MANIFEST_DIR"), "/../nats/users.conf"), "-a", "127.0.0.1", "-p"]);
     command.arg(port.to_string()).arg("-sd").arg(scratch.path().join("stream"));
     command.envs([("FILLSTREAM_PASSWORD", "for-processes"), ("DESK_PASSWORD", "for-clients")]);
+    command.env("OPERATOR_PASSWORD", "for-people");
     (Process::spawn(command), port)
 }
 
@@ -69,6 +70,68 @@ async fn processes_may_do_their_work_and_clients_may_ask() {
     assert_eq!(status(&ask(&mut desk, "fillstream.markets.list", &[], "{}").await), 200);
     assert_eq!(log_end(&site).await, last, "a client had something written into the stream");
     assert!(!site.said().contains("Permissions Violation"), "{}", site.said());
+    an_operator_looks(&url("operator:for-people")).await;
+    no_process_takes_anything_out(&url("fillstream:for-processes")).await;
+    assert!(log_end(&site).await >= last, "the stream is whole");
+}
+
+/// What the nats CLI asks for people who look, by the raw requests; and what would take something away.
+async fn an_operator_looks(url: &str) {
+    let mut operator = Client::connect_with_inbox(url, "_INBOX_operator").await;
+    assert_eq!(operator.gather("$SRV.PING.fillstream", 1).await[0]["name"], "fillstream");
+    // Half a document is read and turned down, where it may be sent at all.
+    let create =
+        r#"{"stream_name":"ORDERS","config":{"name":"mine","ack_policy":"none","mem_storage":true}}"#;
+    for (subject, payload) in [
+        ("$JS.API.INFO", ""),
+        ("$JS.API.STREAM.NAMES", ""),
+        ("$JS.API.STREAM.LIST", ""),
+        ("$JS.API.STREAM.INFO.ORDERS", r#"{"subjects_filter":"orders.swap.>"}"#),
+        ("$JS.API.STREAM.MSG.GET.ORDERS", r#"{"seq":1}"#),
+        ("$JS.API.DIRECT.GET.ORDERS", r#"{"seq":1}"#),
+        ("$JS.API.CONSUMER.NAMES.ORDERS", ""),
+        ("$JS.API.CONSUMER.LIST.ORDERS", ""),
+        ("$JS.API.CONSUMER.INFO.ORDERS.executor", ""),
+        ("$JS.API.CONSUMER.CREATE.ORDERS.mine", create),
+        ("$JS.API.CONSUMER.MSG.NEXT.ORDERS.mine", "1"),
+        ("$JS.API.CONSUMER.DELETE.ORDERS.mine", ""),
+    ] {
+        let reply = ask(&mut operator, subject, &[], payload).await;
+        assert!(!matches!(reply.status, Some(403 | 503)), "{subject}: {reply:?}");
+        assert_eq!(reply.json().get("error"), None, "{subject}");
+    }
+    for subject in [
+        "orders.swap.mine.placed",
+        "markets.BTC-USDT",
+        "parked.executor.1",
+        "fillstream.orders.execute",
+        "$JS.API.STREAM.CREATE.MINE",
+        "$JS.API.STREAM.UPDATE.ORDERS",
+        "$JS.API.STREAM.DELETE.ORDERS",
+        "$JS.API.STREAM.PURGE.ORDERS",
+        "$JS.API.STREAM.MSG.DELETE.ORDERS",
+        "$JS.API.STREAM.SNAPSHOT.ORDERS",
+        "$JS.API.STREAM.RESTORE.ORDERS",
+        "$JS.API.CONSUMER.CREATE.ORDERS.executor",
+        "$JS.API.CONSUMER.DURABLE.CREATE.ORDERS.executor",
+        "$JS.API.CONSUMER.DELETE.ORDERS.executor",
+        "$JS.API.CONSUMER.PAUSE.ORDERS.executor",
+        "$JS.API.CONSUMER.MSG.NEXT.ORDERS.executor",
+        "$JS.ACK.ORDERS.executor.1.1.1.1.0",
+        "$JS.ACK._.x.ORDERS.executor.1.1.1.1.0",
+    ] {
+        assert_eq!(ask(&mut operator, subject, &[], "{}").await.status, Some(403), "{subject}");
+    }
+}
+
+async fn no_process_takes_anything_out(url: &str) {
+    let mut process = Client::connect_with_inbox(url, "_INBOX_fillstream").await;
+    for verb in ["DELETE", "PURGE", "MSG.DELETE", "UPDATE"] {
+        for domain in ["", ".hub"] {
+            let subject = format!("$JS{domain}.API.STREAM.{verb}.ORDERS");
+            assert_eq!(ask(&mut process, &subject, &[], "{}").await.status, Some(403), "{subject}");
+        }
+    }
 }
 
 /// The last sequence of the stream.

@@ -1,10 +1,9 @@
 //! `fillstream book`: a market's book, now or as it was.
 
-use fillstream_domain::Seq;
 use std::{fmt, process::ExitCode};
 
 use clap::Args;
-use fillstream_domain::book::Symbol;
+use fillstream_domain::{Seq, book::Symbol};
 use fillstream_event_log::EventLog;
 use fillstream_matching::{Levels, book_at, definitions};
 use serde_json::json;

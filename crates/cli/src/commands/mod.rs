@@ -1,5 +1,6 @@
 //! The subcommands, one file each.
 
+pub(crate) mod backup;
 pub(crate) mod book;
 pub(crate) mod completion;
 pub(crate) mod doctor;
@@ -61,6 +62,10 @@ pub(crate) enum Command {
     Parked(parked::ParkedCommand),
     /// Decide an order whose outcome nobody can tell
     Resolve(resolve::Resolve),
+    /// Save the stream into a directory, while everything runs
+    Backup(backup::Backup),
+    /// Make the stream out of a backup, on a server that has none
+    Restore(backup::restore::Restore),
     /// Build the read model anew from the stream and swap it in
     Rebuild(rebuild::RebuildCommand),
     /// Look at server, stream, parts, disk and clock; say what is wrong and how to mend it

@@ -1,11 +1,13 @@
 //! `fillstream parked`: what could not be handled.
 
-use fillstream_domain::Seq;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use fillstream_clock::now;
-use fillstream_domain::parked::{Cause, Parked};
+use fillstream_domain::{
+    Seq,
+    parked::{Cause, Parked},
+};
 use fillstream_event_log::EventLog;
 use serde_json::json;
 

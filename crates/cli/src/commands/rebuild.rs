@@ -1,9 +1,9 @@
 //! `fillstream rebuild`: a fresh read model beside the live one, and the swap.
 
-use fillstream_domain::Seq;
 use std::process::ExitCode;
 
 use clap::Args;
+use fillstream_domain::Seq;
 use fillstream_read_store::ReadStore;
 use serde_json::json;
 

@@ -1,10 +1,9 @@
 //! `fillstream verify`: every commit recomputed from the inputs that it covers.
 
-use fillstream_domain::Seq;
 use std::process::ExitCode;
 
 use clap::Args;
-use fillstream_domain::book::Symbol;
+use fillstream_domain::{Seq, book::Symbol};
 use fillstream_event_log::{EventLog, SnapshotStore};
 use fillstream_matching::{Verified, verify};
 

@@ -25,6 +25,9 @@ const SUBSCRIPTION_CAPACITY: usize = 1 << 17;
 /// Namespace of incarnations.
 const INCARNATIONS: Uuid = Uuid::from_u128(0x0f2d_51a8_9c1b_4e0c_8d3e_6f72_6465_7273);
 
+/// Where a stream's metadata keep its incarnation, 16 hex digits.
+const INCARNATION: &str = "fillstream-incarnation";
+
 /// The wire JSON of the stream, as `nats stream add --config` reads it.
 #[derive(Debug, Clone)]
 pub struct Definitions {
@@ -203,7 +206,8 @@ async fn info_request(
     let (Some(created), Some(config), Some(state)) = (answer.created, answer.config, answer.state) else {
         return Err(LogError::unreadable("stream information without its parts"));
     };
-    let incarnation = Uuid::new_v5(&INCARNATIONS, format!("{stream}/{created}").as_bytes()).as_u64_pair().0;
+    let computed = || Uuid::new_v5(&INCARNATIONS, format!("{stream}/{created}").as_bytes()).as_u64_pair().0;
+    let incarnation = kept_incarnation(&config).unwrap_or_else(computed);
     Ok(Found {
         incarnation: Incarnation::new(incarnation),
         first_seq: state.first_seq,
@@ -212,6 +216,12 @@ async fn info_request(
         memory: config.get("storage").and_then(Value::as_str) == Some("memory"),
         config,
     })
+}
+
+/// A stream that was restored says which one it is: its time of creation is another one.
+fn kept_incarnation(config: &Value) -> Option<u64> {
+    let text = config.get("metadata")?.get(INCARNATION)?.as_str()?;
+    u64::from_str_radix(text, 16).ok()
 }
 
 /// What the system rests on; everything else is the operator's choice.

@@ -10,6 +10,7 @@
 //! Snapshots lie in an object store of their own.
 
 mod answer;
+mod archive;
 mod batch;
 mod browse;
 mod connect;
@@ -36,6 +37,7 @@ use bytes::Bytes;
 use fillstream_domain::{Incarnation, Seq};
 use tokio::sync::watch;
 
+pub use archive::{ArchiveError, StreamArchive, StreamShape};
 pub(crate) use connect::OWN_INBOX;
 pub use connect::{ConnectError, Definitions, LogOptions};
 pub use credentials::{host_and_port, without_passwords};
