@@ -25,10 +25,14 @@ pub struct Difference {
 ///
 /// # Errors
 /// The first difference. The machine may stand anywhere within the commit then, and is worth nothing more.
-pub fn follow(machine: &mut Machine, parts: &[Commit], inputs: &[Recorded]) -> Result<(), Difference> {
+pub fn follow<C: AsRef<Commit>>(
+    machine: &mut Machine,
+    parts: &[C],
+    inputs: &[Recorded],
+) -> Result<(), Difference> {
     let commit = match parts {
-        [whole] => Cow::Borrowed(whole),
-        parts => match Commit::assemble(parts.iter().cloned()) {
+        [whole] => Cow::Borrowed(whole.as_ref()),
+        parts => match Commit::assemble(parts.iter().map(|part| part.as_ref().clone())) {
             Some(whole) => Cow::Owned(whole),
             None => return Ok(()),
         },

@@ -4,19 +4,21 @@
 //!  snapshot ──▶ Machine ◀── inputs up to the commit's last ── commit ──▶ outcomes and hash equal? next commit
 //! ```
 
+use fillstream_commit_reader::{CommitReader, OnForeign, Step, WholeCommit};
 use fillstream_domain::{
     Seq,
-    book::{Commit, Parts, PartsStep, Symbol},
+    book::{Commit, Symbol},
     subject::{book_inputs, market_commits},
 };
-use fillstream_event_log::{After, Consistency, EventLog, Follow, LogError, SnapshotStore};
+use fillstream_event_log::{After, Consistency, EventLog, Follow, LogError, Record, SnapshotStore};
 use fillstream_matcher::{Difference, Machine, Recorded, follow, hash_text};
+use fillstream_retry::chain;
 use std::{collections::VecDeque, time::Duration};
 use tokio::time::timeout;
 use tracing::{info, warn};
 
 use crate::{
-    read::{is_of_another_version, recorded},
+    read::recorded,
     snapshots::{Home, Kind},
 };
 
@@ -65,8 +67,10 @@ pub async fn load(
     snapshots: Option<&dyn SnapshotStore>,
     symbol: &Symbol,
 ) -> Result<Loaded, LoadError> {
-    let last =
-        log.last(&market_commits(symbol), Consistency::Leader).await?.map_or(Seq::ZERO, |record| record.seq);
+    let last = log
+        .last(&market_commits(symbol), Consistency::Leader)
+        .await?
+        .map_or(Seq::ZERO, |record| record.seq);
     let mut up_to = last;
     while let Some(store) = snapshots
         && let Some(snapshot) = newest_snapshot(log, store, symbol, up_to).await?
@@ -143,12 +147,12 @@ pub(crate) struct Replay {
     pub(crate) loaded: Loaded,
     inputs: Box<dyn Follow>,
     commits: Box<dyn Follow>,
-    parts: Parts,
+    reader: CommitReader,
     up_to: Seq,
     /// Inputs behind the machine's cursor.
     waiting: VecDeque<Recorded>,
-    /// Whole commits, each with the sequence of its last part; or why one cannot be read.
-    whole: VecDeque<Result<(Seq, Vec<Commit>), Difference>>,
+    /// Whole commits; or why one cannot be read.
+    whole: VecDeque<Result<WholeCommit, Difference>>,
 }
 
 impl Replay {
@@ -157,32 +161,34 @@ impl Replay {
         let inputs = log.follow(After::Seq(loaded.machine.cursor()), Some(&book_inputs(symbol))).await?;
         let commits = log.follow(After::Seq(loaded.commit), Some(&market_commits(symbol))).await?;
         let (waiting, whole) = (VecDeque::new(), VecDeque::new());
-        Ok(Self { loaded, inputs, commits, parts: Parts::new(), up_to, waiting, whole })
+        let reader = CommitReader::new("matcher", OnForeign::StopAtLater);
+        Ok(Self { loaded, inputs, commits, reader, up_to, waiting, whole })
     }
 
     /// Takes the machine past the next commit and hands its parts out; nothing when there is none left.
-    pub(crate) async fn next_commit(&mut self) -> Result<Result<Option<Vec<Commit>>, Difference>, LogError> {
+    pub(crate) async fn next_commit(&mut self) -> Result<Result<Option<WholeCommit>, Difference>, LogError> {
         while self.whole.is_empty() && self.loaded.end < self.up_to {
             for record in self.commits.next(REPLAY_BATCH).await? {
                 let seq = record.seq;
                 if seq <= self.up_to {
-                    self.take_in(seq, &record.payload);
+                    self.take_in(&record);
                     self.loaded.end = seq;
                 }
             }
         }
-        let (seq, commit) = match self.whole.pop_front() {
+        let commit = match self.whole.pop_front() {
             None => return Ok(Ok(None)),
             Some(Err(difference)) => return Ok(Err(difference)),
             Some(Ok(whole)) => whole,
         };
-        let last_input = commit.first().map_or(Seq::ZERO, |part| part.last_input);
+        let (seq, last_input) = (commit.end(), commit.last_input());
         if let Err(missing) = self.wait_for_input(last_input, seq).await? {
             return Ok(Err(missing));
         }
         let covered = self.waiting.partition_point(|input| input.seq <= last_input);
         let inputs: Vec<Recorded> = self.waiting.drain(..covered).collect();
-        let followed = follow(&mut self.loaded.machine, &commit, &inputs);
+        let parts: Vec<_> = commit.parts().iter().map(|(_, part)| part).collect();
+        let followed = follow(&mut self.loaded.machine, &parts, &inputs);
         if followed.is_ok() {
             self.loaded.commit = seq;
             self.loaded.replayed += inputs.len() as u64;
@@ -219,29 +225,18 @@ impl Replay {
 
     /// Commits that never ended.
     pub(crate) const fn torn(&self) -> u64 {
-        self.parts.torn()
+        self.reader.torn()
     }
 
-    fn take_in(&mut self, seq: Seq, payload: &[u8]) {
-        let part = match Commit::decode(payload) {
-            Ok(part) => part,
-            Err(error) if is_of_another_version(&error) => {
-                return self.whole.push_back(Err(Difference { seq, what: error.to_string() }));
-            }
-            // A foreign writer's; the projector parks it.
-            Err(error) => return warn!(%seq, %error, "no part of a commit, passed over"),
-        };
-        let (step, torn) = self.parts.push(seq, part);
-        if let Some(torn) = torn {
-            warn!(first = %torn.first, last = %torn.last, "parts of a commit that never ended are passed over");
-        }
-        match step {
-            PartsStep::Complete(parts) => {
-                let seq = parts.last().map_or(seq, |(seq, _)| *seq);
-                self.whole.push_back(Ok((seq, parts.into_iter().map(|(_, commit)| commit).collect())));
-            }
+    fn take_in(&mut self, record: &Record) {
+        match self.reader.push(record) {
+            Ok(Step::Complete(whole)) => self.whole.push_back(Ok(whole)),
             // A replay begins right behind a whole commit.
-            PartsStep::Held | PartsStep::BeganInside { .. } => {}
+            Ok(Step::Nothing | Step::BeganInside { .. }) => {}
+            Err(later) => {
+                let what = chain(&later).to_string();
+                self.whole.push_back(Err(Difference { seq: later.seq, what }));
+            }
         }
     }
 }

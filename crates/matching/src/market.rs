@@ -11,10 +11,11 @@ mod waking;
 
 use std::{collections::VecDeque, convert::Infallible, sync::Arc};
 
+use fillstream_commit_reader::{CommitReader, LaterVersion, OnForeign};
 use fillstream_crash_point::{Boundary, reach};
 use fillstream_domain::{
     Seq, Timestamp,
-    book::{InputResult, NotACommit, Parts, Symbol},
+    book::{InputResult, Symbol},
     parked::Cause,
     subject::{BookSubject, book_clock, book_inputs, market_commits},
 };
@@ -71,8 +72,8 @@ pub(crate) enum Ended {
     Commit(AppendError),
     #[error("the stream has lost its end: the commits end at {last}, and one was at {fence}")]
     LostEnd { fence: Seq, last: Seq },
-    #[error("a commit of another version: {0}")]
-    Version(NotACommit),
+    #[error(transparent)]
+    Version(#[from] LaterVersion),
     #[error("another matcher's commit up to input {last_input} says {theirs}, ours would say {ours}")]
     Diverged { last_input: Seq, theirs: String, ours: String },
     #[error("the market's task has panicked")]
@@ -124,7 +125,7 @@ pub(crate) struct Market {
     end: Seq,
     stance: Stance,
     heard: VecDeque<Heard>,
-    parts: Parts,
+    reader: CommitReader,
     under_way: Option<UnderWay>,
     since_snapshot: u64,
     since_levels: u64,
@@ -162,7 +163,7 @@ impl Market {
             end,
             stance: Stance::Leading,
             heard: VecDeque::new(),
-            parts: Parts::new(),
+            reader: CommitReader::new("matcher", OnForeign::StopAtLater),
             under_way: None,
             since_snapshot: replayed,
             since_levels: 0,

@@ -1,10 +1,6 @@
 //! Records of a market's inputs as its machine takes them.
 
-use fillstream_domain::{
-    Timestamp,
-    book::{BookInput, Commit, NotACommit},
-    subject::BookSubject,
-};
+use fillstream_domain::{Timestamp, book::BookInput, subject::BookSubject};
 use fillstream_event_log::Record;
 use fillstream_matcher::Recorded;
 
@@ -20,14 +16,6 @@ pub(crate) fn recorded(record: &Record) -> Recorded {
         reason
     });
     Recorded { seq: record.seq, stored_at, input }
-}
-
-/// A commit that another version can read, and will: its inputs are covered, unlike those of what nobody can read.
-pub(crate) fn is_of_another_version(error: &NotACommit) -> bool {
-    match error {
-        NotACommit::Unknown { name, version: _ } => name == Commit::EVENT_TYPE.name,
-        NotACommit::Json(_) => false,
-    }
 }
 
 fn input(record: &Record) -> Result<BookInput, String> {
@@ -75,8 +63,7 @@ mod tests {
             (&order, "{}", false),
             (&order, "", false),
         ] {
-            let record =
-                Record::new(Seq::new(7), subject.to_owned(), 9, None, payload.as_bytes().to_vec().into());
+            let record = Record::new(Seq::new(7), subject.to_owned(), 9, None, payload.as_bytes().to_vec().into());
             let found = recorded(&record);
             assert_eq!(
                 (found.seq, found.stored_at.unix_ms(), found.input.is_ok()),

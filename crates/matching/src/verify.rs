@@ -1,9 +1,10 @@
 //! The whole log once more: every commit recomputed from the inputs that it covers, and its outcomes held to the
 //! invariants of a market.
 
+use fillstream_commit_reader::WholeCommit;
 use fillstream_domain::{
     Seq,
-    book::{Commit, Symbol},
+    book::Symbol,
     subject::{ALL_COMMITS, ALL_DEFINITIONS, BookSubject, market_commits},
 };
 use fillstream_event_log::{Consistency, EventLog, LogError, SnapshotStore};
@@ -96,8 +97,8 @@ async fn symbols(log: &dyn EventLog) -> Result<BTreeSet<Symbol>, LogError> {
 }
 
 /// What the outcomes say by themselves, whoever computed them: money is conserved, the book is never crossed.
-fn audited(audit: &mut Audit, parts: Vec<Commit>) -> Result<(), fillstream_matcher::Difference> {
-    let whole = Commit::assemble(parts);
+fn audited(audit: &mut Audit, commit: WholeCommit) -> Result<(), fillstream_matcher::Difference> {
+    let whole = commit.assembled();
     whole.iter().flat_map(|commit| &commit.outcomes).try_for_each(|outcome| audit.read(outcome))
 }
 
@@ -114,7 +115,7 @@ async fn market(
     while difference.is_none() {
         let right = match replay.next_commit().await? {
             Ok(None) => break,
-            Ok(Some(parts)) => audited(&mut audit, parts),
+            Ok(Some(commit)) => audited(&mut audit, commit),
             Err(found) => Err(found),
         };
         difference = right.err().map(|found| Difference { seq: found.seq, what: found.what });

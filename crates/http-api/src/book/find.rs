@@ -19,6 +19,7 @@ use fillstream_domain::{
 use fillstream_event_log::{Consistency, LogError, Record};
 use fillstream_http_edge::Problem;
 use fillstream_projections::market::{BookOrderRow, BookOrderView};
+use fillstream_retry::chain;
 use tracing::warn;
 
 use super::{BookApi, unknown_order, unreachable};
@@ -49,13 +50,13 @@ pub(super) fn order_id(path: Result<Path<String>, PathRejection>) -> Result<Orde
 pub(super) async fn find(api: &BookApi, order: OrderId) -> Result<BookOrderRow, Problem> {
     let stored = api.stored.order(order).await.unwrap_or_else(|error| {
         // The log has the order too.
-        warn!(%error, %order, "a book order is looked for in the log");
+        warn!(error = %chain(&error), order_id = %order, "read store failed: the order is read from the log");
         None
     });
     let found = match stored {
         Some(row) => Some(row),
         None => in_log(api, order).await.map_err(|error| {
-            warn!(%error, %order, "a book order could not be looked for");
+            warn!(error = %chain(&error), order_id = %order, "read of an order failed");
             unreachable()
         })?,
     };

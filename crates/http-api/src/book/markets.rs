@@ -18,6 +18,7 @@ use fillstream_domain::{
 };
 use fillstream_event_log::{Consistency, EventLog, Link, LogError};
 use fillstream_http_edge::Problem;
+use fillstream_retry::chain;
 use parking_lot::RwLock;
 use tokio::{sync::Mutex, time::sleep};
 use tracing::warn;
@@ -94,7 +95,7 @@ impl Markets {
                 Ok(definitions)
             }
             Err(error) => {
-                warn!(%error, "the markets' definitions could not be read");
+                warn!(error = %chain(&error), "read of the markets' definitions failed");
                 *failed = Some(Instant::now());
                 // What was in force a moment ago is better than no answer; the matcher judges again.
                 known.at.map(|_| Arc::clone(&known.definitions)).ok_or_else(unreachable)

@@ -6,27 +6,27 @@
 //!                                                    └▶ the last changes of orders, until the read store has them
 //! ```
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use fillstream_commit_reader::{CommitReader, OnForeign};
 use fillstream_domain::{
     OrderId, Seq,
-    book::{
-        BookStatus, CancelReason, Change, Commit, InputResult, OrderState, Outcome, Parts, PartsStep, Symbol,
-    },
-    subject::{ALL_COMMITS, BookSubject},
+    book::{BookStatus, CancelReason, Change, Commit, InputResult, OrderState, Outcome},
+    subject::ALL_COMMITS,
 };
-use fillstream_event_log::{After, EventLog, Follow, LogError, Record};
+use fillstream_event_log::{After, EventLog, Follow, LogError};
 use fillstream_projections::market::{BookOrderPatch, messages};
-use tokio::{task::JoinHandle, time::sleep, time::timeout};
-use tracing::warn;
+use fillstream_retry::Retry;
+use tokio::{task::JoinHandle, time::timeout};
 
 use super::board::{Asked, Board};
 
 /// Records taken from the tail at once.
 const TAKEN: usize = 256;
-/// Pause before the tail is opened again.
+/// Pauses before the tail is opened again.
 const REOPEN_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// What became of an amend or a cancel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,61 +103,29 @@ impl Drop for Leave<'_> {
 }
 
 async fn keep_reading(log: Arc<dyn EventLog>, from: Seq, mut tail: Box<dyn Follow>, board: Arc<Board>) {
-    let mut reader = Reader { parts: HashMap::new(), next: from };
+    let mut reader = CommitReader::new("http-api", OnForeign::PassOver);
+    let mut retry =
+        Retry::new("http-api: the matchers' commits are not followed", REOPEN_PAUSE, LONGEST_PAUSE);
+    let mut next = from;
     loop {
-        let next = match tail.next(TAKEN).await {
-            Ok(records) => reader.take(records, &board),
+        match tail.next(TAKEN).await {
+            Ok(records) => {
+                retry.done();
+                for record in records {
+                    next = record.seq.next();
+                    for whole in reader.take(&*log, &record).await.into_iter().flatten() {
+                        post(whole.parts(), &board);
+                    }
+                }
+            }
             Err(error) => {
-                warn!(%error, "the tail of the matchers' answers broke");
-                sleep(REOPEN_PAUSE).await;
-                Some(reader.next)
-            }
-        };
-        while let Some(from) = next {
-            match log.follow(After::Seq(from.prev()), Some(ALL_COMMITS)).await {
-                Ok(opened) => {
-                    tail = opened;
-                    break;
-                }
-                Err(error) => {
-                    warn!(%error, "the matchers' answers cannot be read; asked again");
-                    sleep(REOPEN_PAUSE).await;
+                retry.failed(&error).await;
+                match log.follow(After::Seq(next.prev()), Some(ALL_COMMITS)).await {
+                    Ok(opened) => tail = opened,
+                    Err(error) => retry.failed(&error).await,
                 }
             }
         }
-    }
-}
-
-/// Commits put together from their parts.
-struct Reader {
-    parts: HashMap<Symbol, Parts<Arc<Commit>>>,
-    /// Where the tail goes on: behind the last record taken.
-    next: Seq,
-}
-
-impl Reader {
-    /// Takes records; answers where to read again when a market's tail began within a commit.
-    fn take(&mut self, records: Vec<Record>, board: &Board) -> Option<Seq> {
-        for record in records {
-            let seq = record.seq;
-            self.next = seq.next();
-            let Some(BookSubject::Commits(symbol)) = BookSubject::parse(&record.subject) else { continue };
-            let reading = record.reading(Commit::decode_shared);
-            let Ok(part) = &*reading else {
-                warn!(%seq, "a commit cannot be read");
-                continue;
-            };
-            let (step, torn) = self.parts.entry(symbol).or_default().push(seq, Arc::clone(part));
-            if let Some(torn) = torn {
-                warn!(first = %torn.first, last = %torn.last, "parts of a commit without an end");
-            }
-            match step {
-                PartsStep::Complete(parts) => post(&parts, board),
-                PartsStep::Held => {}
-                PartsStep::BeganInside { read_again_from } => return Some(read_again_from),
-            }
-        }
-        None
     }
 }
 

@@ -1,12 +1,12 @@
 //! What this process has had acknowledged, so that its lists show it: a user who places an order and asks for all of
 //! them misses none.
 
-use fillstream_domain::Seq;
 use std::{
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
+use fillstream_domain::Seq;
 use tokio::time::{sleep, timeout};
 
 use super::StoredMarkets;

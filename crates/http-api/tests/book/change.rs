@@ -1,8 +1,10 @@
 //! PATCH and DELETE of an order.
 
 use axum::http::{Method, StatusCode};
-use fillstream_domain::Seq;
-use fillstream_domain::book::{BookInput, BookStatus, InputResult, Refusal, RefusalCode};
+use fillstream_domain::{
+    Seq,
+    book::{BookInput, BookStatus, InputResult, Refusal, RefusalCode},
+};
 use fillstream_event_log::{Consistency, EventLog};
 use fillstream_http_api::Answer;
 use fillstream_projections::market::{BookOrderPatch, BookOrderRow};

@@ -1,44 +1,27 @@
-//! What other matchers have committed.
+//! Commits of other matchers, followed while this one stands by.
 
-use fillstream_domain::book::{Commit, PartsStep};
+use fillstream_commit_reader::Step;
 use fillstream_event_log::Record;
 use tokio::time::Instant;
-use tracing::warn;
 
 use super::{Ended, Heard, Market, Says, Stance};
-use crate::read::is_of_another_version;
 
 impl Market {
     /// Takes commits of the log: ours are known already or are under way.
     pub(super) fn hear(&mut self, records: Vec<Record>) -> Result<(), Ended> {
         // Ours, that we know to be stored, need not be read.
         for record in records.into_iter().filter(|record| record.seq > self.commit) {
-            let seq = record.seq;
-            let part = match Commit::decode(&record.payload) {
-                Ok(part) => part,
-                Err(error) if is_of_another_version(&error) => return Err(Ended::Version(error)),
-                Err(error) => {
-                    warn!(%seq, %error, "no part of a commit, passed over");
-                    self.end = self.end.max(seq);
-                    continue;
+            let step = self.reader.push(&record)?;
+            self.end = self.end.max(record.seq);
+            match step {
+                Step::Complete(whole) => {
+                    let inputs = whole.outcomes().filter(|outcome| !outcome.continued).count();
+                    let says = Says { inputs, hash: whole.hash().map(str::to_owned) };
+                    let (seq, last_input) = (whole.end(), whole.last_input());
+                    self.heard.push_back(Heard { seq, last_input, says });
                 }
-            };
-            self.end = self.end.max(seq);
-            let (step, torn) = self.parts.push(seq, part);
-            if let Some(torn) = torn {
-                warn!(
-                    first = %torn.first,
-                    last = %torn.last,
-                    "parts of a commit that never ended are passed over"
-                );
-            }
-            if let PartsStep::Complete(parts) = step
-                && let Some((seq, last)) = parts.last()
-            {
-                let outcomes = parts.iter().flat_map(|(_, part)| &part.outcomes);
-                let inputs = outcomes.filter(|outcome| !outcome.continued).count();
-                let says = Says { inputs, hash: last.hash.clone() };
-                self.heard.push_back(Heard { seq: *seq, last_input: last.last_input, says });
+                // The tail begins right behind a whole commit: one that it begins inside was torn before.
+                Step::Nothing | Step::BeganInside { .. } => {}
             }
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! What two streams with the same records have in common.
 
 use fillstream_domain::Seq;
-use fillstream_event_log::{EventLog, Record};
+use fillstream_event_log::{After, EventLog, Record};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -31,10 +31,10 @@ pub(super) async fn content(log: &dyn EventLog, up_to: Seq, read: impl Fn(Seq)) 
     let (mut content, mut hash) =
         (Content { first: Seq::ZERO, last: Seq::ZERO, records: 0, sha256: String::new() }, Sha256::new());
     if !up_to.is_zero() {
-        let mut tail = log.follow(1, None).await?;
+        let mut tail = log.follow(After::START, None).await?;
         while content.last < up_to {
             for record in tail.next(BATCH).await? {
-                let seq = Seq::new(record.seq);
+                let seq = record.seq;
                 if seq > up_to {
                     break;
                 }
@@ -53,7 +53,7 @@ pub(super) async fn content(log: &dyn EventLog, up_to: Seq, read: impl Fn(Seq)) 
 
 /// Every part with its length, or of a fixed one: no two records give the same bytes.
 fn take_in(hash: &mut Sha256, record: &Record) {
-    hash.update(record.seq.to_be_bytes());
+    hash.update(record.seq.get().to_be_bytes());
     hash.update(record.stored_at.to_be_bytes());
     hash.update(record.event_id.map_or([0; 16], |id| id.into_bytes()));
     for part in [record.subject.as_bytes(), &record.payload] {

@@ -18,7 +18,7 @@ use std::{
 
 use clap::Args;
 use fillstream_clock::now;
-use fillstream_domain::{Incarnation, Seq};
+use fillstream_domain::Seq;
 use fillstream_event_log::{Durability, EventLog, LogOptions, StreamArchive, StreamShape};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -63,7 +63,7 @@ pub(crate) fn run(backup: &Backup) -> Result<ExitCode, Failure> {
         let manifest = Manifest {
             version: manifest::VERSION,
             taken_at: now(),
-            incarnation: Incarnation::new(log.incarnation()),
+            incarnation: log.incarnation(),
             content,
             snapshot,
             config: shape.config,

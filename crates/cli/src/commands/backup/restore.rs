@@ -7,7 +7,6 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::Args;
-use fillstream_domain::Incarnation;
 use fillstream_event_log::{Durability, EventLog, StreamArchive, StreamShape};
 use fillstream_nats_server::{Options, PrivateServer, address_of, locate};
 use serde_json::{Value, json};
@@ -105,7 +104,7 @@ async fn restored(restore: &Restore, manifest: &Manifest, url: &str) -> Result<(
         let (saved, found) = (json!(manifest.content), json!(found));
         return Err(format!("the restored stream is not the one that was saved: {found}, not {saved}").into());
     }
-    let (found, saved) = (Incarnation::new(log.incarnation()), manifest.incarnation);
+    let (found, saved) = (log.incarnation(), manifest.incarnation);
     if found != saved {
         return Err(
             format!("the restored stream has incarnation {found}, not {saved}: tokens are no good").into()

@@ -3,13 +3,14 @@
 use std::{collections::VecDeque, time::Duration};
 
 use fillstream_clock::now;
+use fillstream_commit_reader::{CommitReader, OnForeign};
 use fillstream_domain::{
     Amount, OrderId, Seq,
-    book::{Change, Commit, Definition, InputResult, Outcome, Parts, PartsStep, Side, Symbol},
+    book::{Change, Definition, InputResult, Outcome, Side, Symbol},
     parse_exact,
     subject::market_commits,
 };
-use fillstream_event_log::{After, EventLog, Follow};
+use fillstream_event_log::{After, EventLog, Follow, Record};
 use fillstream_lobster::{Action, Answer, Execution, Venue};
 use tokio::time::timeout;
 
@@ -36,23 +37,17 @@ pub(super) async fn collect(
     orders: &[OrderId],
     told: impl Fn(usize),
 ) -> Result<Vec<(Seq, Answer)>, Failure> {
-    let (units, pattern) = (shares_at_dollars(symbol), market_commits(symbol));
-    let (mut tail, mut parts) = (log.follow(After::Seq(from.prev()), Some(&pattern)).await?, Parts::new());
+    let units = shares_at_dollars(symbol);
+    let mut tail = log.follow(After::Seq(from.prev()), Some(&market_commits(symbol))).await?;
+    let mut reader = CommitReader::new("import", OnForeign::StopAtLater);
     let mut answers = Vec::with_capacity(orders.len());
     while answers.len() < orders.len() {
-        for (seq, part) in next(&mut *tail, symbol).await? {
-            let complete = match parts.push(seq, part).0 {
-                PartsStep::Complete(complete) => complete,
-                PartsStep::Held => continue,
-                PartsStep::BeganInside { read_again_from } => {
-                    tail = log.follow(After::Seq(read_again_from.prev()), Some(&pattern)).await?;
-                    break;
+        for record in next(&mut *tail, symbol).await? {
+            for whole in reader.take(log, &record).await? {
+                for outcome in whole.assembled().into_iter().flat_map(|commit| commit.outcomes) {
+                    let Some(order) = orders.get(answers.len()) else { break };
+                    answers.extend(answer(&outcome, *order, &units)?.map(|answer| (outcome.seq, answer)));
                 }
-            };
-            let commit = Commit::assemble(complete.into_iter().map(|(_, part)| part));
-            for outcome in commit.into_iter().flat_map(|commit| commit.outcomes) {
-                let Some(order) = orders.get(answers.len()) else { break };
-                answers.extend(answer(&outcome, *order, &units)?.map(|answer| (outcome.seq, answer)));
             }
         }
         told(answers.len());
@@ -60,15 +55,14 @@ pub(super) async fn collect(
     Ok(answers)
 }
 
-async fn next(tail: &mut dyn Follow, symbol: &Symbol) -> Result<Vec<(Seq, Commit)>, Failure> {
+async fn next(tail: &mut dyn Follow, symbol: &Symbol) -> Result<Vec<Record>, Failure> {
     let silent = || {
         format!(
             "no matcher of {symbol} has answered for {} s: what was stored is kept; once one runs, the same command goes on",
             PATIENCE.as_secs()
         )
     };
-    let records = timeout(PATIENCE, tail.next(PAGE)).await.map_err(|_| silent())??;
-    records.into_iter().map(|record| Ok((record.seq, Commit::decode(&record.payload)?))).collect()
+    Ok(timeout(PATIENCE, tail.next(PAGE)).await.map_err(|_| silent())??)
 }
 
 /// The answer to an input about `order`; nothing for definitions and time, which the import did not ask.
