@@ -2,7 +2,6 @@
 
 use std::{path::Path, time::Duration};
 
-use fillstream_domain::Seq;
 use fillstream_tests::{
     Process, Scratch, free_port,
     http::{get, place, post},
@@ -85,7 +84,7 @@ async fn every_acknowledged_order_is_in_a_backup_and_comes_back() {
     let (refused, well) = told(&["backup", &to, &data(site.scratch.path()), "--json"]);
     assert!(!well && refused["detail"].as_str().is_some_and(|why| why.contains("is not empty")), "{refused}");
     let wanted = stream::all(&site.log().await).await;
-    let wanted: Vec<_> = wanted.into_iter().filter(|record| Seq::new(record.seq).get() <= last).collect();
+    let wanted: Vec<_> = wanted.into_iter().filter(|record| record.seq.get() <= last).collect();
     site.process.kill();
 
     let scratch = Scratch::new("restored");

@@ -34,7 +34,7 @@ fn part(market: &str, input: u64, number: u32, of: u32) -> Vec<u8> {
 
 /// A log that holds these payloads under the market's subject, from sequence 1 on; nothing is another subject's record.
 fn log(payloads: &[Option<Vec<u8>>]) -> MemoryLog {
-    let log = MemoryLog::new(1);
+    let log = MemoryLog::new(fillstream_domain::Incarnation::new(1));
     for payload in payloads {
         let subject = match payload {
             Some(_) => market_commits(&BTC.parse().unwrap()),

@@ -67,10 +67,8 @@ pub async fn load(
     snapshots: Option<&dyn SnapshotStore>,
     symbol: &Symbol,
 ) -> Result<Loaded, LoadError> {
-    let last = log
-        .last(&market_commits(symbol), Consistency::Leader)
-        .await?
-        .map_or(Seq::ZERO, |record| record.seq);
+    let last =
+        log.last(&market_commits(symbol), Consistency::Leader).await?.map_or(Seq::ZERO, |record| record.seq);
     let mut up_to = last;
     while let Some(store) = snapshots
         && let Some(snapshot) = newest_snapshot(log, store, symbol, up_to).await?

@@ -63,7 +63,8 @@ mod tests {
             (&order, "{}", false),
             (&order, "", false),
         ] {
-            let record = Record::new(Seq::new(7), subject.to_owned(), 9, None, payload.as_bytes().to_vec().into());
+            let record =
+                Record::new(Seq::new(7), subject.to_owned(), 9, None, payload.as_bytes().to_vec().into());
             let found = recorded(&record);
             assert_eq!(
                 (found.seq, found.stored_at.unix_ms(), found.input.is_ok()),
