@@ -3,11 +3,16 @@
 //! ```text
 //!                                    ┌──▶ follower (all)            reads the batches
 //!  stream ──one tail──▶ batches ─────┼──▶ follower (a pattern)      and takes what fits
-//!                                    └ ─ ▶ follower that is behind: a tail of its own, until nothing is left on it
+//!                                    └ ─ ▶ follower that is behind: a tail of its own, up to where the batches begin
 //! ```
 //! Every tail costs the server a delivery of each message, and the process its parsing; five parts of one process share
 //! both. A follower that is too slow loses its place among the batches and goes on with a tail of its own: nobody
 //! waits for it, and it misses nothing.
+//!
+//! The hand-over is proved: with its place among the batches a follower learns the record that the shared tail has reached,
+//! and joins when it has passed that itself, or when the leader says that nothing of its pattern lies up to there. That its
+//! own tail has "nothing left" proves nothing: it may lie on a replica that is behind. A batch that does not follow what
+//! was taken in before sends the follower back to a tail of its own.
 
 use std::sync::{
     Arc,
@@ -17,7 +22,7 @@ use std::sync::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use fillstream_domain::{Incarnation, RecordRef, Seq};
-use fillstream_retry::chain;
+use fillstream_retry::Retry;
 use parking_lot::Mutex;
 use tokio::{
     sync::{
@@ -26,7 +31,7 @@ use tokio::{
     },
     time::{Duration, sleep},
 };
-use tracing::debug;
+use tracing::warn;
 
 use crate::{
     After, AppendError, Consistency, EventLog, Follow, Link, LogError, NewRecord, Page, Record, StreamInfo,
@@ -41,10 +46,11 @@ const BATCH_BYTES: usize = 128 << 10;
 /// holds one of the largest commits, and as much again of what was read of it. They are kept for as long as somebody is
 /// behind.
 const BATCHES: usize = 512;
-/// Pause before a follower that goes on alone tries to reach the stream again.
+/// Pauses before a follower that goes on alone tries to reach the stream again.
 const PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// See the module's first line. Everything but following goes to the log as it is.
+/// A log whose followers share one tail. Everything but following goes to the log as it is.
 pub struct SharedLog {
     inner: Arc<dyn EventLog>,
     tail: Arc<SharedTail>,
@@ -52,30 +58,42 @@ pub struct SharedLog {
 
 struct SharedTail {
     /// Where the batches go, or why the tail has ended.
-    batches: Mutex<Result<broadcast::Sender<Arc<Batch>>, LogError>>,
+    batches: Mutex<Result<Batches, LogError>>,
     recreated: AtomicU64,
 }
 
+struct Batches {
+    sender: broadcast::Sender<Arc<Batch>>,
+    /// The last record that was sent; at first where the tail began.
+    reached: After,
+}
+
 struct Batch {
+    /// What the shared tail had reached before: nothing lies between that and the first record.
+    after: Seq,
     records: Vec<Record>,
     behind: u64,
 }
 
-impl Batch {
-    /// Records in batches of bounded size, `behind` being what the stream holds behind the last of them.
-    fn of(records: Vec<Record>, behind: u64) -> Vec<Self> {
+impl Batches {
+    /// Sends records in batches of bounded size, `behind` being what the stream holds behind the last of them.
+    fn send(&mut self, records: Vec<Record>, behind: u64) {
         let mut left = records.len() as u64;
-        let (mut batches, mut open, mut bytes) = (Vec::new(), Vec::new(), 0);
+        let (mut open, mut bytes) = (Vec::new(), 0);
         for record in records {
             left -= 1;
             bytes += record.payload.len();
+            let reference = record.reference();
             open.push(record);
             if bytes >= BATCH_BYTES || left == 0 {
-                batches.push(Self { records: std::mem::take(&mut open), behind: behind + left });
+                let records = std::mem::take(&mut open);
+                let batch = Batch { after: self.reached.seq(), records, behind: behind + left };
+                self.reached = reference.into();
                 bytes = 0;
+                // Nobody follows at the moment: those who come later begin behind these.
+                let _ = self.sender.send(Arc::new(batch));
             }
         }
-        batches
     }
 }
 
@@ -87,26 +105,23 @@ impl SharedLog {
     pub async fn start(inner: Arc<dyn EventLog>) -> Result<Self, LogError> {
         let end = inner.last_matching(">").await?.map_or(After::START, |last| last.reference().into());
         let mut follow = inner.follow(end, None).await?;
-        let (batches, _) = broadcast::channel(BATCHES);
-        let tail =
-            Arc::new(SharedTail { batches: Mutex::new(Ok(batches.clone())), recreated: AtomicU64::new(0) });
+        let (sender, _) = broadcast::channel(BATCHES);
+        let batches = Batches { sender, reached: end };
+        let tail = Arc::new(SharedTail { batches: Mutex::new(Ok(batches)), recreated: AtomicU64::new(0) });
         let running = Arc::downgrade(&tail);
         tokio::spawn(async move {
             loop {
                 let next = follow.next(BATCH).await;
                 let Some(tail) = running.upgrade() else { return };
                 tail.recreated.store(follow.recreated(), Ordering::Relaxed);
-                match next {
-                    Ok(records) => {
-                        for batch in Batch::of(records, follow.behind()) {
-                            // Nobody follows at the moment: those who come later begin behind these.
-                            let _ = batches.send(Arc::new(batch));
-                        }
-                    }
-                    Err(error) => {
-                        *tail.batches.lock() = Err(error);
+                let mut batches = tail.batches.lock();
+                match (next, &mut *batches) {
+                    (Ok(records), Ok(batches)) => batches.send(records, follow.behind()),
+                    (Err(error), _) => {
+                        *batches = Err(error);
                         return;
                     }
+                    (Ok(_), Err(_)) => return,
                 }
             }
         });
@@ -115,8 +130,12 @@ impl SharedLog {
 }
 
 impl SharedTail {
-    fn subscribe(&self) -> Result<broadcast::Receiver<Arc<Batch>>, LogError> {
-        self.batches.lock().as_ref().map(broadcast::Sender::subscribe).map_err(LogError::clone)
+    /// A place among the batches, and what was sent before it.
+    fn subscribe(&self) -> Result<(broadcast::Receiver<Arc<Batch>>, After), LogError> {
+        match &*self.batches.lock() {
+            Ok(batches) => Ok((batches.sender.subscribe(), batches.reached)),
+            Err(error) => Err(error.clone()),
+        }
     }
 }
 
@@ -137,12 +156,20 @@ struct Follower {
 }
 
 enum Source {
-    /// A tail of its own. The place among the batches was taken before: once the own tail has nothing left, all that was
-    /// stored since comes there.
-    Own(Box<dyn Follow>, broadcast::Receiver<Arc<Batch>>),
+    Own(Own),
     Shared(broadcast::Receiver<Arc<Batch>>),
     /// It has lost its place among the batches. What the receiver would give next is not what comes next.
     Nowhere,
+}
+
+/// A tail of its own, up to a place among the batches that was taken before.
+struct Own {
+    tail: Box<dyn Follow>,
+    batches: broadcast::Receiver<Arc<Batch>>,
+    /// What the shared tail had reached when the place was taken: all behind it comes in the batches.
+    joint: After,
+    /// Where the follower stood when the leader said that more comes before the joint.
+    more_behind: Option<Seq>,
 }
 
 impl Follower {
@@ -165,27 +192,60 @@ impl Follower {
         Ok(follower)
     }
 
-    /// A tail of its own from `next` on, unless nothing is left there.
+    /// A tail of its own, until it is proved that the batches go on where it stands.
     async fn go_alone(&mut self) -> Result<(), LogError> {
-        let batches = self.tail.subscribe()?;
-        let own = self.inner.follow(self.covered, self.pattern.as_deref()).await?;
-        self.behind = own.behind();
-        self.source = match own.behind() {
-            0 => Source::Shared(batches),
-            _ => Source::Own(own, batches),
-        };
+        let (batches, joint) = self.tail.subscribe()?;
+        let tail = self.inner.follow(self.covered, self.pattern.as_deref()).await?;
+        self.behind = tail.behind();
+        self.source = Source::Own(Own { tail, batches, joint, more_behind: None });
         Ok(())
     }
 
-    /// Nothing is left on the tail of its own: what was stored since comes in the batches.
-    fn come_back(&mut self) {
-        if let Source::Own(_, batches) = std::mem::replace(&mut self.source, Source::Nowhere) {
-            self.source = Source::Shared(batches);
+    /// Joins the batches if nothing lies between what was taken in and them.
+    ///
+    /// # Errors
+    /// When the leader has to say so and cannot be asked.
+    async fn join(&mut self) -> Result<(), LogError> {
+        let Source::Own(own) = &mut self.source else { return Ok(()) };
+        let stands_at = self.covered.seq();
+        if stands_at < own.joint.seq() {
+            if own.tail.behind() > 0 || own.more_behind == Some(stands_at) {
+                return Ok(());
+            }
+            let pattern = self.pattern.as_deref().unwrap_or(">");
+            let next = self.inner.next_matching(stands_at.next(), pattern).await?;
+            if next.is_some_and(|next| next.seq <= own.joint.seq()) {
+                own.more_behind = Some(stands_at);
+                return Ok(());
+            }
+            self.covered = own.joint;
         }
+        if let Source::Own(own) = std::mem::replace(&mut self.source, Source::Nowhere) {
+            self.recreated += own.tail.recreated();
+            self.source = Source::Shared(own.batches);
+        }
+        Ok(())
+    }
+
+    /// What its own tail has given.
+    fn took(&mut self, records: Vec<Record>) -> Result<Vec<Record>, LogError> {
+        if let Source::Own(own) = &self.source {
+            self.behind = own.tail.behind();
+        }
+        if let Some(last) = records.last() {
+            self.covered = last.reference().into();
+            self.given = Some(last.reference());
+        }
+        Ok(records)
     }
 
     /// The records of a batch that are this follower's.
     fn take(&mut self, batch: &Batch) {
+        if batch.after > self.covered.seq() {
+            warn!(seq = %self.covered.seq(), first = %batch.after, "a batch of the shared tail leaves a gap: read alone");
+            self.source = Source::Nowhere;
+            return;
+        }
         let Self { covered, pattern, .. } = self;
         let is_ours = |record: &&Record| {
             record.seq > covered.seq()
@@ -203,6 +263,7 @@ impl Follower {
 #[async_trait]
 impl Follow for Follower {
     async fn next(&mut self, max: usize) -> Result<Vec<Record>, LogError> {
+        let mut retry = Retry::new("tail: the leader is not asked yet", PAUSE, LONGEST_PAUSE);
         loop {
             let left: Vec<Record> = self.left.by_ref().take(max).collect();
             if let Some(last) = left.last() {
@@ -219,23 +280,23 @@ impl Follow for Follower {
                 Source::Nowhere => match self.go_alone().await {
                     Ok(()) => {}
                     Err(error) if error.is_final() => return Err(error),
-                    Err(error) => {
-                        debug!(error = %chain(&error), "a follower waits for the stream");
-                        sleep(PAUSE).await;
-                    }
+                    Err(error) => retry.failed(&error).await,
                 },
-                Source::Own(own, _) => {
-                    let records = own.next(max).await?;
-                    self.behind = own.behind();
-                    if let Some(last) = records.last() {
-                        self.covered = After::Record(last.reference());
-                        self.given = Some(last.reference());
+                Source::Own(_) => {
+                    if let Err(error) = self.join().await {
+                        let pause = retry.note(&error);
+                        // Meanwhile its own tail may come to the joint.
+                        let Source::Own(own) = &mut self.source else { continue };
+                        tokio::select! {
+                            records = own.tail.next(max) => return self.took(records?),
+                            () = sleep(pause) => continue,
+                        }
                     }
-                    if self.behind == 0 {
-                        self.recreated += own.recreated();
-                        self.come_back();
+                    retry.done();
+                    if let Source::Own(own) = &mut self.source {
+                        let records = own.tail.next(max).await?;
+                        return self.took(records);
                     }
-                    return Ok(records);
                 }
             }
         }

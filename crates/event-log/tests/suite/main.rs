@@ -16,6 +16,7 @@ mod contract;
 mod cuts;
 mod follow;
 mod groups;
+mod handover;
 mod kills;
 mod outage;
 mod paging;
