@@ -147,7 +147,8 @@ fn ends(exp: &Number) -> Timestamp {
     let seconds = text.split(['.', 'e', 'E']).next().and_then(|whole| whole.parse::<i64>().ok());
     // What is no number of seconds that anybody lives to see has no end.
     let ms = seconds.filter(|seconds| *seconds < FAR).map_or(FAR, |seconds| seconds).saturating_mul(1000);
-    Timestamp::from_unix_ms(ms).after(LEEWAY)
+    // Tokens are judged by whole seconds: the last one counts.
+    Timestamp::from_unix_ms(ms).after(LEEWAY + Duration::from_secs(1))
 }
 
 /// Seconds to the year 2286: an end that is none.
