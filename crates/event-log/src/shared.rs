@@ -103,29 +103,66 @@ impl SharedLog {
     /// # Errors
     /// When the stream cannot be reached.
     pub async fn start(inner: Arc<dyn EventLog>) -> Result<Self, LogError> {
-        let end = inner.last_matching(">").await?.map_or(After::START, |last| last.reference().into());
-        let mut follow = inner.follow(end, None).await?;
+        let (end, mut follow) = at_the_end(&*inner).await?;
         let (sender, _) = broadcast::channel(BATCHES);
         let batches = Batches { sender, reached: end };
         let tail = Arc::new(SharedTail { batches: Mutex::new(Ok(batches)), recreated: AtomicU64::new(0) });
         let running = Arc::downgrade(&tail);
+        let log = Arc::clone(&inner);
         tokio::spawn(async move {
             loop {
                 let next = follow.next(BATCH).await;
                 let Some(tail) = running.upgrade() else { return };
                 tail.recreated.store(follow.recreated(), Ordering::Relaxed);
-                let mut batches = tail.batches.lock();
-                match (next, &mut *batches) {
-                    (Ok(records), Ok(batches)) => batches.send(records, follow.behind()),
-                    (Err(error), _) => {
-                        *batches = Err(error);
+                let error = match next {
+                    Ok(records) => {
+                        if let Ok(batches) = &mut *tail.batches.lock() {
+                            batches.send(records, follow.behind());
+                        }
+                        continue;
+                    }
+                    Err(error) => error,
+                };
+                drop(tail);
+                warn!(error = %fillstream_retry::chain(&error), "the process's tail of the stream has ended");
+                let begun = if matches!(error, LogError::Recreated) {
+                    Err(LogError::Recreated)
+                } else {
+                    begins_anew(&*log).await
+                };
+                let Some(tail) = running.upgrade() else { return };
+                // Followers lose their place, and each finds out whether the stream still holds what it has read.
+                match begun {
+                    Ok((end, begun)) => {
+                        let (sender, _) = broadcast::channel(BATCHES);
+                        *tail.batches.lock() = Ok(Batches { sender, reached: end });
+                        follow = begun;
+                    }
+                    Err(error) => {
+                        *tail.batches.lock() = Err(error);
                         return;
                     }
-                    (Ok(_), Err(_)) => return,
                 }
             }
         });
         Ok(Self { inner, tail })
+    }
+}
+
+/// A tail that begins behind the stream's last record, and where that is.
+async fn at_the_end(log: &dyn EventLog) -> Result<(After, Box<dyn Follow>), LogError> {
+    let end = log.last_matching(">").await?.map_or(After::START, |last| last.reference().into());
+    Ok((end, log.follow(end, None).await?))
+}
+
+/// As [`at_the_end`], as soon as the stream can be reached: it was put back, and is the same one.
+async fn begins_anew(log: &dyn EventLog) -> Result<(After, Box<dyn Follow>), LogError> {
+    loop {
+        match at_the_end(log).await {
+            Err(LogError::Recreated) => return Err(LogError::Recreated),
+            Err(_) => sleep(PAUSE).await,
+            Ok(begun) => return Ok(begun),
+        }
     }
 }
 

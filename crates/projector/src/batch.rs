@@ -18,8 +18,6 @@ use fillstream_domain::{
 use fillstream_event_log::Record;
 use fillstream_projections::Batch;
 
-use crate::record::reference;
-
 /// Payloads of one transaction, in bytes: 2,000 swap events are far below it, commits of half a megabyte each are not.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
 
@@ -50,7 +48,7 @@ pub(crate) fn rows(records: &[Record], after: Seq, asked_from: Seq) -> Result<Ro
         bytes += record.payload.len();
         taker.take(record)?;
         if record.seq > after {
-            taker.held.push(reference(record));
+            taker.held.push(record.reference());
         }
         if taker.parts.held_from().is_none() {
             taker.rows.end = Some(record.seq);

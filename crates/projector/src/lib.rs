@@ -10,8 +10,9 @@
 
 mod batch;
 mod rebuild;
-mod record;
+mod rescue;
 mod run;
 
 pub use rebuild::{RebuildError, rebuild};
+pub use rescue::{RescueError, rescued_files};
 pub use run::Projector;

@@ -5,10 +5,7 @@ use fillstream_event_log::{After, EventLog, Follow, LogError, Record};
 use fillstream_projections::Batch;
 use fillstream_read_store::{Checkpoint, Closing, ReadStore, Rebuild, StoreError};
 
-use crate::{
-    batch::rows,
-    record::{end, reference},
-};
+use crate::batch::rows;
 
 /// Records of one transaction.
 const BATCH: usize = 5000;
@@ -39,7 +36,7 @@ pub async fn rebuild(
     // The stream grows meanwhile: go on until little is left for the time under the lock.
     while fresh.reached().seq < goal {
         let Some((batch, last)) = source.next(fresh.reached().seq, goal).await? else { break };
-        fresh.apply(&batch, reference(&last)).await?;
+        fresh.apply(&batch, last.reference()).await?;
         progress(last.seq, goal);
         if last.seq >= goal {
             let now = end(log).await?;
@@ -50,16 +47,33 @@ pub async fn rebuild(
     while closing.reached().seq < closing.must_reach() {
         let until = closing.must_reach();
         let Some((batch, last)) = source.next(closing.reached().seq, until).await? else { break };
-        closing.apply(&batch, reference(&last)).await?;
+        closing.apply(&batch, last.reference()).await?;
         progress(last.seq, last.seq);
     }
     Ok(closing.swap().await?)
 }
 
-/// The live model must be reached only as far as the stream goes: one that is ahead of it never is.
+/// The stream's last sequence, by its leader's word.
+async fn end(log: &dyn EventLog) -> Result<Seq, LogError> {
+    Ok(log.last_matching(">").await?.map_or(Seq::ZERO, |last| last.seq))
+}
+
+/// The live model must be reached only as far as the stream can: one that is ahead of a stream which was put back never is.
 async fn unless_lost(log: &dyn EventLog, closing: Closing) -> Result<Closing, LogError> {
     let until = closing.must_reach();
-    Ok(if until.is_zero() || until <= end(log).await? { closing } else { closing.over_lost_end() })
+    if until.is_zero() {
+        return Ok(closing);
+    }
+    let found = log.record(until).await?;
+    let live = closing.live().and_then(|live| live.reference());
+    let is_held = match (found, live) {
+        (Some(found), Some(live)) => found.reference() == live,
+        // A model of an older version does not say which record it is.
+        (Some(_), None) => true,
+        // It was removed; or the stream does not come so far.
+        (None, _) => until <= end(log).await?,
+    };
+    Ok(if is_held { closing } else { closing.over_lost_end() })
 }
 
 /// The stream as batches.

@@ -1,15 +1,16 @@
 //! The live projector.
 //!
 //! ```text
-//!  begin ──▶ checkpoint: of this stream? ── yes ─▶ follow ─▶ apply, apply, …
-//!    ▲           │ no                                 │ database or stream fails
-//!    │           └─▶ rebuild ─────────────────┐       ▼
-//!    └──────── pause, growing to 30 s ◀───────┴───────┘
+//!  begin ──▶ checkpoint: of this stream, its record still there? ── yes ─▶ follow ─▶ apply, apply, …
+//!    ▲           │ no: rows are ahead, or of another stream                  │ database or stream fails
+//!    │           └─▶ rescue (file) ─▶ rebuild ─────────────────────┐         ▼
+//!    └───────────────────── pause, growing to 30 s ◀───────────────┴─────────┘
 //! ```
-//! A start and a database that was away take the same road. Nothing but another stream under the
+//! A start, a database that was away and a stream that was put back take the same road. Nothing but another stream under the
 //! same name ends a projector.
 
 use std::{
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -31,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::batch::{BeganInside, Rows, rows};
-use crate::record::reference;
+use crate::rescue::{RescueError, rescue};
 use crate::{RebuildError, rebuild};
 
 /// How this part names itself in parked entries.
@@ -53,9 +54,12 @@ pub struct Projector {
     log: Arc<dyn EventLog>,
     store: ReadStore,
     clock: fn() -> Timestamp,
+    /// Where rows are written to that the stream has lost.
+    directory: PathBuf,
     position: watch::Sender<Seq>,
     applied_at: Mutex<Option<Timestamp>>,
     torn: AtomicU64,
+    rescued: AtomicU64,
     obstacles: Obstacles,
 }
 
@@ -66,6 +70,8 @@ enum Ended {
     Store(#[from] StoreError),
     #[error(transparent)]
     Log(#[from] LogError),
+    #[error(transparent)]
+    Rescue(RescueError),
 }
 
 impl From<RebuildError> for Ended {
@@ -77,24 +83,42 @@ impl From<RebuildError> for Ended {
     }
 }
 
+impl From<RescueError> for Ended {
+    fn from(error: RescueError) -> Self {
+        match error {
+            RescueError::Log(error) => Self::Log(error),
+            RescueError::Store(error) => Self::Store(error),
+            RescueError::File { .. } => Self::Rescue(error),
+        }
+    }
+}
+
 /// What is tried again, each with its own pauses: reading may go well where writing does not.
 struct Retries {
     read: Retry,
     write: Retry,
     stream: Retry,
+    rescue: Retry,
 }
 
 impl Projector {
-    /// A projector of the log into the store.
+    /// A projector of the log into the store. Rows that the stream has lost are written to files in `directory`.
     #[must_use]
-    pub fn new(log: Arc<dyn EventLog>, store: ReadStore, clock: fn() -> Timestamp) -> Arc<Self> {
+    pub fn new(
+        log: Arc<dyn EventLog>,
+        store: ReadStore,
+        clock: fn() -> Timestamp,
+        directory: PathBuf,
+    ) -> Arc<Self> {
         Arc::new(Self {
             log,
             store,
             clock,
+            directory,
             position: watch::Sender::new(Seq::ZERO),
             applied_at: Mutex::default(),
             torn: AtomicU64::new(0),
+            rescued: AtomicU64::new(0),
             obstacles: Obstacles::default(),
         })
     }
@@ -130,6 +154,12 @@ impl Projector {
         self.torn.load(Ordering::Relaxed)
     }
 
+    /// How many rows it has written to files because the stream has lost them.
+    #[must_use]
+    pub fn rescued(&self) -> u64 {
+        self.rescued.load(Ordering::Relaxed)
+    }
+
     /// Works until told to stop. No trouble of the database ends it.
     ///
     /// # Errors
@@ -148,12 +178,14 @@ impl Projector {
             read: retry("projector: checkpoint not read"),
             write: retry("projector: rows not written"),
             stream: retry("projector: stream not followed"),
+            rescue: retry("projector: rows ahead of the stream not rescued"),
         };
         loop {
             match self.round(&mut retries).await {
                 Ok(()) => {}
                 Err(Ended::Log(LogError::Recreated)) => return LogError::Recreated,
                 Err(Ended::Log(error)) => retries.stream.failed(&error).await,
+                Err(Ended::Rescue(error)) => retries.rescue.failed(&error).await,
                 Err(Ended::Store(error)) => self.heal(error, &mut retries).await,
             }
         }
@@ -196,9 +228,17 @@ impl Projector {
             self.set_aside().await;
         }
         let Some(at) = self.begin(retries).await? else { return Ok(()) };
-        let mut tail = self.log.follow(After::Seq(at.seq), None).await?;
-        retries.stream.done();
-        self.project(&mut *tail, at, retries).await
+        let after = match at.reference() {
+            Some(record) => After::Record(record),
+            None => After::Seq(at.seq),
+        };
+        match self.log.follow(after, None).await {
+            Ok(mut tail) => {
+                retries.stream.done();
+                self.project(&mut *tail, at, retries).await
+            }
+            Err(error) => self.unless_lost(error, retries).await,
+        }
     }
 
     /// Where the model stands; nothing when it had to be looked at, and is to be begun again.
@@ -222,12 +262,47 @@ impl Projector {
             return Ok(None);
         }
         self.position.send_replace(at.seq);
+        if at.record.is_none() && !at.seq.is_zero() {
+            // An older version has written it. Once: from here on the checkpoint proves itself.
+            if let Some(record) = self.log.record(at.seq).await? {
+                let record = record.reference();
+                if self.store.adopt(at, record).await? {
+                    info!(seq = %at.seq, id = %record.id, "the checkpoint's record was not known: taken from the stream");
+                }
+                return Ok(Some(at.moved_to(record)));
+            }
+        }
         Ok(Some(at))
     }
 
-    /// Builds the model anew: it is a view that can be thrown away.
+    /// A stream that was put back, or trimmed behind the model, is no trouble that passes: the model is built anew.
+    async fn unless_lost(&self, error: LogError, retries: &mut Retries) -> Result<(), Ended> {
+        let why = match error {
+            LogError::LostEnd { .. } | LogError::BeyondEnd { .. } => "the stream lost its end",
+            LogError::Trimmed { .. } => "records that come next were removed from the stream",
+            error @ (LogError::Unreachable(_)
+            | LogError::Server(_)
+            | LogError::Unreadable(_)
+            | LogError::Denied { .. }
+            | LogError::Recreated
+            | LogError::Invalid(_)
+            | LogError::StoreFull(_)) => return Err(error.into()),
+        };
+        match self.store.checkpoint().await? {
+            Some(at) => self.anew(at, why, retries).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Builds the model anew: it is a view that can be thrown away, once what the stream does not know is in a file.
     async fn anew(&self, at: Checkpoint, why: &str, retries: &mut Retries) -> Result<(), Ended> {
         warn!(seq = %at.seq, why, "the read model is rebuilt");
+        if let Some(rescued) = rescue(&*self.log, &self.store, &at, &self.directory).await? {
+            self.rescued.fetch_add(rescued.lines, Ordering::Relaxed);
+            let (file, rows, common) = (rescued.file.display(), rescued.lines, rescued.common);
+            error!(%file, rows, last = %common, "the stream has lost acknowledged orders or trades: they are in this file");
+        }
+        retries.rescue.done();
         let reached = rebuild(&*self.log, &self.store, &mut |_, _| {}).await?;
         retries.write.done();
         self.position.send_replace(reached.seq);
@@ -247,7 +322,7 @@ impl Projector {
         loop {
             match timeout(LOOK_EVERY, tail.next(BATCH)).await {
                 Ok(Ok(mut more)) => records.append(&mut more),
-                Ok(Err(error)) => return Err(error.into()),
+                Ok(Err(error)) => return self.unless_lost(error, retries).await,
                 Err(_) if self.stays_at(at).await? => continue,
                 Err(_) => return Ok(()),
             }
@@ -257,7 +332,7 @@ impl Projector {
             {
                 match more {
                     Ok(mut more) => records.append(&mut more),
-                    Err(error) => return Err(error.into()),
+                    Err(error) => return self.unless_lost(error, retries).await,
                 }
             }
             if !pass(&mut records, at) {
@@ -270,7 +345,7 @@ impl Projector {
                     // The end of a commit is still to come.
                     break;
                 };
-                let (to, stored_at) = (reference(end), Timestamp::from_unix_ms(end.stored_at));
+                let (to, stored_at) = (end.reference(), Timestamp::from_unix_ms(end.stored_at));
                 self.park(rows.unreadable).await;
                 match self.store.apply(at, &rows.batch, to).await? {
                     Applied::Done { strays } => {
@@ -366,7 +441,7 @@ impl Projector {
 /// history than these records.
 fn pass(records: &mut Vec<Record>, at: Checkpoint) -> bool {
     let found = records.iter().find(|record| record.seq == at.seq);
-    let same = found.is_none_or(|found| at.record.is_none_or(|id| reference(found).id == id));
+    let same = found.is_none_or(|found| at.record.is_none_or(|id| found.reference().id == id));
     records.retain(|record| record.seq > at.seq);
     same
 }

@@ -1,6 +1,17 @@
 //! What tests do to a database past the store's rules. Only this part knows the driver.
 
-use sqlx::{AnyConnection, Connection, Executor};
+use sqlx::{AnyConnection, AssertSqlSafe, Connection, Executor};
+
+/// A statement on a connection of its own.
+///
+/// # Panics
+/// When it fails.
+pub async fn execute_raw(url: &str, statement: &str) {
+    sqlx::any::install_default_drivers();
+    let mut connection = AnyConnection::connect(url).await.expect("the database is there");
+    connection.execute(AssertSqlSafe(statement.to_owned())).await.expect("the statement works");
+    connection.close().await.expect("the connection closes");
+}
 
 /// A SQLite file's write lock, held until it is released or dropped.
 #[derive(Debug)]

@@ -108,7 +108,7 @@ impl Socket {
     /// What the topic does not keep any more is folded from the log again, for this socket alone.
     async fn send_from_log(&mut self) -> Result<(), End> {
         let (hub, family) = (Arc::clone(&self.hub), self.channel.family);
-        let mut past = Topic::new(self.channel.order, hub.incarnation());
+        let mut past = Topic::new(self.channel.order, Arc::clone(&hub.tokens));
         let mut pages = hub.pages(self.channel.order, Consistency::Any);
         while let Some(page) = self.wait_for_log(patient(&mut pages)).await? {
             past.extend(&page);

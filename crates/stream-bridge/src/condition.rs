@@ -22,6 +22,8 @@ pub(crate) struct Condition {
     pub(crate) stream_lost: bool,
     /// The process goes down.
     pub(crate) stopping: bool,
+    /// How often the stream has lost its end: what sockets were told before the last time is of a history that is gone.
+    pub(crate) history: u64,
 }
 
 impl Hub {
@@ -58,8 +60,8 @@ impl Hub {
     /// Waits until the stream answers and the tail is where it then ends.
     async fn becomes_current(&self) {
         loop {
-            if let Ok(Ok(info)) = timeout(self.settings.unreachable_after, self.log.info()).await {
-                return self.passes(info.last_seq).await;
+            if let Ok(Ok(last)) = timeout(self.settings.unreachable_after, self.end()).await {
+                return self.passes(last).await;
             }
             sleep(RETRY_PAUSE).await;
         }

@@ -8,6 +8,7 @@
 
 use std::{
     collections::HashMap,
+    convert::Infallible,
     hash::{BuildHasher, RandomState},
     ops::Deref,
     sync::{
@@ -17,11 +18,16 @@ use std::{
     time::Duration,
 };
 
-use fillstream_domain::{Incarnation, OrderId, Seq, Timestamp, subject::SwapSubject};
-use fillstream_event_log::{After, EventLog, Follow, LogError, Record};
+use fillstream_domain::{
+    Incarnation, OrderId, Position, Seq, Timestamp,
+    book::{Levels, Symbol},
+    subject::SwapSubject,
+};
+use fillstream_event_log::{After as Begin, EventLog, Follow, LogError, Record};
 use fillstream_http_edge::Asker;
+use fillstream_retry::{Obstacles, Retry, chain};
 use parking_lot::Mutex;
-use tokio::{sync::watch, time::sleep};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
@@ -33,6 +39,7 @@ use crate::{
     market::{MarketHistory, MarketTail, Markets},
     recent::Recent,
     settings::Settings,
+    token::{After, Tokens},
     topic::Topic,
 };
 
@@ -42,8 +49,9 @@ const SHARDS: usize = 64;
 const TAIL_BATCH: usize = 1000;
 /// Payload bytes of orders kept for a join without a read, over all shards.
 const RECENT_BYTES: usize = 64 << 20;
-/// Pause before a read store is asked again that could not answer.
-const BOOKS_PAUSE: Duration = Duration::from_millis(250);
+/// Before a read store or a stream is asked again that could not answer, at first and at last.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// See the module's first line.
 pub struct Hub {
@@ -55,6 +63,11 @@ pub struct Hub {
     /// Gives the present instant; only for messages about the connection itself.
     pub(crate) clock: fn() -> Timestamp,
     pub(crate) condition: watch::Sender<Condition>,
+    /// What tokens are made with.
+    pub(crate) tokens: Arc<Tokens>,
+    obstacles: Obstacles,
+    /// When the stream took the last record that was handed over.
+    applied_at: Mutex<Option<Timestamp>>,
     /// The last sequence that the tail has handed over; nothing before the tail is set up.
     position: watch::Sender<Option<Seq>>,
     hasher: RandomState,
@@ -85,9 +98,16 @@ pub(crate) struct Seat {
     hub: Arc<Hub>,
     order: OrderId,
     watched: Arc<Watched>,
+    /// Which history it is of: see [`Condition::history`].
+    history: u64,
 }
 
 impl Seat {
+    /// Whether what it is told is still the stream's.
+    pub(crate) fn is_of(&self, condition: Condition) -> bool {
+        self.history == condition.history
+    }
+
     /// The order's part, for what outlives a borrow of the seat.
     pub(crate) fn watched(&self) -> Arc<Watched> {
         Arc::clone(&self.watched)
@@ -106,7 +126,10 @@ impl Drop for Seat {
     fn drop(&mut self) {
         let mut shard = self.hub.shard(self.order).lock();
         if self.watched.sockets.fetch_sub(1, Ordering::Relaxed) == 1 {
-            shard.watched.remove(&self.order);
+            // After the stream has lost its end, it may be another one's.
+            if shard.watched.get(&self.order).is_some_and(|watched| Arc::ptr_eq(watched, &self.watched)) {
+                shard.watched.remove(&self.order);
+            }
             self.hub.counters.orders_watched.sub(1);
         }
     }
@@ -137,6 +160,7 @@ impl Hub {
         settings: Settings,
         clock: fn() -> Timestamp,
     ) -> Arc<Self> {
+        let tokens = Arc::new(Tokens::new(log.incarnation()));
         Arc::new(Self {
             markets,
             log,
@@ -145,36 +169,119 @@ impl Hub {
             crowd: Crowd::default(),
             clock,
             condition: watch::Sender::new(Condition::default()),
+            tokens,
+            obstacles: Obstacles::default(),
+            applied_at: Mutex::default(),
             position: watch::Sender::new(None),
             hasher: RandomState::new(),
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
         })
     }
 
-    /// Follows the stream from its end on, with markets from behind their books' checkpoint on. Returns when told to stop, or when the stream is another one. However it
-    /// ends, and if it panics, sockets are told that the process goes down: without a tail they would be silent.
+    /// Follows the stream from its end on, with markets from behind their books' checkpoint on, until told to stop or until
+    /// the stream is another one. A stream that was put back is followed anew: each socket is told `reset`, and what there is
+    /// now. However this ends, and if it panics, sockets are told that the process goes down: without a tail they would be
+    /// silent.
     ///
     /// # Errors
-    /// When the stream cannot be reached at the start, or was recreated.
+    /// When the stream was recreated.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) -> Result<(), LogError> {
         let hub = StopOnDrop(self);
         tokio::select! {
             () = stop.cancelled() => Ok(()),
-            ended = hub.0.tail() => ended,
+            recreated = hub.0.work() => Err(recreated),
         }
     }
 
-    async fn tail(&self) -> Result<(), LogError> {
-        let last = match &self.markets {
-            Some(markets) => books_loaded(markets).await,
-            None => self.log.info().await?.last_seq,
-        };
-        let tail = self.log.follow(After::Seq(last), None).await?;
-        self.position.send_replace(Some(last));
+    /// Ends with the stream alone.
+    async fn work(&self) -> LogError {
+        let retry = |what| Retry::new(what, FIRST_PAUSE, LONGEST_PAUSE).shown_in(&self.obstacles);
+        let mut books = retry("bridge: books not loaded");
+        let mut stream = retry("bridge: stream not followed");
+        loop {
+            let history = self.condition.borrow().history;
+            let begin = match &self.markets {
+                Some(markets) => match markets.load(self.log.incarnation(), history).await {
+                    Ok(begin) => begin,
+                    Err(error) => {
+                        books.failed(&error).await;
+                        continue;
+                    }
+                },
+                None => match self.log.last_matching(">").await {
+                    Ok(last) => last.map_or(Begin::START, |last| Begin::Record(last.reference())),
+                    Err(error) => {
+                        stream.failed(&error).await;
+                        continue;
+                    }
+                },
+            };
+            books.done();
+            let Err(error) = self.tail(begin, &mut stream).await;
+            if matches!(error, LogError::Recreated) {
+                error!(error = %chain(&error), "the tail has ended");
+                return error;
+            }
+            if error.is_final() {
+                self.forget();
+            }
+            stream.failed(&error).await;
+        }
+    }
+
+    /// Hands out what comes behind the beginning, once the stream is proved to hold that.
+    async fn tail(&self, begin: Begin, retry: &mut Retry) -> Result<Infallible, LogError> {
+        let tail = self.log.follow(begin, None).await?;
+        retry.done();
+        if let Begin::Record(record) = begin {
+            self.tokens.learn(record.seq, record.id.tag());
+        }
+        self.position.send_replace(Some(begin.seq()));
         tokio::select! {
             ended = self.follow(tail) => ended,
             never = self.watch_stream() => match never {},
         }
+    }
+
+    /// What was handed out is not the stream's any more. Sockets are told, and wait for the tail to begin anew.
+    fn forget(&self) {
+        if self.position.send_replace(None).is_none() {
+            // Nothing was.
+            return;
+        }
+        warn!("the stream has lost its end: sockets begin anew");
+        self.tokens.forget();
+        for shard in &self.shards {
+            drop(std::mem::take(&mut *shard.lock()));
+        }
+        self.condition.send_modify(|condition| condition.history += 1);
+    }
+
+    /// What stands in its way now.
+    #[must_use]
+    pub const fn obstacles(&self) -> &Obstacles {
+        &self.obstacles
+    }
+
+    /// When the stream took the last record that was handed to the sockets; nothing before the first one.
+    #[must_use]
+    pub fn newest_applied_at(&self) -> Option<Timestamp> {
+        *self.applied_at.lock()
+    }
+
+    /// A market's book as its sockets see it: where its depth stands, and the best `levels` of each side. Nothing when the
+    /// market is not known, and while the stream cannot be heard: then the book may be of long ago.
+    #[must_use]
+    pub fn book(&self, symbol: &Symbol, levels: usize) -> Option<(Position, Levels)> {
+        if self.condition.borrow().stream_lost || self.position.borrow().is_none() {
+            return None;
+        }
+        self.markets.as_ref()?.book(symbol, levels)
+    }
+
+    /// Waits until the sockets have been handed everything up to `seq`.
+    pub async fn has_told(&self, seq: Seq) {
+        self.passes(seq).await;
     }
 
     /// The last sequence that was handed to the sockets; [`Seq::ZERO`] before the tail runs.
@@ -211,17 +318,42 @@ impl Hub {
         let _ = self.position.subscribe().wait_for(Option::is_some).await;
     }
 
-    /// Whether the stream has come as far as `seq`. If so, this waits until the tail has, too: from then on every
-    /// loaded topic holds all of its order up to there.
+    /// Whether a client that has seen everything up to there can be resumed: where it stands, or why it cannot. If it can, this
+    /// waits until the tail has come as far, too: from then on every loaded topic holds all of its order up to there. Only
+    /// the leader's word counts against a client.
     ///
     /// # Errors
-    /// When the stream cannot be asked.
-    pub(crate) async fn reaches(&self, seq: Seq) -> Result<bool, LogError> {
-        if self.position() < seq && self.log.info().await?.last_seq < seq {
-            return Ok(false);
+    /// When the leader cannot be asked.
+    pub(crate) async fn resumes(&self, after: After) -> Result<Result<Position, &'static str>, LogError> {
+        let (position, tag) = match after {
+            After::Foreign(reason) => return Ok(Err(reason)),
+            After::Position(position) => (position, None),
+            After::Proved(position, tag) => (position, Some(tag)),
+        };
+        let seq = position.seq;
+        if let Some(tag) = tag.filter(|_| !seq.is_zero()) {
+            let known = match self.tokens.tag(seq) {
+                Some(known) => Some(known),
+                None => self.log.record(seq).await?.map(|record| record.reference().id.tag()),
+            };
+            match known {
+                Some(known) if known != tag => return Ok(Err("other_history")),
+                Some(known) => self.tokens.learn(seq, known),
+                // Removed, or beyond the end.
+                None => {}
+            }
+        }
+        if self.position() < seq && self.end().await? < seq {
+            // It is of an older copy of the stream, or made up.
+            return Ok(Err("ahead_of_stream"));
         }
         self.passes(seq).await;
-        Ok(true)
+        Ok(Ok(position))
+    }
+
+    /// The stream's last sequence, by its leader's word.
+    pub(crate) async fn end(&self) -> Result<Seq, LogError> {
+        Ok(self.log.last_matching(">").await?.map_or(Seq::ZERO, |last| last.seq))
     }
 
     /// Waits until the tail is where the stream ends now.
@@ -229,7 +361,7 @@ impl Hub {
     /// # Errors
     /// When the stream cannot be asked.
     pub(crate) async fn current(&self) -> Result<(), LogError> {
-        let last = self.log.info().await?.last_seq;
+        let last = self.end().await?;
         self.passes(last).await;
         Ok(())
     }
@@ -257,11 +389,13 @@ impl Hub {
 
     /// A place on the order, whose topic is registered with the tail before its history is read.
     pub(crate) fn watch(self: &Arc<Self>, order: OrderId) -> Seat {
+        // Before the order is looked up: a seat on an order that is forgotten meanwhile must not look like a new one.
+        let history = self.condition.borrow().history;
         let mut shard = self.shard(order).lock();
         let Shard { watched, recent } = &mut *shard;
         let watched = watched.entry(order).or_insert_with(|| {
             self.counters.orders_watched.add(1);
-            let mut topic = Topic::new(order, self.incarnation());
+            let mut topic = Topic::new(order, Arc::clone(&self.tokens));
             // All of its life was seen: nothing has to be read.
             if let Some(history) = recent.take(order) {
                 let loaded = topic.on_history(&history, Seq::ZERO);
@@ -275,7 +409,7 @@ impl Hub {
             })
         });
         watched.sockets.fetch_add(1, Ordering::Relaxed);
-        Seat { hub: Arc::clone(self), order, watched: Arc::clone(watched) }
+        Seat { hub: Arc::clone(self), order, watched: Arc::clone(watched), history }
     }
 
     fn shard(&self, order: OrderId) -> &Mutex<Shard> {
@@ -283,25 +417,27 @@ impl Hub {
         &self.shards[usize::try_from(place).unwrap_or(0)]
     }
 
-    async fn follow(&self, mut tail: Box<dyn Follow>) -> Result<(), LogError> {
+    async fn follow(&self, mut tail: Box<dyn Follow>) -> Result<Infallible, LogError> {
         let mut market = MarketTail::default();
         loop {
-            let records =
-                tail.next(TAIL_BATCH).await.inspect_err(|error| error!(%error, "the tail has ended"))?;
+            let records = tail.next(TAIL_BATCH).await?;
             self.counters.tail_recreated.set(tail.recreated());
             self.take_in(&mut market, records).await;
         }
     }
 
     async fn take_in(&self, market: &mut MarketTail, records: Vec<Record>) {
-        let Some(last) = records.last().map(|record| record.seq) else { return };
+        let Some(last) = records.last() else { return };
+        let (last, stored_at) = (last.seq, Timestamp::from_unix_ms(last.stored_at));
         for record in records {
+            self.tokens.follow(record.reference());
             if let Some(subject) = SwapSubject::parse(&record.subject) {
                 self.take_in_one(subject, record);
             } else if let Some(markets) = &self.markets {
                 market.take_in(markets, &*self.log, &record).await;
             }
         }
+        *self.applied_at.lock() = Some(stored_at);
         self.position.send_replace(Some(market.position(last)));
     }
 
@@ -315,17 +451,6 @@ impl Hub {
         if watched.topic.lock().on_live(record) {
             watched.news.send_replace(());
         }
-    }
-}
-
-/// Loads the books as soon as the store can be asked; where the tail begins.
-async fn books_loaded(markets: &Markets) -> Seq {
-    loop {
-        match markets.load().await {
-            Ok(checkpoint) => return checkpoint,
-            Err(error) => warn!(%error, "the books cannot be loaded yet"),
-        }
-        sleep(BOOKS_PAUSE).await;
     }
 }
 

@@ -6,7 +6,13 @@ use rand::{Rng, SeedableRng, seq::IndexedRandom};
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 
-use crate::{recent::Recent, token::Family, topic::Topic};
+use std::sync::Arc;
+
+use crate::{
+    recent::Recent,
+    token::{Family, Tokens},
+    topic::Topic,
+};
 use fillstream_domain::{Incarnation, OrderId, Position, Seq, subject::SwapSubject, swap::SwapEvent};
 use fillstream_event_log::Record;
 
@@ -211,7 +217,7 @@ impl World {
     }
 
     fn new_topic(&mut self) -> Topic {
-        let mut topic = Topic::new(self.order, INCARNATION);
+        let mut topic = Topic::new(self.order, Arc::new(Tokens::new(INCARNATION)));
         topic.without_gate = self.broken == Broken::Gate;
         topic.without_floor = self.broken == Broken::Floor;
         if let Some(history) = self.recent.take(self.order) {

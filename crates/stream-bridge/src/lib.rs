@@ -45,8 +45,8 @@ pub use history::JoinError;
 pub use hub::Hub;
 pub use log::log_router;
 pub use market::{
-    AskedMarket, Body, Books, HistoryError, MarketChannel, MarketHistory, MarketStream, Told, is_market_path,
-    market_sockets, own_fills, upgrade_market,
+    AskedMarket, Body, Books, HistoryError, MarketChannel, MarketHistory, MarketStream, Stored, Told,
+    is_market_path, market_sockets, own_fills, upgrade_market,
 };
 pub use settings::Settings;
 pub use sse::{events, wants_events};

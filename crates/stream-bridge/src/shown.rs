@@ -7,7 +7,7 @@
 //! ```
 //! Bounded once for all sockets. What does not fit is forgotten, whole events at a time, and is in the log for ever.
 
-use fillstream_domain::{Incarnation, Position, Seq};
+use fillstream_domain::{Position, Seq};
 use std::collections::VecDeque;
 
 use axum::extract::ws::Utf8Bytes;
@@ -15,7 +15,7 @@ use fillstream_projections::channel::Entry;
 
 use crate::{
     frame,
-    token::{Channel, Family},
+    token::{Channel, Family, Tokens},
 };
 
 /// Entries of one order that are kept. An ordinary order has fewer than 30, so this bounds what a foreign writer
@@ -143,19 +143,19 @@ impl Shown {
     pub(crate) fn frames_behind(
         &mut self,
         channel: Channel,
-        incarnation: Incarnation,
+        tokens: &Tokens,
         after: Position,
         max: usize,
     ) -> Vec<(Position, Utf8Bytes)> {
         let from = self.first_behind(channel.family, after);
         let lines = self.lines.range_mut(from..).filter(|line| line.is_on(channel.family));
-        lines.take(max).map(|line| line.frame(channel, incarnation)).collect()
+        lines.take(max).map(|line| line.frame(channel, tokens)).collect()
     }
 
     /// The last entry's message once more, marked as replayed.
-    pub(crate) fn replayed(&self, channel: Channel, incarnation: Incarnation) -> Option<String> {
+    pub(crate) fn replayed(&self, channel: Channel, tokens: &Tokens) -> Option<String> {
         let line = self.lines.back()?;
-        let token = channel.token(incarnation, self.end.progress);
+        let token = channel.token_in(tokens, self.end.progress);
         Some(frame::progress(channel.order, &line.entry, line.before.progress, &token, true))
     }
 
@@ -177,11 +177,11 @@ impl Line {
         }
     }
 
-    fn frame(&mut self, channel: Channel, incarnation: Incarnation) -> (Position, Utf8Bytes) {
+    fn frame(&mut self, channel: Channel, tokens: &Tokens) -> (Position, Utf8Bytes) {
         let position = self.after().position(channel.family);
         let previous = self.before.position(channel.family);
         let encode = || {
-            let token = channel.token(incarnation, position);
+            let token = channel.token_in(tokens, position);
             Utf8Bytes::from(match channel.family {
                 Family::Progress => frame::progress(channel.order, &self.entry, previous, &token, false),
                 Family::Status => frame::status(channel.order, &self.entry, position, previous, &token),
@@ -197,7 +197,7 @@ impl Line {
 
 #[cfg(test)]
 mod tests {
-    use fillstream_domain::{OrderId, Timestamp, swap::Status};
+    use fillstream_domain::{Incarnation, OrderId, Timestamp, swap::Status};
     use fillstream_projections::channel::{Details, Kind};
     use rand::{Rng, SeedableRng};
     use rand_chacha::ChaCha8Rng;
@@ -264,7 +264,7 @@ mod tests {
             // The rest of an event that was begun is not counted.
             events.retain(|seq| *seq != after.seq);
             assert_eq!(shown.events_behind(family, after), events.len() as u64, "seed {seed}");
-            let frames = shown.frames_behind(channel(family), Incarnation::new(7), after, 5);
+            let frames = shown.frames_behind(channel(family), &Tokens::new(Incarnation::new(7)), after, 5);
             let first: Vec<Position> = behind.iter().take(5).map(|(at, _)| *at).collect();
             assert_eq!(frames.iter().map(|(at, _)| *at).collect::<Vec<_>>(), first, "seed {seed}");
         }
@@ -317,8 +317,12 @@ mod tests {
         let mut shown = Shown::default();
         shown.push(entry(Seq::new(1), 0, true), 1);
         for family in BOTH {
-            let mut frame =
-                || shown.frames_behind(channel(family), Incarnation::new(7), Position::START, 9).remove(0).1;
+            let mut frame = || {
+                shown
+                    .frames_behind(channel(family), &Tokens::new(Incarnation::new(7)), Position::START, 9)
+                    .remove(0)
+                    .1
+            };
             let (one, other) = (frame(), frame());
             assert!(std::ptr::eq(one.as_str(), other.as_str()), "{family:?}: two sockets share the bytes");
         }

@@ -11,6 +11,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::extract::ws::Message;
 use fillstream_http_edge::Pace;
+use fillstream_retry::chain;
 use tokio::{
     sync::watch,
     time::{Instant, sleep, timeout_at},
@@ -69,7 +70,11 @@ pub(crate) fn serve(joining: Joining, wire: Wire) -> impl Future<Output = ()> {
     let (after, undecided) = (joining.after, joining.undecided);
     let mut socket = Socket::new(joining, wire);
     async move {
-        let Err(end) = socket.run(after, undecided).await;
+        let mut ended = socket.run(after, undecided).await;
+        while let Err(End::Anew) = ended {
+            ended = socket.run_anew().await;
+        }
+        let Err(end) = ended;
         debug!(order_id = %socket.channel.order, ?end, "a socket ends");
         drop(socket.seat);
         socket.hub.counters.closed.note(&end);
@@ -88,8 +93,8 @@ impl Socket {
             channel,
             seat: hub.watch(channel.order),
             gate: match after {
-                Some(After::Position(position)) => position,
-                Some(After::Foreign(_)) | None => Position::START,
+                Some(after) => after.position().unwrap_or(Position::START),
+                None => Position::START,
             },
             condition,
             told_lost: false,
@@ -104,6 +109,22 @@ impl Socket {
     async fn run(&mut self, after: Option<After>, undecided: bool) -> Result<Infallible, End> {
         // Large while it runs, gone for the rest of the socket's life.
         Box::pin(self.open(after, undecided)).await?;
+        self.stay().await
+    }
+
+    /// The stream has lost its end: the order as the stream tells it now.
+    async fn run_anew(&mut self) -> Result<Infallible, End> {
+        self.seat = self.hub.watch(self.channel.order);
+        self.gate = Position::START;
+        Box::pin(async {
+            let from = self.load(Some(After::Foreign("other_history"))).await?;
+            self.begin(from).await
+        })
+        .await?;
+        self.stay().await
+    }
+
+    async fn stay(&mut self) -> Result<Infallible, End> {
         let _subscription = Held::new(&self.hub, |counters| &counters.subscriptions);
         self.follow().await
     }
@@ -144,11 +165,8 @@ impl Socket {
                 let error = match hub.load(order, &watched).await {
                     Ok(()) => match after {
                         None => return Ok(Ok(Position::START)),
-                        Some(After::Foreign(reason)) => return Ok(Err(reason)),
-                        Some(After::Position(position)) => match hub.reaches(position.seq).await {
-                            Ok(true) => return Ok(Ok(position)),
-                            // It is of an older copy of the stream, or made up.
-                            Ok(false) => return Ok(Err("ahead_of_stream")),
+                        Some(after) => match hub.resumes(after).await {
+                            Ok(from) => return Ok(from),
                             Err(error) => error,
                         },
                     },
@@ -157,7 +175,7 @@ impl Socket {
                         return Err(End::Close(code::POLICY, "there is no such order".to_owned()));
                     }
                 };
-                debug!(order_id = %order, %error, "the history cannot be read yet");
+                debug!(order_id = %order, error = %chain(&error), "the history cannot be read yet");
                 sleep(LOG_PAUSE).await;
             }
         };
@@ -278,6 +296,9 @@ impl Socket {
         if condition.stopping {
             self.say("shutdown", "The server goes down; resume with the token", None).await?;
             return Err(End::Close(code::GOING_AWAY, self.token()));
+        }
+        if !self.seat.is_of(condition) {
+            return Err(End::Anew);
         }
         if condition.stream_lost == self.told_lost {
             return Ok(());

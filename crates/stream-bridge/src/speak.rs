@@ -56,7 +56,7 @@ impl Socket {
     }
 
     pub(crate) fn token(&self) -> String {
-        self.channel.token(self.hub.incarnation(), self.gate)
+        self.channel.token_in(&self.hub.tokens, self.gate)
     }
 
     fn control<'a>(&self, kind: &'static str, message: &'a str, reason: Option<&'a str>) -> Control<'a> {

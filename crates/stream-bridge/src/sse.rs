@@ -8,7 +8,7 @@
 //! Only the wire is another one: what is said, and to whom that falls behind, is decided where sockets are. A stream
 //! cannot carry a close code, so it ends; what the client has seen is in the `id` of the last event that it took.
 
-use fillstream_domain::{Incarnation, Position};
+use fillstream_domain::Position;
 use std::{convert::Infallible, fmt::Write, sync::Arc};
 
 use axum::{
@@ -25,7 +25,7 @@ use crate::{
     frame,
     hub::Hub,
     socket,
-    token::{Channel, Family},
+    token::{Channel, Family, Tokens},
     upgrade::{Asked, Resume, admit},
     wire::Wire,
 };
@@ -60,7 +60,7 @@ pub async fn events(hub: &Arc<Hub>, askers: &Askers, origins: &Origins, asked: &
         Err(problem) => return problem.into_response(),
     };
     let (chunks, receiver) = mpsc::channel(CHUNKS);
-    let outlet = Outlet { chunks, channel: joining.channel, incarnation: hub.incarnation() };
+    let outlet = Outlet { chunks, channel: joining.channel, tokens: Arc::clone(&hub.tokens) };
     // Counted until the connection has let go of it, however slow that is.
     let connection = Arc::clone(&joining.connection);
     tokio::spawn(socket::serve(joining, Wire::new(outlet, hub.settings.write_timeout)));
@@ -82,7 +82,7 @@ pub(crate) fn event_stream<H: Send + 'static>(chunks: mpsc::Receiver<Bytes>, hel
 pub(crate) struct Outlet {
     chunks: mpsc::Sender<Bytes>,
     channel: Channel,
-    incarnation: Incarnation,
+    tokens: Arc<Tokens>,
 }
 
 /// The client has gone.
@@ -98,7 +98,7 @@ impl Outlet {
     ) -> Result<(), Gone> {
         let (mut chunk, mut positions) = (String::new(), Vec::new());
         for (position, text) in texts {
-            let (kind, token) = (frame::kind(&text), self.channel.token(self.incarnation, position));
+            let (kind, token) = (frame::kind(&text), self.channel.token_in(&self.tokens, position));
             // A text is one line: JSON escapes what would break it.
             let written = write!(chunk, "event: {kind}\nid: {token}\ndata: {text}\n\n");
             written.expect("a string takes all that is written to it");

@@ -9,9 +9,11 @@
 //! is dropped whenever it comes. A history that does not reach what the tail has shown already is stale, and is
 //! read again. Nothing here awaits; callers hold a lock for as long as a call takes.
 
+use std::sync::Arc;
+
 use axum::extract::ws::Utf8Bytes;
 use fillstream_domain::{
-    Incarnation, OrderId, Position, Seq, UserId,
+    OrderId, Position, Seq, UserId,
     subject::SwapSubject,
     swap::{Status, SwapEvent},
 };
@@ -21,7 +23,7 @@ use fillstream_projections::channel::entries;
 use crate::{
     frame,
     shown::Shown,
-    token::{Channel, Family},
+    token::{Channel, Family, Tokens},
 };
 
 /// The history that was read ends before something that is known to be in the stream.
@@ -32,7 +34,7 @@ pub(crate) struct Stale;
 #[derive(Debug)]
 pub(crate) struct Topic {
     order: OrderId,
-    incarnation: Incarnation,
+    tokens: Arc<Tokens>,
     shown: Shown,
     /// None until the placed event is in the fold.
     status: Option<Status>,
@@ -54,10 +56,10 @@ pub(crate) struct Topic {
 impl Topic {
     /// An order of which nothing is known yet.
     #[must_use]
-    pub(crate) fn new(order: OrderId, incarnation: Incarnation) -> Self {
+    pub(crate) fn new(order: OrderId, tokens: Arc<Tokens>) -> Self {
         Self {
             order,
-            incarnation,
+            tokens,
             shown: Shown::default(),
             status: None,
             owner: None,
@@ -133,6 +135,7 @@ impl Topic {
     /// Takes consecutive records of the history in.
     pub(crate) fn extend(&mut self, history: &[Record]) {
         for record in history {
+            self.tokens.learn(record.seq, record.reference().id.tag());
             self.fold(record);
         }
     }
@@ -186,7 +189,7 @@ impl Topic {
         max: usize,
     ) -> Vec<(Position, Utf8Bytes)> {
         let channel = Channel { order: self.order, family };
-        self.shown.frames_behind(channel, self.incarnation, after, max)
+        self.shown.frames_behind(channel, &self.tokens, after, max)
     }
 
     /// The backfill of what lies behind `after`; its position is the channel's end.
@@ -200,7 +203,7 @@ impl Topic {
             last: self.shown.last(),
             entries: self.shown.behind(family, after).collect(),
             position,
-            token: channel.token(self.incarnation, position),
+            token: channel.token_in(&self.tokens, position),
             begins_late: self.shown.begins_late(family, after),
         })
     }
@@ -212,7 +215,7 @@ impl Topic {
             return None;
         }
         let channel = Channel { order: self.order, family: Family::Progress };
-        self.shown.replayed(channel, self.incarnation)
+        self.shown.replayed(channel, &self.tokens)
     }
 
     /// Progress of the last entry at or before `position`, for control messages.

@@ -37,6 +37,8 @@ pub(crate) enum End {
     Close(u16, String),
     /// The peer has closed or has gone.
     Gone,
+    /// The stream has lost its end: the connection stays, all that it tells begins anew.
+    Anew,
 }
 
 /// Why a write did not get through.

@@ -60,6 +60,8 @@ pub(crate) fn run(serve: Serve) -> Result<ExitCode, Failure> {
         replicas: serve.nats.replicas,
         database_url: serve.store.url(&data)?,
         database: serve.store.limits.database(),
+        past_books: serve.store.limits.past_books.into(),
+        data: data.clone(),
         venue_ledger: serve.venues.venue_ledger.clone().unwrap_or_else(|| data.join("venues")),
         http: serve.http,
         executor: serve.executor,

@@ -104,6 +104,8 @@ pub(crate) fn run(up: Up) -> Result<ExitCode, Failure> {
         replicas: up.nats.replicas,
         database_url: up.store.url(&data)?,
         database: up.store.limits.database(),
+        past_books: up.store.limits.past_books.into(),
+        data: data.clone(),
         venue_ledger: up.venues.venue_ledger.clone().unwrap_or_else(|| data.join("venues")),
         http: up.http,
         executor: up.executor,

@@ -1,6 +1,6 @@
 //! What the book's handlers read: rows from the read store, past books from the log.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use fillstream_domain::{
@@ -11,11 +11,25 @@ use fillstream_event_log::{EventLog, SnapshotStore};
 use fillstream_http_api::{BookAt, OrdersWanted, PastBooks, PastError, StoreUnreachable, StoredMarkets};
 use fillstream_matching::book_at;
 use fillstream_projections::market::{BookFeed, BookOrderRow, LevelBook, Message, TradeExecuted, TradeRow};
+use fillstream_projector::Projector;
 use fillstream_read_store::{ReadStore, StoreError};
+use fillstream_stream_bridge::Hub;
+use tokio::{
+    sync::Semaphore,
+    time::{sleep, timeout},
+};
 use tracing::warn;
 
-/// Orders, trades and books out of the rows.
-pub(crate) struct BookRows(pub(crate) ReadStore);
+/// Between two looks at rows that another process writes.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+/// Orders, trades and books out of the rows; books out of memory, where sockets have them there.
+pub(crate) struct BookRows {
+    pub(crate) store: ReadStore,
+    /// The projector of this process tells how far the rows are.
+    pub(crate) projector: Option<Arc<Projector>>,
+    pub(crate) hub: Option<Arc<Hub>>,
+}
 
 fn unreachable(error: StoreError) -> StoreUnreachable {
     warn!(error = %fillstream_retry::chain(&error), "the read store did not answer");
@@ -25,16 +39,16 @@ fn unreachable(error: StoreError) -> StoreUnreachable {
 #[async_trait]
 impl StoredMarkets for BookRows {
     async fn checkpoint(&self) -> Result<Seq, StoreUnreachable> {
-        Ok(self.0.checkpoint().await.map_err(unreachable)?.map_or(Seq::ZERO, |checkpoint| checkpoint.seq))
+        Ok(self.store.checkpoint().await.map_err(unreachable)?.map_or(Seq::ZERO, |checkpoint| checkpoint.seq))
     }
 
     async fn order(&self, order: OrderId) -> Result<Option<BookOrderRow>, StoreUnreachable> {
-        self.0.book_order(order).await.map_err(unreachable)
+        self.store.book_order(order).await.map_err(unreachable)
     }
 
     async fn orders(&self, wanted: &OrdersWanted) -> Result<Vec<BookOrderRow>, StoreUnreachable> {
         let OrdersWanted { user, symbol, status, before, limit } = wanted;
-        let orders = self.0.book_orders(*user, symbol.as_ref(), *status, *before, *limit).await;
+        let orders = self.store.book_orders(*user, symbol.as_ref(), *status, *before, *limit).await;
         orders.map_err(unreachable)
     }
 
@@ -44,7 +58,7 @@ impl StoredMarkets for BookRows {
         before: Option<Position>,
         limit: u32,
     ) -> Result<Vec<TradeRow>, StoreUnreachable> {
-        self.0.trades(symbol, before, limit).await.map_err(unreachable)
+        self.store.trades(symbol, before, limit).await.map_err(unreachable)
     }
 
     async fn own_trades(
@@ -54,11 +68,37 @@ impl StoredMarkets for BookRows {
         before: Option<Position>,
         limit: u32,
     ) -> Result<Vec<Message<TradeExecuted>>, StoreUnreachable> {
-        self.0.own_trades(user, symbol, before, limit).await.map_err(unreachable)
+        self.store.own_trades(user, symbol, before, limit).await.map_err(unreachable)
     }
 
-    async fn book(&self, symbol: &Symbol, levels: usize) -> Result<Option<BookAt>, StoreUnreachable> {
-        let found = self.0.book(symbol, levels).await.map_err(unreachable)?;
+    async fn holds(&self, seq: Seq) {
+        let Some(projector) = &self.projector else {
+            while self.checkpoint().await.is_ok_and(|checkpoint| checkpoint < seq) {
+                sleep(LOOK_AGAIN).await;
+            }
+            return;
+        };
+        // The sender is the projector's, which is held here.
+        let _ = projector.positions().wait_for(|position| *position >= seq).await;
+    }
+
+    async fn book(
+        &self,
+        symbol: &Symbol,
+        levels: usize,
+        seq: Seq,
+        patience: Duration,
+    ) -> Result<Option<BookAt>, StoreUnreachable> {
+        if let Some(hub) = &self.hub
+            && timeout(patience, hub.has_told(seq)).await.is_ok()
+            && let Some((position, levels)) = hub.book(symbol, levels)
+        {
+            let mut book = LevelBook::default();
+            book.apply(&levels);
+            return Ok(Some(BookAt { position, book }));
+        }
+        let _ = timeout(patience, self.holds(seq)).await;
+        let found = self.store.book(symbol, levels).await.map_err(unreachable)?;
         let Some((market, levels)) = found else { return Ok(None) };
         let feed = BookFeed::restore(&market, &levels);
         Ok(Some(BookAt { position: feed.depth_position(), book: feed.book().clone() }))
@@ -69,16 +109,19 @@ impl StoredMarkets for BookRows {
 pub(crate) struct LogBooks {
     pub(crate) log: Arc<dyn EventLog>,
     pub(crate) snapshots: Arc<dyn SnapshotStore>,
+    /// So many are read at once: each folds thousands of commits, from the leader.
+    pub(crate) readers: Semaphore,
 }
 
 #[async_trait]
 impl PastBooks for LogBooks {
     async fn book(&self, symbol: &Symbol, up_to: Seq) -> Result<BookAt, PastError> {
+        let Ok(_reading) = self.readers.try_acquire() else { return Err(PastError::Busy) };
         let levels = match book_at(&*self.log, Some(&*self.snapshots), symbol, up_to).await {
             Ok(levels) => levels,
             Err(fillstream_matching::PastError::Ahead { newest }) => return Err(PastError::Ahead { newest }),
             Err(fillstream_matching::PastError::Log(error)) => {
-                warn!(%error, "a past book could not be read");
+                warn!(error = %fillstream_retry::chain(&error), "a past book could not be read");
                 return Err(PastError::Unreachable);
             }
         };

@@ -1,17 +1,24 @@
 //! The read store as the market's sockets catch up from it.
 
 use async_trait::async_trait;
-use fillstream_domain::{Position, Seq, UserId, book::Symbol};
+use fillstream_domain::{Position, UserId, book::Symbol};
 use fillstream_http_api::{orders_cursor, trades_cursor};
 use fillstream_projections::market::{BookFeed, Message, Parties, TradeExecuted};
-use fillstream_read_store::{ReadStore, StoreError, StoredChannel};
-use fillstream_stream_bridge::{Body, Books, HistoryError, MarketChannel, MarketHistory, Told, own_fills};
+use fillstream_read_store::{Checkpoint, ReadStore, StoreError, StoredChannel};
+use fillstream_stream_bridge::{
+    Body, Books, HistoryError, MarketChannel, MarketHistory, Stored, Told, own_fills,
+};
 
 /// Channels out of the rows, and what public trades tell of who traded.
 pub(crate) struct ChannelRows(pub(crate) ReadStore, pub(crate) Parties);
 
 fn unreadable(error: StoreError) -> HistoryError {
-    HistoryError(fillstream_retry::chain(&error).to_string())
+    HistoryError::unreachable(error)
+}
+
+const fn up_to(checkpoint: Checkpoint) -> Stored {
+    let Checkpoint { incarnation, seq, record } = checkpoint;
+    Stored { incarnation, seq, record }
 }
 
 /// What the rows hold of a channel; nothing for books, which are told as a whole.
@@ -75,14 +82,11 @@ impl MarketHistory for ChannelRows {
             let feed = BookFeed::restore(market, levels);
             (market.symbol.clone(), feed)
         };
-        Ok(Books {
-            checkpoint: books.checkpoint.map_or(Seq::ZERO, |checkpoint| checkpoint.seq),
-            books: books.markets.iter().map(feed).collect(),
-        })
+        Ok(Books { checkpoint: books.checkpoint.map(up_to), books: books.markets.iter().map(feed).collect() })
     }
 
-    async fn checkpoint(&self) -> Result<Seq, HistoryError> {
-        Ok(self.0.checkpoint().await.map_err(unreadable)?.map_or(Seq::ZERO, |checkpoint| checkpoint.seq))
+    async fn checkpoint(&self) -> Result<Option<Stored>, HistoryError> {
+        Ok(self.0.checkpoint().await.map_err(unreadable)?.map(up_to))
     }
 
     async fn last(&self, channel: &MarketChannel, up_to: Position) -> Result<Option<Position>, HistoryError> {
@@ -101,10 +105,10 @@ impl MarketHistory for ChannelRows {
         limit: usize,
     ) -> Result<Vec<Told>, HistoryError> {
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
-        match channel {
+        let mut told: Vec<Told> = match channel {
             MarketChannel::Fills(user, symbol) => {
                 let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-                self.fills((*user, symbol.as_ref()), after, up_to, limit).await
+                self.fills((*user, symbol.as_ref()), after, up_to, limit).await?
             }
             MarketChannel::Orders(user, symbol) => {
                 let rows = self
@@ -114,21 +118,32 @@ impl MarketHistory for ChannelRows {
                     .map_err(unreadable)?;
                 let told = rows.into_iter().map(|row| {
                     let at = Position::new(row.seq, row.index);
-                    Told { at, last: row.last, body: Body::Stored(row.message) }
+                    Told { at, last: row.last, tag: None, body: Body::Stored(row.message) }
                 });
-                Ok(told.collect())
+                told.collect()
             }
             MarketChannel::Trades(symbol) => {
                 let rows =
                     self.0.trades_after(symbol.as_ref(), after, up_to, limit).await.map_err(unreadable)?;
                 let told = rows.into_iter().map(|row| {
                     let Message { seq, index, last, body, .. } = Message::<TradeExecuted>::from(row);
-                    Told { at: Position::new(seq, index), last, body: Body::Trade(body.shown(self.1).into()) }
+                    Told {
+                        at: Position::new(seq, index),
+                        last,
+                        tag: None,
+                        body: Body::Trade(body.shown(self.1).into()),
+                    }
                 });
-                Ok(told.collect())
+                told.collect()
             }
-            MarketChannel::Orderbook(_) | MarketChannel::Depth(_) => Ok(Vec::new()),
+            MarketChannel::Orderbook(_) | MarketChannel::Depth(_) => Vec::new(),
+        };
+        // So that tokens of these messages prove themselves.
+        if let (Some(first), Some(last)) = (told.first(), told.last()) {
+            let tags = self.0.record_tags(first.at.seq, last.at.seq).await.map_err(unreadable)?;
+            told.iter_mut().for_each(|told| told.tag = tags.get(&told.at.seq).copied());
         }
+        Ok(told)
     }
 
     async fn count(

@@ -220,7 +220,8 @@ impl Watched {
     fn obstacles(&self, role: Role) -> Option<&Obstacles> {
         match role {
             Role::Projector => self.projector.as_ref().map(|part| part.obstacles()),
-            Role::Api | Role::Executor | Role::Matcher | Role::Bridge => None,
+            Role::Bridge => self.hub.as_ref().map(|part| part.obstacles()),
+            Role::Api | Role::Executor | Role::Matcher => None,
         }
     }
 

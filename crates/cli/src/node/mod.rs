@@ -99,6 +99,10 @@ pub(crate) struct Start {
     pub(crate) replicas: u8,
     pub(crate) database_url: String,
     pub(crate) database: DatabaseSettings,
+    /// Books as they were that are read at once.
+    pub(crate) past_books: usize,
+    /// Where this process keeps its files.
+    pub(crate) data: PathBuf,
     pub(crate) venue_ledger: PathBuf,
     pub(crate) http: HttpSettings,
     pub(crate) executor: ExecutorSettings,

@@ -53,7 +53,7 @@ impl Parts {
         let mut tasks = JoinSet::new();
         let mut projector = None;
         if let (true, Some(store)) = (start.has(Role::Projector), store.clone()) {
-            let part = Projector::new(Arc::clone(shared), store, now);
+            let part = Projector::new(Arc::clone(shared), store, now, start.data.clone());
             projector = Some(Arc::clone(&part));
             let stop = stop.clone();
             tasks.spawn(async move { (Role::Projector, part.run(stop).await.map_err(Failure::from)) });

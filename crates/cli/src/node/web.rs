@@ -22,6 +22,7 @@ use fillstream_read_store::ReadStore;
 use fillstream_stream_bridge::{log_router, market_sockets};
 use tokio::{
     net::{TcpListener, TcpSocket},
+    sync::Semaphore,
     task::JoinHandle,
     time::timeout,
 };
@@ -161,7 +162,7 @@ async fn answers(
     let Known { askers, limits } = known;
     let messages = Arc::clone(&reads.messages);
     let operations = reads.operations.clone();
-    let mut app = orders(start, reads, listen, &askers, ops::routes(operations.clone())).await?;
+    let mut app = orders(start, reads, parts, (listen, &askers), ops::routes(operations.clone())).await?;
     if let Some(hub) = &parts.hub {
         app = market_sockets(app.merge(ticket_router(Arc::clone(&askers))));
         app = app.merge(log_router(Arc::clone(hub), messages, Arc::clone(&askers), start.http.origins()));
@@ -187,8 +188,8 @@ async fn answers(
 async fn orders(
     start: &Start,
     reads: Reads,
-    listen: &str,
-    askers: &Arc<Askers>,
+    parts: &Parts,
+    (listen, askers): (&str, &Arc<Askers>),
     mut app: Routes,
 ) -> Result<Routes, Failure> {
     let Reads { log, store, snapshots, operations, .. } = reads;
@@ -198,7 +199,14 @@ async fn orders(
     };
     app = described::page(app, fillstream_web_page::router());
     if start.has(Role::Api) {
-        app = app.merge(book_router(book_api(&log, &store, snapshots, askers, room.clone()).await?));
+        let (projector, hub) = (parts.projector.clone(), parts.hub.clone());
+        let rows = BookRows { store: store.clone(), projector, hub };
+        let past = snapshots.map(|snapshots| LogBooks {
+            log: Arc::clone(&log),
+            snapshots,
+            readers: Semaphore::new(start.past_books),
+        });
+        app = app.merge(book_router(book_api(&log, rows, past, askers, room.clone()).await?));
     }
     let (public_url, listen) = (start.http.public_url.clone(), listen.to_owned());
     let (stored, askers) = (Arc::new(Rows(store)), Arc::clone(askers));
@@ -208,19 +216,17 @@ async fn orders(
 
 async fn book_api(
     log: &Arc<dyn EventLog>,
-    store: &ReadStore,
-    snapshots: Option<Arc<dyn SnapshotStore>>,
+    rows: BookRows,
+    past: Option<LogBooks>,
     askers: &Arc<Askers>,
     room: Room,
 ) -> Result<BookApi, Failure> {
     let log = Arc::clone(log);
     Ok(BookApi {
-        stored: Arc::new(BookRows(store.clone())),
+        stored: Arc::new(rows),
         outcomes: Arc::new(TailOutcomes::start(Arc::clone(&log)).await?),
         markets: Arc::new(Markets::new(Arc::clone(&log))),
-        past: snapshots.map(|snapshots| -> Arc<dyn PastBooks> {
-            Arc::new(LogBooks { log: Arc::clone(&log), snapshots })
-        }),
+        past: past.map(|past| -> Arc<dyn PastBooks> { Arc::new(past) }),
         room,
         written: Arc::default(),
         askers: Arc::clone(askers),

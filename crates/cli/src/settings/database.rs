@@ -79,6 +79,16 @@ pub(crate) struct DatabaseLimits {
         help_heading = "Read model"
     )]
     pub(crate) database_keepalive_timeout: Span,
+    /// Books as they were (GET …/book?at=) that are read at once; more are answered 503
+    #[arg(
+        long,
+        env = "FILLSTREAM_PAST_BOOKS",
+        value_parser = clap::value_parser!(u16).range(1..=1000),
+        default_value_t = 4,
+        value_name = "N",
+        help_heading = "Read model"
+    )]
+    pub(crate) past_books: u16,
 }
 
 impl DatabaseLimits {

@@ -79,6 +79,13 @@ impl Board {
         }
     }
 
+    /// The stream has lost its end: nothing of what was said holds any more. Whoever waits goes on waiting.
+    pub(super) fn forget_all(&self) {
+        let mut posted = self.0.lock();
+        let waiting = std::mem::take(&mut posted.waiting);
+        *posted = Posted { waiting, ..Posted::default() };
+    }
+
     /// An order has changed. A commit that is read again changes nothing anew.
     pub(super) fn note(&self, patch: BookOrderPatch) {
         let mut posted = self.0.lock();

@@ -147,7 +147,13 @@ async fn ask(
     let seq = append(api, &row, input, &traceparent(headers)).await?;
     debug!(order_id = %row.order_id, %seq, "a change was asked for");
     match api.outcomes.outcome(seq, api.patience).await {
-        Some(answer) => answered(row, input, answer),
+        Some(answer) => {
+            if let Some(order) = &answer.order {
+                // From here on a book that still shows the order would contradict this answer.
+                api.written.note(order.last_seq);
+            }
+            answered(row, input, answer)
+        }
         None => Ok(accepted(&row)),
     }
 }

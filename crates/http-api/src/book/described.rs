@@ -155,7 +155,7 @@ pub(super) fn get_book() -> Operation {
         .answers::<BookAnswer>(200, "The book at its position.")
         .problems(409, &["ahead_of_stream"])
         .problems(501, &["past_books_not_shown"])
-        .problems(503, &["store_unreachable"])
+        .problems(503, &["store_unreachable", "too_many_readers"])
 }
 
 pub(super) fn get_own_trades() -> Operation {

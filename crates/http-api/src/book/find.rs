@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  read store ── knows it ─▶ the order
-//!      └─ does not know it (yet), or does not answer ─▶ the log: orders.book.*.<id>, its first record ─▶ the order, open
+//!      └─ does not know it (yet), or does not answer ─▶ the leader: orders.book.*.<id>, its first record ─▶ the order, open
 //!                                                         + what the matcher said a moment ago
 //! ```
 
@@ -11,12 +11,8 @@ use axum::{
     extract::{Path, RawQuery, State, rejection::PathRejection},
     http::HeaderMap,
 };
-use fillstream_domain::{
-    OrderId,
-    book::BookInput,
-    subject::{BookSubject, book_order, book_order_anywhere},
-};
-use fillstream_event_log::{Consistency, LogError, Record};
+use fillstream_domain::{OrderId, Seq, book::BookInput, subject::book_order_anywhere};
+use fillstream_event_log::{LogError, Record};
 use fillstream_http_edge::Problem;
 use fillstream_projections::market::{BookOrderRow, BookOrderView};
 use fillstream_retry::chain;
@@ -72,33 +68,11 @@ pub(super) fn refresh(api: &BookApi, row: &mut BookOrderRow) {
     }
 }
 
-/// The order as the first record of its subject tells it. A replica that is behind does not know the newest orders: then the leader is
-/// asked, by literal subjects as it must be.
+/// The order as the first record of its subject tells it, wherever that is: one question to the leader, which knows the newest
+/// orders too, however many markets there are.
 async fn in_log(api: &BookApi, order: OrderId) -> Result<Option<BookOrderRow>, LogError> {
-    let found = api.log.last_of_each(&book_order_anywhere(order)).await?;
-    let known = found.iter().find_map(|record| match BookSubject::parse(&record.subject) {
-        Some(BookSubject::Order(symbol, _)) => Some(symbol),
-        Some(BookSubject::Definition(_) | BookSubject::Clock(_) | BookSubject::Commits(_)) | None => None,
-    });
-    let symbols = match known {
-        Some(symbol) => {
-            let subject = book_order(&symbol, order);
-            if let Some(record) = api.log.first(&subject, Consistency::Any).await? {
-                return Ok(opened(&record));
-            }
-            vec![symbol]
-        }
-        None => {
-            api.markets.definitions(None).await.map_or(Vec::new(), |known| known.keys().cloned().collect())
-        }
-    };
-    for symbol in symbols {
-        let subject = book_order(&symbol, order);
-        if let Some(record) = api.log.first(&subject, Consistency::Leader).await? {
-            return Ok(opened(&record));
-        }
-    }
-    Ok(None)
+    let first = api.log.next_matching(Seq::FIRST, &book_order_anywhere(order)).await?;
+    Ok(first.as_ref().and_then(opened))
 }
 
 /// The order as its placed event tells it; what a foreign writer put there is none.

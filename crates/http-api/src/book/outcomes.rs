@@ -24,9 +24,9 @@ use super::board::{Asked, Board};
 
 /// Records taken from the tail at once.
 const TAKEN: usize = 256;
-/// Pauses before the tail is opened again.
-const REOPEN_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// Before the tail is opened again, at first and at last.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// What became of an amend or a cancel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,10 +66,9 @@ impl TailOutcomes {
     /// # Errors
     /// When the stream cannot be reached.
     pub async fn start(log: Arc<dyn EventLog>) -> Result<Self, LogError> {
-        let from = log.info().await?.last_seq.next();
-        let tail = log.follow(After::Seq(from.prev()), Some(ALL_COMMITS)).await?;
+        let tail = follow(&*log, None).await?;
         let board = Arc::new(Board::default());
-        let tail = tokio::spawn(keep_reading(log, from, tail, Arc::clone(&board)));
+        let tail = tokio::spawn(keep_reading(log, tail, Arc::clone(&board)));
         Ok(Self { board, tail })
     }
 }
@@ -102,31 +101,51 @@ impl Drop for Leave<'_> {
     }
 }
 
-async fn keep_reading(log: Arc<dyn EventLog>, from: Seq, mut tail: Box<dyn Follow>, board: Arc<Board>) {
-    let mut reader = CommitReader::new("http-api", OnForeign::PassOver);
+/// Reads for ever. A tail that breaks goes on behind the last record taken; when the stream has lost that, at its end.
+async fn keep_reading(log: Arc<dyn EventLog>, mut tail: Box<dyn Follow>, board: Arc<Board>) {
+    let reader = || CommitReader::new("http-api", OnForeign::PassOver);
+    let mut commits = reader();
     let mut retry =
-        Retry::new("http-api: the matchers' commits are not followed", REOPEN_PAUSE, LONGEST_PAUSE);
-    let mut next = from;
+        Retry::new("http-api: the matchers' commits are not followed", FIRST_PAUSE, LONGEST_PAUSE);
     loop {
-        match tail.next(TAKEN).await {
+        let error = match tail.next(TAKEN).await {
             Ok(records) => {
-                retry.done();
                 for record in records {
-                    next = record.seq.next();
-                    for whole in reader.take(&*log, &record).await.into_iter().flatten() {
+                    for whole in commits.take(&*log, &record).await.into_iter().flatten() {
                         post(whole.parts(), &board);
                     }
                 }
+                continue;
             }
-            Err(error) => {
-                retry.failed(&error).await;
-                match log.follow(After::Seq(next.prev()), Some(ALL_COMMITS)).await {
-                    Ok(opened) => tail = opened,
-                    Err(error) => retry.failed(&error).await,
+            Err(error) => error,
+        };
+        let mut after = tail.reached().map(After::Record).filter(|_| !error.is_final());
+        retry.failed(&error).await;
+        tail = loop {
+            if after.is_none() {
+                // Nothing of what was said holds any more.
+                board.forget_all();
+                commits = reader();
+            }
+            match follow(&*log, after).await {
+                Ok(opened) => break opened,
+                Err(error) => {
+                    after = after.filter(|_| !error.is_final());
+                    retry.failed(&error).await;
                 }
             }
-        }
+        };
+        retry.done();
     }
+}
+
+/// The commits behind a place; behind the stream's end when there is none.
+async fn follow(log: &dyn EventLog, after: Option<After>) -> Result<Box<dyn Follow>, LogError> {
+    let after = match after {
+        Some(after) => after,
+        None => log.last_matching(">").await?.map_or(After::START, |last| After::Record(last.reference())),
+    };
+    log.follow(after, Some(ALL_COMMITS)).await
 }
 
 /// Tells all that a commit says. Orders come first: who is answered finds the order as the answer says.

@@ -1,11 +1,17 @@
 //! What the book's handlers read from elsewhere.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use fillstream_domain::{
     OrderId, Position, Seq, UserId,
     book::{BookStatus, Symbol},
 };
 use fillstream_projections::market::{BookOrderRow, LevelBook, Message, TradeExecuted, TradeRow};
+use tokio::time::sleep;
+
+/// Between two looks at how far a store is that tells nobody.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// The read store could not be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -65,8 +71,23 @@ pub trait StoredMarkets: Send + Sync + 'static {
         limit: u32,
     ) -> Result<Vec<Message<TradeExecuted>>, StoreUnreachable>;
 
-    /// The best `levels` of each side; nothing when nothing has ever rested there.
-    async fn book(&self, symbol: &Symbol, levels: usize) -> Result<Option<BookAt>, StoreUnreachable>;
+    /// Waits until everything up to `seq` is stored; a store that does not answer is not waited for. The caller sets the
+    /// limit.
+    async fn holds(&self, seq: Seq) {
+        while self.checkpoint().await.is_ok_and(|checkpoint| checkpoint < seq) {
+            sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// The best `levels` of each side; nothing when nothing has ever rested there. As of `seq` or later, as far as that is
+    /// reached within `patience`.
+    async fn book(
+        &self,
+        symbol: &Symbol,
+        levels: usize,
+        seq: Seq,
+        patience: Duration,
+    ) -> Result<Option<BookAt>, StoreUnreachable>;
 }
 
 /// Why a past book cannot be shown.
@@ -81,6 +102,9 @@ pub enum PastError {
     /// It cannot be read now.
     #[error("the stream cannot be reached")]
     Unreachable,
+    /// As many are being read as this process takes at once.
+    #[error("too many past books are being read")]
+    Busy,
 }
 
 /// Books as they were.

@@ -3,7 +3,7 @@
 use axum::{
     Json,
     extract::{Path, RawQuery, State, rejection::PathRejection},
-    http::{HeaderMap, StatusCode},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use fillstream_domain::{
@@ -19,6 +19,7 @@ use super::{
     BookApi, BookAt, PastError,
     cursor::{cut, limit, number, trades_before, trades_cursor},
     store_unreachable, unreachable,
+    written::PATIENCE,
 };
 
 /// Levels of each side when the request does not say.
@@ -108,7 +109,8 @@ async fn book(api: &BookApi, symbol: Symbol, query: Option<&str>) -> Result<Book
         Some(at) => past_book(api, &symbol, &at).await?,
         None => {
             let levels = depth.max(CHECKSUM_LEVELS);
-            api.stored.book(&symbol, levels).await.map_err(store_unreachable)?.unwrap_or_default()
+            let book = api.stored.book(&symbol, levels, api.written.last(), PATIENCE).await;
+            book.map_err(store_unreachable)?.unwrap_or_default()
         }
     };
     let checksum = book.checksum();
@@ -129,6 +131,11 @@ async fn past_book(api: &BookApi, symbol: &Symbol, at: &str) -> Result<BookAt, P
                 .field("query:at", format!("must be at most {newest}"))
         }
         PastError::Unreachable => unreachable(),
+        PastError::Busy => {
+            let detail = "This server reads as many past books at once as it takes.";
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_readers", detail)
+                .header(header::RETRY_AFTER, HeaderValue::from_static("1"))
+        }
     })
 }
 

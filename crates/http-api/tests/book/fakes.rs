@@ -88,7 +88,13 @@ impl StoredMarkets for Store {
         Ok(rows.into_iter().map(Message::from).collect())
     }
 
-    async fn book(&self, symbol: &Symbol, _: usize) -> Result<Option<BookAt>, StoreUnreachable> {
+    async fn book(
+        &self,
+        symbol: &Symbol,
+        _: usize,
+        _: Seq,
+        _: Duration,
+    ) -> Result<Option<BookAt>, StoreUnreachable> {
         self.reached()?;
         Ok(self.book.lock().clone().filter(|_| symbol.as_str() == "BTC/USDT"))
     }

@@ -7,5 +7,6 @@
 )]
 
 mod faults;
+mod lost_end;
 mod market;
 mod site;

@@ -9,13 +9,11 @@ use fillstream_domain::book::{
     BookInput, BookPlaced, Change, Commit, Definition, InputResult, Levels, OrderState, OrderType, Outcome,
     SelfTradePrevention, Side, Symbol, TimeInForce,
 };
-use fillstream_domain::{
-    Amount, Incarnation, OrderId, RecordId, RecordRef, Seq, Timestamp, UserId, parse_exact, subject,
-};
-use fillstream_event_log::{After, EventLog, MemoryLog, NewRecord, Record};
+use fillstream_domain::{Amount, Incarnation, OrderId, Seq, Timestamp, UserId, parse_exact, subject};
+use fillstream_event_log::{EventLog, MemoryLog, NewRecord};
 use fillstream_projections::Batch;
 use fillstream_projector::{Projector, RebuildError, rebuild};
-use fillstream_read_store::test_raw::Lock;
+use fillstream_read_store::test_raw::{Lock, execute_raw};
 use fillstream_read_store::{Applied, Checkpoint, DatabaseSettings, Dump, ReadStore};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -94,7 +92,8 @@ impl Site {
     }
 
     pub fn start(&self) -> Running {
-        let projector = Projector::new(Arc::new(self.log.clone()), self.store.clone(), at);
+        let projector =
+            Projector::new(Arc::new(self.log.clone()), self.store.clone(), at, self.directory.clone());
         let stop = CancellationToken::new();
         let task = tokio::spawn(Arc::clone(&projector).run(stop.clone()));
         Running { projector, stop, task }
@@ -108,6 +107,28 @@ impl Site {
             .unwrap()
             .unwrap();
         beside.store.dump().await.unwrap()
+    }
+
+    /// A swap order with its number, and two events of it, the second a transaction that may be sent.
+    pub fn swap(&self, number: u32) -> [u64; 3] {
+        let id = order(number);
+        let event = |fields: &str| {
+            format!(
+                r#"{{{fields},"version":1,"order_id":"{id}","attempt":1,"max_attempts":3,"at":"2026-01-10T07:30:15.123Z"}}"#
+            )
+        };
+        let placed = event(
+            r#""type":"swap.placed","token_in":"SOL","token_out":"USDC","amount_in":"10","slippage":"0.5","fingerprint":"9f86d081""#,
+        );
+        let routing = event(r#""type":"swap.routing_started""#);
+        let prepared = event(
+            r#""type":"swap.prepared","venue":"raydium","tx_id":"sim:4f1c","payload":"AAECAwQFBgcICQ==","built_at_height":10,"last_valid_height":160"#,
+        );
+        [
+            self.append(subject::swap_placed(id), placed.into_bytes()),
+            self.append(subject::swap_progress(id), routing.into_bytes()),
+            self.append(subject::swap_progress(id), prepared.into_bytes()),
+        ]
     }
 
     /// With a store that does not wait for locks.
@@ -137,6 +158,11 @@ impl Site {
         self.directory.join("read.db")
     }
 
+    /// A statement past the store's rules.
+    pub async fn execute(&self, statement: &'static str) {
+        execute_raw(&format!("sqlite://{}", self.file().display()), statement).await;
+    }
+
     /// Holds the write lock.
     pub async fn lock(&self) -> Lock {
         Lock::take(&format!("sqlite://{}", self.file().display())).await
@@ -144,18 +170,10 @@ impl Site {
 
     /// Moves the model's checkpoint by hand.
     pub async fn move_to(&self, from: u64, batch: &Batch, to: u64) {
-        let found = self.store.checkpoint().await.unwrap().unwrap();
-        let from = Checkpoint { seq: Seq::new(from), ..found };
-        let record = self.records().await.swap_remove(usize::try_from(to).unwrap() - 1);
-        let applied = self.store.apply(from, batch, record).await.unwrap();
+        let record = async |seq| self.log.record(Seq::new(seq)).await.unwrap().unwrap().reference();
+        let from = Checkpoint::start(INCARNATION).moved_to(record(from).await);
+        let applied = self.store.apply(from, batch, record(to).await).await.unwrap();
         assert_eq!(applied, Applied::Done { strays: vec![] });
-    }
-
-    /// All records of the log.
-    async fn records(&self) -> Vec<RecordRef> {
-        let records = self.log.follow(After::START, None).await.unwrap().next(usize::MAX).await.unwrap();
-        let id = |record: &Record| RecordId::Event(record.event_id.unwrap());
-        records.iter().map(|record| RecordRef { seq: record.seq, id: id(record) }).collect()
     }
 
     /// Nothing of it is left in the rows that a rebuild from the stream alone would not make.
@@ -179,6 +197,13 @@ impl Running {
             assert!(Instant::now() < deadline, "the projector stays at {position} of {seq}");
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
+    }
+
+    /// Waits until the model stands just there, for good or on its way.
+    pub async fn stands_at(&self, seq: u64) {
+        let position = || self.projector.position().get();
+        eventually(|| position() == seq, || format!("the projector is at {}, not at {seq}", position()))
+            .await;
     }
 
     pub async fn stop(self) {

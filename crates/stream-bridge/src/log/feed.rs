@@ -36,6 +36,8 @@ enum End {
     Stalled,
     /// The process goes down.
     GoingDown,
+    /// The stream has lost its end: the connection stays, and begins anew.
+    Anew,
 }
 
 struct Feed {
@@ -46,6 +48,8 @@ struct Feed {
     chunks: mpsc::Sender<Bytes>,
     condition: watch::Receiver<Condition>,
     told_lost: bool,
+    /// Which history it tells: see [`Condition::history`].
+    history: u64,
     comments: Interval,
 }
 
@@ -60,10 +64,15 @@ pub(super) fn answer(view: Arc<View>, asked: Asked, seat: Seat) -> Response {
     let Asked { pattern, after, limit } = asked;
     let told = after.unwrap_or(Seq::ZERO);
     let pattern: Arc<str> = pattern.into();
-    let mut feed = Feed { view, pattern, told, chunks, condition, told_lost: false, comments };
+    let history = condition.borrow().history;
+    let mut feed = Feed { view, pattern, told, chunks, condition, told_lost: false, history, comments };
     let Seat { connection, reading } = seat;
     tokio::spawn(async move {
-        let Err(end) = feed.run(after, limit as u64).await;
+        let mut ended = feed.run(after, limit as u64).await;
+        while let Err(End::Anew) = ended {
+            ended = feed.run_anew(limit as u64).await;
+        }
+        let Err(end) = ended;
         debug!(told = %feed.told, ?end, "a reader of the log ends");
         drop(reading);
     });
@@ -71,6 +80,16 @@ pub(super) fn answer(view: Arc<View>, asked: Asked, seat: Seat) -> Response {
 }
 
 impl Feed {
+    /// The stream has lost its end: the newest messages that it holds now.
+    async fn run_anew(&mut self, newest: u64) -> Result<Infallible, End> {
+        self.told = Seq::ZERO;
+        self.control("reset", "other_history", "The stream has lost its end; what it holds now follows")
+            .await?;
+        let view = Arc::clone(&self.view);
+        self.attend(view.hub.tail_begins()).await?;
+        self.run(None, newest).await
+    }
+
     async fn run(&mut self, after: Option<Seq>, newest: u64) -> Result<Infallible, End> {
         let mut next = self.begin(after, newest).await?;
         let mut position = self.view.hub.positions();
@@ -96,8 +115,7 @@ impl Feed {
 
     /// Where the feed begins: behind what the client has seen, or with the newest messages.
     async fn begin(&mut self, after: Option<Seq>, wanted: u64) -> Result<Seq, End> {
-        let info = self.ask_log(|view, _| async move { view.hub.log.info().await }.boxed()).await?;
-        let last = info.last_seq;
+        let last = self.ask_log(|view, _| async move { view.hub.end().await }.boxed()).await?;
         match after {
             Some(after) if after <= last => return Ok(after.next()),
             // It is of an older copy of the stream, or made up.
@@ -151,10 +169,14 @@ impl Feed {
     }
 
     async fn condition_changed(&mut self) -> Result<(), End> {
-        let Condition { stopping, stream_lost } = *self.condition.borrow_and_update();
+        let Condition { stopping, stream_lost, history } = *self.condition.borrow_and_update();
         if stopping {
             self.control("shutdown", "going_down", "The server goes down; resume with Last-Event-ID").await?;
             return Err(End::GoingDown);
+        }
+        if self.history != history {
+            self.history = history;
+            return Err(End::Anew);
         }
         if stream_lost == self.told_lost {
             return Ok(());

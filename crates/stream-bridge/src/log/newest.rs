@@ -55,7 +55,7 @@ mod tests {
     impl Browse for Matching {
         async fn browse(&self, _: &str, from: Seq, max: usize) -> Result<Messages, LogError> {
             self.1.fetch_add(1, Ordering::Relaxed);
-            let mut found = self.0.iter().filter(|seq| **seq >= from.get());
+            let mut found = self.0.iter().filter(|seq| Seq::new(**seq) >= from);
             let message = |seq: &u64| Message {
                 seq: Seq::new(*seq),
                 subject: String::new(),

@@ -35,7 +35,7 @@ async fn read(view: &View, asked: &Asked) -> Result<Messages, LogError> {
     let from = match asked.after {
         Some(after) => after.next(),
         None => {
-            let last = view.hub.log.info().await?.last_seq;
+            let last = view.hub.end().await?;
             newest(log, &asked.pattern, last, asked.limit as u64).await?
         }
     };

@@ -1,13 +1,19 @@
 //! A market's book as its sockets see it, with the positions at which its two channels stand.
 
 use axum::extract::ws::Utf8Bytes;
-use fillstream_domain::{Incarnation, Position, Seq, Timestamp, book::Commit};
+use fillstream_domain::{
+    Position, Seq, Timestamp,
+    book::{Commit, Levels},
+};
 use fillstream_projections::market::{BookFeed, BookMessages, DepthSnapshot, OrderbookUpdate};
 use parking_lot::Mutex;
 
-use crate::market::{
-    channel::{MarketChannel, MarketStream},
-    frame,
+use crate::{
+    market::{
+        channel::{MarketChannel, MarketStream},
+        frame,
+    },
+    token::Tokens,
 };
 
 /// See the module's first line.
@@ -32,12 +38,18 @@ impl MarketBook {
         state.feed.take(seq, part)
     }
 
+    /// Where the depth stands, and at most `levels` of each side.
+    pub(crate) fn best(&self, levels: usize) -> (Position, Levels) {
+        let state = self.0.lock();
+        (state.feed.depth_position(), state.feed.book().depth(levels))
+    }
+
     /// The book as it stands, as a channel of it shows it, at the position from which the channel goes on. `now` is told
     /// as its time when no input has ever come.
     pub(crate) fn snapshot(
         &self,
         channel: &MarketChannel,
-        incarnation: Incarnation,
+        tokens: &Tokens,
         now: Timestamp,
     ) -> (Position, Utf8Bytes) {
         let State { feed, orderbook, depth } = &mut *self.0.lock();
@@ -48,7 +60,7 @@ impl MarketBook {
                 let encode = || {
                     let body = feed.depth();
                     let body = DepthSnapshot { timestamp: time(body.timestamp), ..body };
-                    frame::snapshot(channel, incarnation, at, frame::to_text(&body)).into()
+                    frame::snapshot(channel, tokens, at, frame::to_text(&body)).into()
                 };
                 (at, depth.get_or_insert_with(encode).clone())
             }
@@ -57,7 +69,7 @@ impl MarketBook {
                 let encode = || {
                     let body = feed.top();
                     let body = OrderbookUpdate { timestamp: time(body.timestamp), ..body };
-                    frame::snapshot(channel, incarnation, at, frame::to_text(&body)).into()
+                    frame::snapshot(channel, tokens, at, frame::to_text(&body)).into()
                 };
                 (at, orderbook.get_or_insert_with(encode).clone())
             }

@@ -2,7 +2,7 @@
 
 use fillstream_domain::{Incarnation, Position, UserId, book::Symbol};
 
-use crate::token::{self, After, NotAToken};
+use crate::token::{self, After, NotAToken, Tokens};
 
 /// FNV-1a, 64 bits: stable across builds and machines, as a token's channel has to be.
 const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
@@ -86,10 +86,15 @@ impl MarketChannel {
         }
     }
 
-    /// The token of a position on this channel, in a stream of this incarnation.
+    /// The token of a position on this channel, in a stream of this incarnation; of which record is not said.
     #[must_use]
     pub fn token(&self, incarnation: Incarnation, position: Position) -> String {
-        token::token(self.mark(), incarnation, position)
+        token::token(self.mark(), incarnation, position, token::UNKNOWN)
+    }
+
+    /// The token of a position on this channel, proved as far as its record is known.
+    pub(crate) fn token_in(&self, tokens: &Tokens, position: Position) -> String {
+        tokens.token(self.mark(), position)
     }
 
     /// Reads what a client gave as `after`: a token, or a bare sequence.
@@ -135,22 +140,22 @@ mod tests {
             MarketChannel::Depth(btc),
             MarketChannel::Depth(eth),
         ];
-        let at = Position::new(Seq::new(4711), 3);
-        let tokens: HashSet<String> =
-            channels.iter().map(|channel| channel.token(Incarnation::new(7), at)).collect();
-        assert_eq!(tokens.len(), channels.len());
+        let (at, tokens) = (Position::new(Seq::new(4711), 3), Tokens::new(Incarnation::new(7)));
+        let different: HashSet<String> =
+            channels.iter().map(|channel| channel.token_in(&tokens, at)).collect();
+        assert_eq!(different.len(), channels.len());
         for channel in &channels {
             for other in &channels {
                 let expected =
                     if channel == other { After::Position(at) } else { After::Foreign("other_channel") };
                 assert_eq!(
-                    channel.after(Incarnation::new(7), &other.token(Incarnation::new(7), at)),
+                    channel.after(Incarnation::new(7), &other.token_in(&tokens, at)),
                     Ok(expected),
                     "{channel:?} {other:?}"
                 );
             }
             assert_eq!(
-                channel.after(Incarnation::new(8), &channel.token(Incarnation::new(7), at)),
+                channel.after(Incarnation::new(8), &channel.token_in(&tokens, at)),
                 Ok(After::Foreign("other_stream"))
             );
             assert_eq!(

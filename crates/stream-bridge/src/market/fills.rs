@@ -24,7 +24,7 @@ pub(crate) fn fills(
                 None => 0,
             };
             let body = Body::Trade(Arc::new(body.shown(Parties::Own(user))));
-            own.push(Told { at: Position::new(*seq, index), last: true, body });
+            own.push(Told { at: Position::new(*seq, index), last: true, tag: None, body });
         }
     }
     all

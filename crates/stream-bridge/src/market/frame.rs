@@ -2,25 +2,23 @@
 
 use std::fmt::{self, Write as _};
 
-use fillstream_domain::{Incarnation, Position, Seq, Timestamp, book::Symbol};
+use fillstream_domain::{Position, Seq, Timestamp, book::Symbol};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::market::{
-    channel::{MarketChannel, MarketStream},
-    ring::Told,
+use crate::{
+    market::{
+        channel::{MarketChannel, MarketStream},
+        ring::Told,
+    },
+    token::Tokens,
 };
 
 /// A message of a channel.
-pub(crate) fn live(
-    channel: &MarketChannel,
-    incarnation: Incarnation,
-    told: &Told,
-    previous: Position,
-) -> String {
-    let Told { at, last, body } = told;
+pub(crate) fn live(channel: &MarketChannel, tokens: &Tokens, told: &Told, previous: Position) -> String {
+    let Told { at, last, body, .. } = told;
     let last = if *last { r#","last":true"# } else { "" };
-    let token = channel.token(incarnation, *at);
+    let token = channel.token_in(tokens, *at);
     // Both this and the public trades may come over one socket.
     let stream = if channel.stream() == MarketStream::Fills { r#","stream":"fills""# } else { "" };
     let place = format_args!(
@@ -31,13 +29,8 @@ pub(crate) fn live(
 }
 
 /// How a book stands: the chain starts anew at its position.
-pub(crate) fn snapshot(
-    channel: &MarketChannel,
-    incarnation: Incarnation,
-    at: Position,
-    body: String,
-) -> String {
-    let token = channel.token(incarnation, at);
+pub(crate) fn snapshot(channel: &MarketChannel, tokens: &Tokens, at: Position, body: String) -> String {
+    let token = channel.token_in(tokens, at);
     extended(body, at, format_args!(r#","snapshot":true,"token":"{token}"}}"#))
 }
 
@@ -70,8 +63,8 @@ struct AtText {
 }
 
 impl PlaceText {
-    pub(crate) fn new(channel: &MarketChannel, incarnation: Incarnation, at: Position) -> Self {
-        let token = channel.token(incarnation, at);
+    pub(crate) fn new(channel: &MarketChannel, tokens: &Tokens, at: Position) -> Self {
+        let token = channel.token_in(tokens, at);
         Self { at: Some(AtText { seq: at.seq, index: at.index, token }), ..Self::without_position(channel) }
     }
 

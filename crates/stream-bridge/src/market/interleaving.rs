@@ -5,7 +5,7 @@
 use std::{collections::HashSet, sync::Arc};
 
 use fillstream_domain::{Incarnation, Position, Seq, Timestamp, book::Side};
-use fillstream_event_log::{After, EventLog, MemoryLog};
+use fillstream_event_log::{After as Begin, EventLog, MemoryLog};
 use futures_util::FutureExt;
 use rand::{Rng, SeedableRng, seq::IndexedRandom};
 use rand_chacha::ChaCha8Rng;
@@ -23,6 +23,7 @@ use crate::{
         ring::MAX_LINES,
     },
     settings::Settings,
+    token::After,
 };
 
 #[path = "../../tests/market/flow.rs"]
@@ -99,7 +100,7 @@ impl World {
         let hub = Hub::with_markets(Arc::new(log.clone()), Arc::new(told), Settings::default(), clock);
         let markets = Arc::clone(hub.markets.as_ref().unwrap());
         stored.hold_at(2);
-        markets.load().await.unwrap();
+        markets.load(INCARNATION, 0).await.unwrap();
         let (dice, tail) = (ChaCha8Rng::seed_from_u64(seed), MarketTail::default());
         let (handed, stored_up_to) = (2, 2);
         let (sockets, gone) = (Vec::new(), Vec::new());
@@ -171,7 +172,7 @@ impl World {
     }
 
     async fn next_record(&self) -> Option<fillstream_event_log::Record> {
-        let mut follow = self.log.follow(After::Seq(self.handed), None).await.unwrap();
+        let mut follow = self.log.follow(Begin::Seq(self.handed), None).await.unwrap();
         if follow.behind() == 0 { None } else { follow.next(1).await.unwrap().pop() }
     }
 
@@ -223,7 +224,8 @@ impl World {
             socket.gate = match socket.after {
                 None => Some(socket.from.unwrap_or(beginning)),
                 Some(after) => {
-                    let found = self.markets.resumable(&self.hub, &feed, after).now_or_never();
+                    let found =
+                        self.markets.resumable(&self.hub, &feed, After::Position(after)).now_or_never();
                     found.map(|found| found.expect("it was told before"))
                 }
             };
@@ -231,14 +233,17 @@ impl World {
         };
         let forgotten = feed.ring.lock().forgotten(gate);
         let frames = match forgotten {
-            None => feed.ring.lock().frames_behind(&feed.channel, INCARNATION, gate, max),
+            None => feed.ring.lock().frames_behind(&feed.channel, &self.hub.tokens, gate, max),
             Some(up_to) => {
                 let Some(history) = self.markets.stored(up_to.seq).now_or_never() else { return };
                 self.from_store += 1;
                 let mut previous = gate;
                 let mut frames = Vec::new();
                 for told in history.page(&feed.channel, gate, up_to, max).await.unwrap() {
-                    frames.push((told.at, frame::live(&feed.channel, INCARNATION, &told, previous).into()));
+                    frames.push((
+                        told.at,
+                        frame::live(&feed.channel, &self.hub.tokens, &told, previous).into(),
+                    ));
                     previous = told.at;
                 }
                 if frames.is_empty() {
@@ -270,6 +275,7 @@ impl World {
                     hub: Arc::clone(&seat.hub),
                     markets: Arc::clone(&seat.markets),
                     book: None,
+                    history: seat.history,
                 };
                 seat.feed.sockets.store(1, std::sync::atomic::Ordering::Relaxed);
                 drop(std::mem::replace(&mut gone.seat, seat));

@@ -36,7 +36,7 @@ pub use channel::{MarketChannel, MarketStream};
 pub use described::market_sockets;
 pub use door::{AskedMarket, is_market_path, upgrade_market};
 pub use fills::own_fills;
-pub use history::{Books, HistoryError, MarketHistory};
+pub use history::{Books, HistoryError, MarketHistory, Stored};
 pub use ring::{Body, Told};
 
 pub(crate) use registry::Markets;

@@ -114,7 +114,7 @@ impl MarketSocket {
 
     /// Sends some of what the channel does not keep any more, up to there.
     async fn send_stored(&mut self, number: Number, up_to: Position) -> Result<(), End> {
-        let (markets, incarnation) = (Arc::clone(&self.markets), self.hub.incarnation());
+        let (markets, tokens) = (Arc::clone(&self.markets), Arc::clone(&self.hub.tokens));
         let Some(subscription) = self.subscription(number) else { return Ok(()) };
         let (channel, after) = (subscription.seat.feed.channel.clone(), subscription.gate);
         let read = async {
@@ -126,7 +126,10 @@ impl MarketSocket {
         let mut previous = after;
         let mut frames: Vec<(Position, Utf8Bytes)> = Vec::with_capacity(page.len());
         for told in &page {
-            frames.push((told.at, frame::live(&channel, incarnation, told, previous).into()));
+            if let Some(tag) = told.tag {
+                tokens.learn(told.at.seq, tag);
+            }
+            frames.push((told.at, frame::live(&channel, &tokens, told, previous).into()));
             previous = told.at;
         }
         self.send(number, frames).await?;

@@ -120,10 +120,8 @@ impl MarketSocket {
     fn enter(&mut self, seat: Seat, from: Option<Position>, after: Option<After>, listed: Listed) -> Number {
         let number = self.next_number;
         self.next_number += 1;
-        let gate = match after {
-            Some(After::Position(position)) => position,
-            Some(After::Foreign(_)) | None => from.unwrap_or(Position::after_all_of(seat.feed.since)),
-        };
+        let stands = || from.unwrap_or(Position::after_all_of(seat.feed.since));
+        let gate = after.and_then(After::position).unwrap_or_else(stands);
         let ear: watch::Receiver<()> = seat.feed.news.subscribe();
         self.subscriptions.push(Subscription {
             number,
@@ -140,10 +138,10 @@ impl MarketSocket {
 
     /// The book as it stands: what a subscription to a book begins with, and begins anew with.
     fn snapshot(&mut self, number: Number) -> Option<(Position, Utf8Bytes)> {
-        let (now, incarnation) = ((self.hub.clock)(), self.hub.incarnation());
+        let (now, tokens) = ((self.hub.clock)(), Arc::clone(&self.hub.tokens));
         let subscription = self.subscription(number)?;
         let book = subscription.seat.book.as_ref()?;
-        Some(book.snapshot(&subscription.seat.feed.channel, incarnation, now))
+        Some(book.snapshot(&subscription.seat.feed.channel, &tokens, now))
     }
 
     /// Sends the book anew, if the subscription is to one.
@@ -193,8 +191,7 @@ impl MarketSocket {
             let stands = from.unwrap_or(beginning);
             match after {
                 None => (Ok(stands), stands),
-                Some(After::Foreign(reason)) => (Err(reason), stands),
-                Some(After::Position(after)) => match markets.resumable(&hub, &feed, after).await {
+                Some(after) => match markets.resumable(&hub, &feed, after).await {
                     Ok(after) => (Ok(after), after),
                     Err(reason) => (Err(reason), stands),
                 },
@@ -205,6 +202,52 @@ impl MarketSocket {
             subscription.gate = gate;
         }
         Ok(from)
+    }
+
+    /// Begins all subscriptions anew, whose channels were of a history that the stream has lost.
+    pub(crate) async fn renew(&mut self) -> Result<(), End> {
+        self.renewing = Some(self.hub.condition().borrow().history);
+        self.say_status("The stream has lost its end; what it holds now is read", "waiting_for_history")
+            .await?;
+        let hub = Arc::clone(&self.hub);
+        self.attend_to_renewal(hub.tail_begins()).await?;
+        self.bells.clear();
+        self.ready.clear();
+        for number in self.subscriptions.iter().map(|one| one.number).collect::<Vec<_>>() {
+            let Some(channel) = self.feed(number).map(|feed| feed.channel.clone()) else { continue };
+            let markets = Arc::clone(&self.markets);
+            let Some(seat) = self.attend_to_renewal(markets.seat(&hub, &channel)).await? else {
+                self.drop_subscription(number).await?;
+                continue;
+            };
+            if let Some(subscription) = self.subscription(number) {
+                subscription.ear = Some(seat.feed.news.subscribe());
+                (subscription.seat, subscription.seen, subscription.pace) = (seat, None, Pace::Steady);
+            }
+            let beginning = self.find_beginning(number, None, Some(After::Foreign("other_history"))).await?;
+            self.begin(number, beginning).await?;
+            self.send_snapshot(number).await?;
+            self.ready.push_back(number);
+        }
+        self.renewing = None;
+        Ok(())
+    }
+
+    /// The stream as it is now has no such market.
+    async fn drop_subscription(&mut self, number: Number) -> Result<(), End> {
+        self.say_reset(number, "other_history").await?;
+        self.subscriptions.retain(|one| one.number != number);
+        if self.many {
+            return self.say_error("unknown_market", None, "There is no such market any more").await;
+        }
+        Err(End::Close(code::POLICY, "there is no such market any more".to_owned()))
+    }
+
+    /// As [`attend`](Self::attend), for as long as a history may take: subscriptions are known to be out of date.
+    async fn attend_to_renewal<T>(&mut self, until: impl Future<Output = T>) -> Result<T, End> {
+        let give_up_at = Instant::now() + self.hub.settings.load_limit;
+        let done = self.attend(timeout_at(give_up_at, until)).await?;
+        done.map_err(|_| End::Close(code::TRY_LATER, self.any_token()))
     }
 
     /// The channel of a subscription.

@@ -19,9 +19,10 @@ use std::{
 };
 
 use fillstream_domain::{
-    Position, Seq, UserId,
-    book::{Commit, Symbol},
+    Incarnation, Position, Seq, UserId,
+    book::{Commit, Levels, Symbol},
 };
+use fillstream_event_log::After as Begin;
 use fillstream_projections::market::{BookFeed, Message, Parties, TradeExecuted, messages};
 use parking_lot::Mutex;
 
@@ -50,6 +51,8 @@ pub(crate) struct Markets {
 }
 
 struct Registry {
+    /// Which history the channels are of; nothing before the first books were loaded.
+    history: u64,
     /// Everything up to here has found its channels.
     position: Seq,
     trades: Arc<Feed>,
@@ -87,6 +90,7 @@ impl Market {
 impl Markets {
     pub(crate) fn new(history: Arc<dyn MarketHistory>, parties: Parties) -> Arc<Self> {
         let registry = Registry {
+            history: 0,
             position: Seq::ZERO,
             trades: Feed::new(MarketChannel::Trades(None), Seq::ZERO, None),
             markets: HashMap::new(),
@@ -99,22 +103,29 @@ impl Markets {
     /// Loads the books as they stand at the store's checkpoint, behind which the tail is to begin.
     ///
     /// # Errors
-    /// When the store cannot be asked.
-    pub(crate) async fn load(&self) -> Result<Seq, HistoryError> {
+    /// When the store cannot be asked, or holds rows of another stream.
+    pub(crate) async fn load(&self, incarnation: Incarnation, history: u64) -> Result<Begin, HistoryError> {
         let books = self.history.books().await?;
-        let up_to = Position::after_all_of(books.checkpoint);
+        let (checkpoint, begin) = match books.checkpoint {
+            None => (Seq::ZERO, Begin::START),
+            Some(stored) if stored.incarnation != incarnation => return Err(HistoryError::OtherStream),
+            Some(stored) => (stored.seq, stored.begin()),
+        };
+        let up_to = Position::after_all_of(checkpoint);
         let last = async |channel: MarketChannel| self.history.last(&channel, up_to).await;
         let trades = last(MarketChannel::Trades(None)).await?.unwrap_or(Position::START);
         let mut markets = HashMap::new();
         for (symbol, book) in books.books {
             let trades = last(MarketChannel::Trades(Some(symbol.clone()))).await?.unwrap_or(Position::START);
-            let market = Market::new(symbol.clone(), book, books.checkpoint, trades);
+            let market = Market::new(symbol.clone(), book, checkpoint, trades);
             markets.insert(symbol, market);
         }
-        let trades = Feed::new(MarketChannel::Trades(None), books.checkpoint, Some(trades));
+        let trades = Feed::new(MarketChannel::Trades(None), checkpoint, Some(trades));
+        *self.stored.lock().await = checkpoint;
+        self.told.store(checkpoint.get(), Ordering::Relaxed);
         *self.registry.lock() =
-            Registry { position: books.checkpoint, trades, markets, users: HashMap::new() };
-        Ok(books.checkpoint)
+            Registry { history, position: checkpoint, trades, markets, users: HashMap::new() };
+        Ok(begin)
     }
 
     /// Whether the store holds everything up to `seq`.
@@ -124,7 +135,7 @@ impl Markets {
     pub(crate) async fn stores(&self, seq: Seq) -> Result<bool, HistoryError> {
         let mut stored = self.stored.lock().await;
         if *stored < seq {
-            *stored = self.history.checkpoint().await?;
+            *stored = self.history.checkpoint().await?.map_or(Seq::ZERO, |stored| stored.seq);
         }
         Ok(*stored >= seq)
     }
@@ -194,6 +205,12 @@ impl Markets {
         (Arc::clone(&registry.trades), found)
     }
 
+    /// A market's book: where its depth stands, and its best levels.
+    pub(crate) fn book(&self, symbol: &Symbol, levels: usize) -> Option<(Position, Levels)> {
+        let book = Arc::clone(&self.registry.lock().markets.get(symbol)?.book);
+        Some(book.best(levels))
+    }
+
     /// Begins a market that has no commit so far; one that is there already stays as it is.
     pub(crate) fn begin(&self, symbol: &Symbol) {
         self.market_of(symbol);
@@ -233,7 +250,8 @@ impl Markets {
             }
         };
         feed.sockets.fetch_add(1, Ordering::Relaxed);
-        Some(Seat { hub: Arc::clone(hub), markets: Arc::clone(self), feed, book })
+        let history = registry.history;
+        Some(Seat { hub: Arc::clone(hub), markets: Arc::clone(self), feed, book, history })
     }
 
     /// A socket leaves its place. A user's channel goes with its last socket.
@@ -279,5 +297,5 @@ impl Registry {
 
 fn told<T>(message: Message<T>, body: impl FnOnce(T) -> Body) -> Told {
     let at = Position::new(message.seq, message.index);
-    Told { at, last: message.last, body: body(message.body) }
+    Told { at, last: message.last, tag: None, body: body(message.body) }
 }

@@ -8,13 +8,16 @@
 //! Each message names the one before it on the channel, whoever reads it. What is not kept any more, up to `before`,
 //! is in the read store (orders, trades) or of no interest (books, which are told anew as a whole).
 
-use fillstream_domain::{Incarnation, Position, Seq};
+use fillstream_domain::{Position, Seq};
 use std::{collections::VecDeque, sync::Arc};
 
 use axum::extract::ws::Utf8Bytes;
 use fillstream_projections::market::{DepthUpdate, OrderUpdate, OrderbookUpdate, TradeShown};
 
-use crate::market::{channel::MarketChannel, frame};
+use crate::{
+    market::{channel::MarketChannel, frame},
+    token::Tokens,
+};
 
 /// Messages that a channel keeps: more than an order causes that sweeps thousands of makers, so that nobody who keeps up
 /// has to read from the store.
@@ -68,6 +71,8 @@ pub struct Told {
     pub at: Position,
     /// Its event causes nothing further on the channel.
     pub last: bool,
+    /// Of the record at its sequence, where that comes from the store and is known there.
+    pub tag: Option<u64>,
     /// What it says.
     pub body: Body,
 }
@@ -165,7 +170,7 @@ impl Ring {
     pub(crate) fn frames_behind(
         &mut self,
         channel: &MarketChannel,
-        incarnation: Incarnation,
+        tokens: &Tokens,
         after: Position,
         max: usize,
     ) -> Vec<(Position, Utf8Bytes)> {
@@ -174,7 +179,7 @@ impl Ring {
         let mut previous = from.checked_sub(1).map_or(before, |place| self.lines[place].told.at);
         let mut frames = Vec::new();
         for Line { told, frame, .. } in self.lines.range_mut(from..).take(max) {
-            let text = frame.get_or_insert_with(|| frame::live(channel, incarnation, told, previous).into());
+            let text = frame.get_or_insert_with(|| frame::live(channel, tokens, told, previous).into());
             frames.push((told.at, text.clone()));
             previous = told.at;
         }

@@ -1,6 +1,8 @@
 use super::*;
 use fillstream_domain::{Incarnation, Position, Seq};
 
+use crate::token::Tokens;
+
 const CHANNEL: MarketChannel = MarketChannel::Trades(None);
 const INCARNATION: Incarnation = Incarnation::new(7);
 
@@ -9,7 +11,7 @@ fn at(seq: Seq, index: u32) -> Position {
 }
 
 fn told(at: Position, text: &str) -> Told {
-    Told { at, last: false, body: Body::Stored(format!(r#"{{"type":"x","text":"{text}"}}"#)) }
+    Told { at, last: false, tag: None, body: Body::Stored(format!(r#"{{"type":"x","text":"{text}"}}"#)) }
 }
 
 /// A channel that stood at 1, 0, with messages at these places behind it.
@@ -23,7 +25,7 @@ fn ring(places: &[(u64, u32)]) -> Ring {
 
 /// Places of the frames behind a place, each with the place that it names before it.
 fn frames(ring: &mut Ring, after: Position) -> Vec<(Position, Position)> {
-    let frames = ring.frames_behind(&CHANNEL, INCARNATION, after, usize::MAX).into_iter();
+    let frames = ring.frames_behind(&CHANNEL, &Tokens::new(INCARNATION), after, usize::MAX).into_iter();
     let frames = frames.map(|(at, text)| {
         let message: serde_json::Value = serde_json::from_str(&text).unwrap();
         let index = u32::try_from(message["prev_index"].as_u64().unwrap()).unwrap();

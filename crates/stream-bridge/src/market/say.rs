@@ -141,6 +141,6 @@ impl MarketSocket {
 impl Subscription {
     /// Where it stands, as it is told.
     pub(crate) fn place(&self) -> PlaceText {
-        PlaceText::new(&self.seat.feed.channel, self.seat.hub.incarnation(), self.gate)
+        PlaceText::new(&self.seat.feed.channel, &self.seat.hub.tokens, self.gate)
     }
 }

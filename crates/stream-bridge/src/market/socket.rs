@@ -79,6 +79,8 @@ pub(crate) struct MarketSocket {
     requests: VecDeque<Result<Request, Refused>>,
     condition: watch::Receiver<Condition>,
     told_lost: bool,
+    /// The history that its subscriptions are being begun anew in.
+    pub(crate) renewing: Option<u64>,
     pulse: Pulse,
     pace: Pace,
     _connection: Room,
@@ -89,7 +91,11 @@ pub(crate) fn serve(mut joining: Joining, socket: Conversation) -> impl Future<O
     let (single, undecided) = (joining.single.take(), joining.undecided);
     let mut socket = MarketSocket::new(joining, single.is_none(), socket);
     async move {
-        let Err(end) = socket.run(single, undecided).await;
+        let mut ended = socket.run(single, undecided).await;
+        while let Err(End::Anew) = ended {
+            ended = socket.run_anew().await;
+        }
+        let Err(end) = ended;
         debug!(?end, "a socket of the market ends");
         socket.subscriptions.clear();
         socket.hub.counters.closed.note(&end);
@@ -117,6 +123,7 @@ impl MarketSocket {
             requests: VecDeque::new(),
             condition,
             told_lost: false,
+            renewing: None,
             pulse: Pulse::new(settings.ping_interval, settings.silence_limit, token_ends),
             pace: Pace::new(settings.messages),
             hub,
@@ -134,9 +141,26 @@ impl MarketSocket {
             // Large while it runs, gone for the rest of the socket's life.
             Box::pin(self.open_single(single)).await?;
         }
+        self.serve_all().await
+    }
+
+    /// The stream has lost its end: all subscriptions begin anew.
+    async fn run_anew(&mut self) -> Result<Infallible, End> {
+        Box::pin(self.renew()).await?;
+        self.serve_all().await
+    }
+
+    async fn serve_all(&mut self) -> Result<Infallible, End> {
         loop {
-            if let Some(request) = self.requests.pop_front() {
-                Box::pin(self.answer(request)).await?;
+            if let Some(request) = self.requests.front().cloned() {
+                let next_number = self.next_number;
+                let answered = Box::pin(self.answer(request)).await;
+                if let Err(End::Anew) = answered {
+                    // It is asked again: what it has begun is not known to the client.
+                    self.subscriptions.retain(|one| one.number < next_number);
+                }
+                answered?;
+                self.requests.pop_front();
             } else if let Some(number) = self.ready.pop_front() {
                 self.send_news(number).await?;
                 self.attend(ready(())).await?;
@@ -257,6 +281,14 @@ impl MarketSocket {
         if condition.stopping {
             self.say_shutdown().await?;
             return Err(End::Close(code::GOING_AWAY, self.any_token()));
+        }
+        let is_old = |one: &Subscription| one.seat.history != condition.history;
+        let begins_anew = match self.renewing {
+            Some(history) => history != condition.history,
+            None => self.subscriptions.iter().any(is_old),
+        };
+        if begins_anew {
+            return Err(End::Anew);
         }
         if condition.stream_lost == self.told_lost {
             return Ok(());

@@ -8,6 +8,7 @@ use fillstream_domain::{
     subject::book_definition,
 };
 use fillstream_event_log::{Consistency, EventLog, LogError};
+use fillstream_retry::chain;
 use tokio::time::sleep;
 use tracing::debug;
 
@@ -20,6 +21,7 @@ use crate::{
         registry::Markets,
     },
     socket::LOG_PAUSE,
+    token::After,
 };
 
 /// Messages that are sent to a client that resumes. Who has missed more is better off with the pages over HTTP.
@@ -30,12 +32,14 @@ const STORE_PAUSE: Duration = Duration::from_millis(10);
 impl Markets {
     /// A place on a channel; nothing when there is no such market, as far as the stream goes.
     pub(crate) async fn seat(self: &Arc<Self>, hub: &Arc<Hub>, channel: &MarketChannel) -> Option<Seat> {
+        // Before that the channels are those of no stream, or of one that has lost its end.
+        hub.tail_begins().await;
         if let Some(seat) = self.watch(hub, channel) {
             return Some(seat);
         }
         let symbol = channel.symbol()?;
         while let Err(error) = self.look_for(hub, symbol).await {
-            debug!(%error, "whether there is such a market cannot be found out yet");
+            debug!(error = %chain(&error), "whether there is such a market cannot be found out yet");
             sleep(LOG_PAUSE).await;
         }
         self.watch(hub, channel)
@@ -70,17 +74,17 @@ impl Markets {
         &self,
         hub: &Hub,
         feed: &Feed,
-        after: Position,
+        after: After,
     ) -> Result<Position, &'static str> {
-        loop {
-            match hub.reaches(after.seq).await {
-                Ok(true) => break,
-                // It is of an older copy of the stream, or made up.
-                Ok(false) => return Err("ahead_of_stream"),
-                Err(error) => debug!(%error, "whether the stream has come that far cannot be found out yet"),
+        let after = loop {
+            match hub.resumes(after).await {
+                Ok(resumes) => break resumes?,
+                Err(error) => {
+                    debug!(error = %chain(&error), "whether the stream has come that far cannot be found out yet");
+                }
             }
             sleep(LOG_PAUSE).await;
-        }
+        };
         let (kept, forgotten, named) = {
             let ring = feed.ring.lock();
             (ring.count_behind(after), ring.forgotten(after), ring.at_or_before(after))
@@ -128,7 +132,7 @@ where
     loop {
         match ask().await {
             Ok(answer) => return answer,
-            Err(error) => debug!(%error, "what is stored cannot be read yet"),
+            Err(error) => debug!(error = %chain(&error), "what is stored cannot be read yet"),
         }
         sleep(LOG_PAUSE).await;
     }

@@ -70,14 +70,13 @@ impl Subscription {
     /// A look at the channel, `max` frames at most. The socket was last free for it when the channels had been told
     /// everything up to `free_at`.
     pub(crate) fn next(&mut self, max: usize, free_at: Seq) -> Next {
-        let incarnation = self.seat.hub.incarnation();
         let mut ring = self.seat.feed.ring.lock();
         let seen = *self.seen.get_or_insert_with(|| ring.events_up_to(free_at));
         Next {
             behind: ring.events_behind(self.gate, seen),
             forgotten: ring.forgotten(self.gate),
             head: ring.end().unwrap_or(self.gate),
-            frames: ring.frames_behind(&self.seat.feed.channel, incarnation, self.gate, max),
+            frames: ring.frames_behind(&self.seat.feed.channel, &self.seat.hub.tokens, self.gate, max),
         }
     }
 
@@ -105,6 +104,6 @@ impl Subscription {
 
     /// The resume token.
     pub(crate) fn token(&self) -> String {
-        self.seat.feed.channel.token(self.seat.hub.incarnation(), self.gate)
+        self.seat.feed.channel.token_in(&self.seat.hub.tokens, self.gate)
     }
 }

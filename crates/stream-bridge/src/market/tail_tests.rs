@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use fillstream_domain::{Incarnation, Position, Seq, Timestamp, book::Side, subject::market_commits};
+use fillstream_domain::{Incarnation, Position, Timestamp, book::Side, subject::market_commits};
 use fillstream_event_log::{After, MemoryLog, NewRecord};
 
 use super::*;
@@ -14,6 +14,7 @@ use crate::{
         },
     },
     settings::Settings,
+    token::Tokens,
 };
 
 const BTC: &str = "BTC/USDT";
@@ -37,8 +38,12 @@ async fn told(stored: Vec<NewRecord>, taken: &[usize]) -> Vec<Position> {
     for place in taken {
         tail.take_in(&markets, &log, &records[*place]).await;
     }
-    let frames =
-        seat.feed.ring.lock().frames_behind(&channel, Incarnation::new(7), Position::START, usize::MAX);
+    let frames = seat.feed.ring.lock().frames_behind(
+        &channel,
+        &Tokens::new(Incarnation::new(7)),
+        Position::START,
+        usize::MAX,
+    );
     frames.into_iter().map(|(at, _)| at).collect()
 }
 

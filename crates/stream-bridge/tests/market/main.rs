@@ -14,6 +14,7 @@ mod flow;
 mod orders;
 mod outages;
 mod parts;
+mod put_back;
 mod refusals;
 mod resume;
 mod rig;

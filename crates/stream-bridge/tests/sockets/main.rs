@@ -17,6 +17,7 @@ mod life;
 mod live_log;
 mod long_orders;
 mod outages;
+mod put_back;
 mod real_server;
 mod refusals;
 mod replicas;
