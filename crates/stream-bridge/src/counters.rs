@@ -54,6 +54,8 @@ impl Closes {
         let code = match end {
             End::Close(code, _) => *code,
             End::Gone => GONE,
+            // No end: the connection stays.
+            End::Anew => return,
         };
         *self.0.lock().entry(code).or_default() += 1;
     }

@@ -35,7 +35,7 @@ async fn an_order_is_placed_and_matched() {
     let told = a.text().await;
     let (at, token) = (&told["timestamp"], &told["token"]);
     assert_eq!(at, "2026-01-09T23:06:40.123Z");
-    assert_eq!(token.as_str().map(str::len), Some(44));
+    assert_eq!(token.as_str().map(str::len), Some(55));
     for (field, value) in [
         ("type", json!("order_update")),
         ("action", json!("created")),
