@@ -22,10 +22,12 @@ pub struct EventSchema {
     /// with the generator.
     pub body: fn(&mut SchemaGenerator) -> Schema,
     fields: fn(SchemaGenerator) -> Schema,
+    /// Names that a later version has added to its lists.
+    added_later: &'static [&'static str],
 }
 
 /// Every version of every event that the stream may hold. What was released once stays here for ever.
-pub const EVERY_EVENT: [EventSchema; 16] = [
+pub const EVERY_EVENT: [EventSchema; 17] = [
     EventSchema::of::<swap::Placed>("swap.placed", 1),
     EventSchema::of::<swap::RoutingStarted>("swap.routing_started", 1),
     EventSchema::of::<swap::Routed>("swap.routed", 1),
@@ -39,7 +41,8 @@ pub const EVERY_EVENT: [EventSchema; 16] = [
     EventSchema::of::<book::CancelRequested>("book.cancel_requested", 1),
     EventSchema::of::<book::Definition>("book.definition", 1),
     EventSchema::of::<book::Clock>("book.clock", 1),
-    EventSchema::of::<book::Commit>("market.commit", 1),
+    EventSchema::of::<book::Commit>("market.commit", 1).without(&["too_many_open_orders"]),
+    EventSchema::of::<book::Commit>("market.commit", 2),
     EventSchema::of::<parked::Parked>("parked.entry", 1),
     EventSchema::of::<parked::Closed>("parked.closed", 1),
 ];
@@ -47,7 +50,11 @@ pub const EVERY_EVENT: [EventSchema; 16] = [
 impl EventSchema {
     const fn of<T: JsonSchema>(name: &'static str, version: u32) -> Self {
         let fields = SchemaGenerator::into_root_schema_for::<T>;
-        Self { event_type: EventType { name, version }, body: T::json_schema, fields }
+        Self { event_type: EventType { name, version }, body: T::json_schema, fields, added_later: &[] }
+    }
+
+    const fn without(self, added_later: &'static [&'static str]) -> Self {
+        Self { added_later, ..self }
     }
 
     /// Name of the file in `schemas/`, and of the recorded example in `schemas/examples/`: `swap.placed.v1.json`.
@@ -73,8 +80,21 @@ impl EventSchema {
         let fields = document["required"].as_array().cloned().unwrap_or_default();
         document["required"] = ["type", "version"].map(Value::from).into_iter().chain(fields).collect();
         document["additionalProperties"] = json!(true);
+        leave_out(&mut document, self.added_later);
         document.sort_all_objects();
         format!("{document:#}\n")
+    }
+}
+
+/// Takes names out of every list of names.
+fn leave_out(schema: &mut Value, names: &[&str]) {
+    match schema {
+        Value::Array(values) => {
+            values.retain(|value| !value["const"].as_str().is_some_and(|name| names.contains(&name)));
+            values.iter_mut().for_each(|value| leave_out(value, names));
+        }
+        Value::Object(fields) => fields.values_mut().for_each(|value| leave_out(value, names)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 

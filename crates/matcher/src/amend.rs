@@ -23,8 +23,8 @@ impl Machine {
         let (market, order) = self.owned(asked.order_id, asked.user_id)?;
         let (quantity, price) = self.judge_amend(&market, &order, asked)?;
         let amend = Amend { order_id: asked.order_id, user_id: asked.user_id, quantity, price };
-        let max_makers = market.definition.max_makers;
-        let amended = self.book.amend(&amend, max_makers, &mut self.events).map_err(judge::by_book)?;
+        let taking = self.taking(&market);
+        let amended = self.book.amend(&amend, taking, &mut self.events).map_err(judge::by_book)?;
         self.tell(&market, told);
         Ok(amended)
     }

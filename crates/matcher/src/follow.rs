@@ -3,7 +3,7 @@
 use fillstream_domain::Seq;
 use std::borrow::Cow;
 
-use fillstream_domain::book::{Commit, InputResult, Outcome};
+use fillstream_domain::book::{Commit, InputResult, Outcome, Rules};
 use serde::Serialize;
 
 use crate::{Machine, Recorded, step::hash_text};
@@ -19,7 +19,7 @@ pub struct Difference {
 }
 
 /// Takes the machine over the inputs that a whole commit (all its parts, in order) covers, and compares each outcome
-/// and the hash. `inputs` are those that the log has behind the machine's cursor, up to the commit's last one.
+/// and the hash, all by the rules of the commit. `inputs` are those that the log has behind the machine's cursor, up to the commit's last one.
 ///
 /// An input that the commit parked is not applied, also when it can be read by now.
 ///
@@ -40,7 +40,7 @@ pub fn follow<C: AsRef<Commit>>(
     same("the market", commit.first_input, &commit.symbol, machine.symbol())?;
     check_coverage(machine.cursor(), &commit, inputs)?;
     for (outcome, input) in commit.outcomes.iter().zip(inputs) {
-        follow_one(machine, outcome, input)?;
+        follow_one(machine, commit.rules, outcome, input)?;
     }
     same("the hash", commit.last_input, &commit.hash, &Some(hash_text(machine.hash())))
 }
@@ -68,7 +68,12 @@ fn check_coverage(cursor: Seq, commit: &Commit, inputs: &[Recorded]) -> Result<(
     same("the span of inputs", commit.first_input, &Some((commit.first_input, commit.last_input)), &ends)
 }
 
-fn follow_one(machine: &mut Machine, theirs: &Outcome, input: &Recorded) -> Result<(), Difference> {
+fn follow_one(
+    machine: &mut Machine,
+    rules: Rules,
+    theirs: &Outcome,
+    input: &Recorded,
+) -> Result<(), Difference> {
     let seq = theirs.seq;
     let parked = match &theirs.result {
         InputResult::Parked { reason } => {
@@ -83,7 +88,7 @@ fn follow_one(machine: &mut Machine, theirs: &Outcome, input: &Recorded) -> Resu
         | InputResult::Defined
         | InputResult::Ticked => None,
     };
-    let applied = machine.apply(parked.as_ref().unwrap_or(input));
+    let applied = machine.apply_by(rules, parked.as_ref().unwrap_or(input));
     let ours = applied.map_err(|error| Difference { seq, what: error.to_string() })?.outcome;
     if *theirs == ours {
         return Ok(());

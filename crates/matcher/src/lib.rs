@@ -20,11 +20,13 @@ mod judge;
 mod levels;
 mod machine;
 mod market;
+mod open;
 mod place;
 mod snapshot;
 mod split;
 mod step;
 mod telling;
+mod time;
 mod units;
 
 pub use audit::Audit;

@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use fillstream_domain::{
     Seq, Timestamp,
-    book::{BookInput, Definition, InputResult, Levels, OrderState, Outcome, Side, Symbol, Ticks},
+    book::{BookInput, Definition, InputResult, Levels, OrderState, Outcome, Rules, Side, Symbol, Ticks},
 };
-use fillstream_order_book::{Book, Event, Resting};
+use fillstream_order_book::{Book, Event, Resting, Taking};
 
 use crate::{
     accounts::{Account, Accounts},
     hash,
     market::Market,
+    open::OpenOrders,
     telling::Told,
+    time,
 };
 
 /// An input as the log has it.
@@ -53,9 +55,12 @@ pub struct Machine {
     /// None before the first definition: then nothing can rest.
     pub(crate) market: Option<Arc<Market>>,
     pub(crate) accounts: Accounts,
+    pub(crate) open: OpenOrders,
     pub(crate) last_price: Option<Ticks>,
     pub(crate) market_time: Timestamp,
     pub(crate) cursor: Seq,
+    /// By which the last input was applied.
+    pub(crate) rules: Rules,
     /// Empty between inputs; kept for its memory.
     pub(crate) events: Vec<Event>,
 }
@@ -69,15 +74,19 @@ impl Machine {
             book: Book::new(),
             market: None,
             accounts: Accounts::default(),
+            open: OpenOrders::default(),
             last_price: None,
             market_time: Timestamp::from_unix_ms(0),
             cursor: Seq::ZERO,
+            rules: Rules::default(),
             events: Vec::new(),
         }
     }
 
-    /// Applies the next input. Market time moves to when the input was stored, unless it is there already; orders that
-    /// are due by then expire; then the input does what it says.
+    /// Applies the next input by today's rules. Market time moves to when the input was stored, unless it is there
+    /// already; orders that are due by then expire, as many as one input may end; then the input does what it says. An
+    /// order that is due and has not ended yet never trades: an input that it stands in the way of ends it, as does one
+    /// that asks for something about it.
     ///
     /// An input that cannot be read changes nothing but the cursor: no time passes and nothing expires, so that a
     /// version that can read it does not differ from the commit that says `parked`.
@@ -85,11 +94,16 @@ impl Machine {
     /// # Errors
     /// When the cursor has passed the input; nothing has changed.
     pub fn apply(&mut self, recorded: &Recorded) -> Result<Applied, AlreadyApplied> {
+        self.apply_by(Rules::TODAY, recorded)
+    }
+
+    /// Applies the next input by the rules of a commit that covers it.
+    pub(crate) fn apply_by(&mut self, rules: Rules, recorded: &Recorded) -> Result<Applied, AlreadyApplied> {
         let seq = recorded.seq;
         if seq <= self.cursor {
             return Err(AlreadyApplied { seq, cursor: self.cursor });
         }
-        self.cursor = seq;
+        (self.cursor, self.rules) = (seq, rules);
         let outcome = match &recorded.input {
             Ok(input) => self.take(seq, recorded.stored_at, input),
             Err(reason) => self.park(seq, reason.clone()),
@@ -109,7 +123,7 @@ impl Machine {
         self.cursor
     }
 
-    /// The latest recorded time of the inputs so far; the Unix epoch before the first.
+    /// The latest recorded time of the inputs so far, but for stamps that do not count; the Unix epoch before the first.
     #[must_use]
     pub const fn market_time(&self) -> Timestamp {
         self.market_time
@@ -125,6 +139,12 @@ impl Machine {
     #[must_use]
     pub fn next_expiry(&self) -> Option<Timestamp> {
         self.book.next_expiry()
+    }
+
+    /// Orders are due that the inputs so far could not end: the next ones do, whatever they ask for.
+    #[must_use]
+    pub fn is_late(&self) -> bool {
+        self.next_expiry().is_some_and(|expiry| expiry <= self.market_time)
     }
 
     /// What rests.
@@ -146,7 +166,7 @@ impl Machine {
         hash::of_words([
             hash::of_bytes(self.symbol.as_str().as_bytes()),
             self.book.hash(),
-            self.market.as_ref().map_or(0, |market| market.hash),
+            self.market.as_ref().map_or(0, |market| market.hash(self.rules)),
             self.accounts.hash(),
             self.last_price.map_or(0, |price| u64::from(price.get())),
             self.market_time.unix_ms().cast_unsigned(),
@@ -159,9 +179,12 @@ impl Machine {
     }
 
     fn take(&mut self, seq: Seq, stored_at: Timestamp, input: &BookInput) -> Outcome {
-        self.market_time = self.market_time.max(stored_at);
+        self.market_time = match self.rules {
+            Rules::V1 => self.market_time.max(stored_at),
+            Rules::V2 => time::behind(self.market_time, stored_at, input),
+        };
         let mut told = Told::new(seq);
-        self.expire(&mut told);
+        self.expire(input, &mut told);
         let result = match input {
             BookInput::Placed(order) => self.place(order, &mut told),
             BookInput::AmendRequested(amend) => self.amend(amend, &mut told),
@@ -176,10 +199,27 @@ impl Machine {
         Outcome { changes: told.changes, levels, ..outcome(seq, self.market_time, result) }
     }
 
-    fn expire(&mut self, told: &mut Told) {
+    fn expire(&mut self, input: &BookInput, told: &mut Told) {
+        if !self.is_late() {
+            return;
+        }
         let Some(market) = self.market.clone() else { return };
-        self.book.expire(self.market_time, &mut self.events);
+        let at_most = match self.rules {
+            Rules::V1 => u32::MAX,
+            Rules::V2 => {
+                if let Some(order_id) = input.order_id() {
+                    self.book.expire_order(order_id, self.market_time, &mut self.events);
+                }
+                market.definition.expiries_per_input()
+            }
+        };
+        self.book.expire(self.market_time, at_most, &mut self.events);
         self.tell(&market, told);
+    }
+
+    /// How far this input may go.
+    pub(crate) fn taking(&self, market: &Market) -> Taking {
+        Taking { max_makers: market.definition.max_makers, now: self.market_time }
     }
 
     fn define(&mut self, definition: &Definition) -> InputResult {
@@ -208,7 +248,7 @@ impl Machine {
 }
 
 /// All that rests: bids, then asks, best first.
-fn queues(book: &Book) -> impl Iterator<Item = Resting> {
+pub(crate) fn queues(book: &Book) -> impl Iterator<Item = Resting> {
     let of_side = move |&side| book.levels(side).flat_map(move |(price, _)| book.queue(side, price));
     Side::ALL.iter().flat_map(of_side)
 }

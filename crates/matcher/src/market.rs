@@ -1,6 +1,6 @@
 //! The definition in force, and what counts in it.
 
-use fillstream_domain::book::{Definition, Refusal, RefusalCode};
+use fillstream_domain::book::{Definition, Refusal, RefusalCode, Rules};
 
 use crate::{
     hash,
@@ -15,8 +15,8 @@ pub(crate) struct Market {
     pub(crate) widest: Definition,
     pub(crate) units: Units,
     pub(crate) rates: Rates,
-    /// Of both definitions.
-    pub(crate) hash: u64,
+    /// Of both definitions, by the rules of version 1 and by those since.
+    hashes: (u64, u64),
 }
 
 impl Market {
@@ -44,8 +44,26 @@ impl Market {
     /// Of definitions that passed.
     pub(crate) fn of(definition: Definition, widest: Definition) -> Self {
         let (units, rates) = (Units::of(&definition), Rates::of(&definition));
-        let bytes = serde_json::to_vec(&(&definition, &widest));
-        let hash = hash::of_bytes(&bytes.expect("string keys and plain values always become JSON"));
-        Self { definition, widest, units, rates, hash }
+        let hashes =
+            (hash_of(&without_limits(&definition), &without_limits(&widest)), hash_of(&definition, &widest));
+        Self { definition, widest, units, rates, hashes }
     }
+
+    /// Of both definitions.
+    pub(crate) const fn hash(&self, rules: Rules) -> u64 {
+        match rules {
+            Rules::V1 => self.hashes.0,
+            Rules::V2 => self.hashes.1,
+        }
+    }
+}
+
+/// What a program of version 1 knows of a definition.
+fn without_limits(definition: &Definition) -> Definition {
+    Definition { max_open_orders_per_user: None, max_open_orders: None, ..definition.clone() }
+}
+
+fn hash_of(definition: &Definition, widest: &Definition) -> u64 {
+    let bytes = serde_json::to_vec(&(definition, widest));
+    hash::of_bytes(&bytes.expect("string keys and plain values always become JSON"))
 }

@@ -2,7 +2,7 @@
 
 use fillstream_domain::{
     Amount,
-    book::{BookPlaced, Change, InputResult, Lots, OrderState, Pricing, Refusal, RefusalCode, Ticks},
+    book::{BookPlaced, Change, InputResult, Lots, OrderState, Pricing, Refusal, RefusalCode, Rules, Ticks},
 };
 use fillstream_order_book::{NewOrder, Refused};
 use rust_decimal::Decimal;
@@ -31,14 +31,33 @@ impl Machine {
     }
 
     fn place_in_book(&mut self, market: &Market, order: &NewOrder, told: &mut Told) -> Result<(), Refusal> {
-        let max_makers = market.definition.max_makers;
-        self.book.place(order, max_makers, &mut self.events).map_err(judge::by_book)?;
+        self.has_room_for(market, order)?;
+        let taking = self.taking(market);
+        self.book.place(order, taking, &mut self.events).map_err(judge::by_book)?;
         let NewOrder { order_id, user_id, side, quantity, .. } = *order;
         let taker =
             Order { order_id, user_id, side, price: limit(order.pricing), quantity, filled: Lots::ZERO };
         told.changes.push(Change::Created(self.state(market, taker)));
         told.taker = Some(taker);
         self.tell(market, told);
+        Ok(())
+    }
+
+    /// An order that may come to rest counts among its user's and the market's, also if it would trade at once.
+    fn has_room_for(&self, market: &Market, order: &NewOrder) -> Result<(), Refusal> {
+        if self.rules < Rules::V2 || !order.pricing.may_rest() {
+            return Ok(());
+        }
+        let full = |detail| Err(judge::refusal(RefusalCode::TooManyOpenOrders, detail));
+        let (of_user, of_all) = (market.definition.open_orders_per_user(), market.definition.open_orders());
+        if self.open.of_user(order.user_id) >= of_user {
+            return full(format!(
+                "the user has {of_user} open orders in this market (max_open_orders_per_user)"
+            ));
+        }
+        if self.book.len() >= of_all as usize {
+            return full(format!("the market has {of_all} open orders (max_open_orders)"));
+        }
         Ok(())
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use fillstream_domain::{
     OrderId, Seq, Timestamp,
-    book::{Definition, Symbol, Ticks},
+    book::{Definition, Rules, Symbol, Ticks},
 };
 use fillstream_order_book::Book;
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,7 @@ use crate::{
     accounts::{Account, Accounts},
     hash,
     market::Market,
+    open::OpenOrders,
     units::{Rates, Worth},
 };
 
@@ -60,6 +61,9 @@ struct Head {
     cursor: Seq,
     market_time: Timestamp,
     last_price: Option<Ticks>,
+    /// By the version of a commit.
+    #[serde(default = "first_version")]
+    rules: u32,
     /// In force, then with the largest price and quantity ever allowed.
     definitions: Option<(Definition, Definition)>,
     hash: u64,
@@ -74,6 +78,7 @@ impl Machine {
             cursor: self.cursor,
             market_time: self.market_time,
             last_price: self.last_price,
+            rules: self.rules.event_type().version,
             definitions: self
                 .market
                 .as_ref()
@@ -120,8 +125,15 @@ impl Machine {
         (machine.book, machine.market, machine.accounts) = (book, market, accounts);
         (machine.cursor, machine.market_time) = (head.cursor, head.market_time);
         machine.last_price = head.last_price;
+        machine.rules = Rules::of_version(head.rules).ok_or(BadSnapshot::Version)?;
+        machine.open = OpenOrders::of(&machine.book);
         if machine.hash() == head.hash { Ok(machine) } else { Err(BadSnapshot::Hash) }
     }
+}
+
+/// Snapshots that were taken before there was a second one do not say it.
+const fn first_version() -> u32 {
+    Rules::V1.event_type().version
 }
 
 fn restore_market(definitions: (Definition, Definition)) -> Result<Arc<Market>, BadSnapshot> {

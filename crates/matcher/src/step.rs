@@ -8,7 +8,7 @@
 use fillstream_domain::Seq;
 use std::{collections::VecDeque, fmt};
 
-use fillstream_domain::book::{Commit, Outcome, Symbol};
+use fillstream_domain::book::{Commit, Outcome, Rules, Symbol};
 
 use crate::{Applied, split::split};
 
@@ -162,6 +162,7 @@ impl Envelope<'_> {
     fn around<'a>(&self, outcomes: impl IntoIterator<Item = &'a [u8]>) -> Part {
         let (first_input, last_input) = (self.first.outcome.seq, self.last.outcome.seq);
         let empty = Commit {
+            rules: Rules::TODAY,
             symbol: self.symbol.clone(),
             first_input,
             last_input,

@@ -85,21 +85,29 @@ impl Machine {
             Event::Trade { maker, taker: _, taker_filled, price, quantity } => {
                 let traded = Traded { maker: maker.into(), taker_filled, price, quantity };
                 told.moved.left(maker.side, price, quantity);
+                if maker.left() == Lots::ZERO {
+                    self.open.ended(maker.user_id);
+                }
                 self.tell_trade(market, traded, told);
             }
             Event::Cancelled { order, left, reason } => {
                 let is_taker = told.taker.is_some_and(|taker| taker.order_id == order.order_id);
                 if let Some(price) = order.price.filter(|_| !is_taker) {
                     told.moved.left(order.side, price, left);
+                    self.open.ended(order.user_id);
                 }
                 self.tell_cancelled(market, order.into(), reason, told);
             }
-            Event::Rested { order } => told.moved.came(order.side, order.price, order.left()),
+            Event::Rested { order } => {
+                told.moved.came(order.side, order.price, order.left());
+                self.open.rested(order.user_id);
+            }
             Event::Amended { before, after, kept_place } => {
                 told.moved.left(before.side, before.price, before.left());
                 if kept_place {
                     told.moved.came(after.side, after.price, after.left());
                 } else {
+                    self.open.ended(before.user_id);
                     told.taker = Some(after.into());
                 }
                 told.changes.push(Change::Amended(self.state(market, after.into())));

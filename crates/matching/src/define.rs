@@ -2,7 +2,7 @@
 
 use fillstream_domain::{
     Seq, Timestamp,
-    book::{BookInput, Definition, DefinitionError, Symbol},
+    book::{BookInput, Definition, DefinitionError, MOST_MAKERS, Symbol},
     subject::{ALL_DEFINITIONS, book_definition},
 };
 use fillstream_event_log::{AppendError, Consistency, EventLog, LogError, NewRecord};
@@ -21,6 +21,9 @@ pub enum DefineError {
     /// It counts in other units than the market does.
     #[error("{0} exists with another tick_size, lot_size or quote_decimals; these never change")]
     Units(Symbol),
+    /// One input may cause too much.
+    #[error("max_makers must be at most {MOST_MAKERS}")]
+    MaxMakers,
     /// Somebody else has defined the market meanwhile.
     #[error("the market was defined by somebody else at the same time; look at it and try again")]
     Overtaken,
@@ -54,6 +57,9 @@ pub async fn definitions(log: &dyn EventLog) -> Result<Vec<(Seq, Definition)>, L
 /// See [`DefineError`]; nothing is stored then.
 pub async fn define(log: &dyn EventLog, definition: Definition) -> Result<Option<Seq>, DefineError> {
     definition.check()?;
+    if definition.max_makers > MOST_MAKERS {
+        return Err(DefineError::MaxMakers);
+    }
     let subject = book_definition(&definition.symbol);
     let last = log.last(&subject, Consistency::Leader).await?;
     let after = last.as_ref().map_or(Seq::ZERO, |record| record.seq);

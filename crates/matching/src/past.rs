@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use fillstream_domain::{
     Amount, Seq,
-    book::{self, Commit, Symbol},
+    book::{self, Commit, Rules, Symbol},
     subject::market_commits,
 };
 use fillstream_event_log::{Consistency, EventLog, LogError, SnapshotStore};
@@ -101,8 +101,7 @@ struct OutcomeLevels {
 impl PartLevels {
     fn of(payload: &[u8]) -> Option<Self> {
         let part: Self = serde_json::from_slice(payload).ok()?;
-        let ours =
-            (part.name.as_str(), part.version) == (Commit::EVENT_TYPE.name, Commit::EVENT_TYPE.version);
+        let ours = part.name == Commit::EVENT_TYPE.name && Rules::of_version(part.version).is_some();
         ours.then_some(part)
     }
 }

@@ -9,18 +9,19 @@ use fillstream_domain::book::{Lots, Ticks};
 
 use crate::slab::Order;
 use crate::taker::{Rest, Taker};
-use crate::{Amend, Amended, Book, Event, Refused, Resting};
+use crate::{Amend, Amended, Book, Event, Refused, Resting, Taking};
 
 impl Book {
     /// Changes a resting order. One that loses its place trades like a new order with the terms that it was placed
-    /// with (self-trade prevention, post-only, expiry) and under the same `max_makers` as [`Self::place`].
+    /// with (self-trade prevention, post-only, expiry) and under the same bounds as [`Self::place`]. It is not looked at here whether its own time is over:
+    /// [`Self::expire_order`] runs first.
     ///
     /// # Errors
     /// `UnknownOrEnded`, `NotOwner`, `ZeroQuantity`, `BelowFilled`, `WouldTake`, `LevelFull`: the order stays as it is.
     pub fn amend(
         &mut self,
         amend: &Amend,
-        max_makers: u32,
+        taking: Taking,
         events: &mut Vec<Event>,
     ) -> Result<Amended, Refused> {
         let entry = self.owned(amend.order_id, amend.user_id)?;
@@ -50,18 +51,19 @@ impl Book {
             return Ok(Amended::KeptPlace);
         }
         let taker = taker(&order, quantity, price);
-        self.refuse(&order, &taker, price)?;
+        self.refuse(&order, &taker, price, taking)?;
         events.push(amended);
         let rest = Rest::InBook { price, post_only: order.post_only, expires_at: self.remove(entry) };
-        self.take(taker, rest, max_makers, events);
+        self.take(taker, rest, taking, events);
         Ok(Amended::Requeued)
     }
 
     /// Refuses new terms with which an order would take and must not, or with which its level could not hold it. Where it
     /// takes, nothing of its own side rests: a level that it could overfill it does not trade with.
-    fn refuse(&self, order: &Order, taker: &Taker, price: Ticks) -> Result<(), Refused> {
+    fn refuse(&self, order: &Order, taker: &Taker, price: Ticks, taking: Taking) -> Result<(), Refused> {
         if self.reaches(order.side, price) {
-            return if order.post_only { Err(Refused::WouldTake) } else { Ok(()) };
+            let would_take = order.post_only && self.meets_alive(taker, taking);
+            return if would_take { Err(Refused::WouldTake) } else { Ok(()) };
         }
         let own = if price == order.price { order.left() } else { Lots::ZERO };
         let others = self.ladder.get(price).lots.minus(own).expect("a level holds what its orders hold");

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fillstream_domain::Timestamp;
 use fillstream_domain::book::CancelReason;
+use fillstream_domain::{OrderId, Timestamp};
 
+use crate::index::Key;
 use crate::slab::Slot;
 use crate::{Book, Event};
 
@@ -38,13 +39,31 @@ impl Expiries {
 }
 
 impl Book {
-    /// Ends every order whose expiry `now` has reached: a `Cancelled` each, by expiry and then by place in time.
-    pub fn expire(&mut self, now: Timestamp, events: &mut Vec<Event>) {
-        while let Some((at, slot)) = self.expiries.first()
-            && at <= now
-        {
-            self.cancel_slot(slot, CancelReason::Expired, events);
+    /// Ends orders whose expiry `now` has reached, `at_most` of them: a `Cancelled` each, by expiry and then by place in
+    /// time. What is left is due and stays in the book until a later call; it never trades: see [`Taking::now`].
+    ///
+    /// [`Taking::now`]: crate::Taking::now
+    pub fn expire(&mut self, now: Timestamp, at_most: u32, events: &mut Vec<Event>) {
+        for _ in 0..at_most {
+            match self.expiries.first() {
+                Some((at, slot)) if at <= now => self.cancel_slot(slot, CancelReason::Expired, events),
+                Some(_) | None => return,
+            }
         }
+    }
+
+    /// Ends one order if `now` has reached its expiry, out of its turn: whoever asks for something about it finds what
+    /// an [`expire`](Self::expire) without a bound would have left.
+    pub fn expire_order(&mut self, order_id: OrderId, now: Timestamp, events: &mut Vec<Event>) {
+        let found = self.index.find(Key::of(order_id), order_id, &self.slab);
+        if let Some(entry) = found.filter(|entry| self.is_due(entry.slot, now)) {
+            self.cancel_slot(entry.slot, CancelReason::Expired, events);
+        }
+    }
+
+    /// Whether the time of an order in the book is over.
+    pub(crate) fn is_due(&self, slot: Slot, now: Timestamp) -> bool {
+        self.slab.get(slot).expires && self.expiries.of(slot).is_some_and(|at| at <= now)
     }
 
     /// The earliest expiry of a resting order.

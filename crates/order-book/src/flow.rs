@@ -12,7 +12,7 @@ use fillstream_domain::book::{Life, Lots, Pricing, SelfTradePrevention, Side, Ti
 use fillstream_domain::{OrderId, UserId};
 use uuid::Uuid;
 
-use crate::{Book, Event, NewOrder};
+use crate::{Book, Event, NewOrder, Taking};
 
 /// Where the middle begins, in ticks: 600.00 in cents.
 const MIDDLE: u32 = 60_000;
@@ -40,7 +40,7 @@ impl Ask {
     /// Asks a book. Nothing of the flow is refused by a book that has seen all of it.
     pub fn apply(&self, book: &mut Book, events: &mut Vec<Event>) {
         let answer = match self {
-            Self::Place(order) => book.place(order, u32::MAX, events),
+            Self::Place(order) => book.place(order, Taking::UNBOUNDED, events),
             Self::Cancel(order_id, user_id) => book.cancel(*order_id, *user_id, events),
         };
         answer.expect("the flow asks for nothing that is refused");

@@ -34,5 +34,5 @@ mod taker;
 
 pub use book::Book;
 pub use event::{Amended, Ended, Event, Refused, Resting};
-pub use order::{Amend, NewOrder};
+pub use order::{Amend, NewOrder, Taking};
 pub use snapshot::BadSnapshot;

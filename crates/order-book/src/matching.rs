@@ -13,14 +13,14 @@ use crate::index::Key;
 use crate::ladder::is_better;
 use crate::slab::{Order, Slot};
 use crate::taker::{Meeting, Rest, Stop, Taker};
-use crate::{Book, Event, NewOrder, Refused, Resting};
+use crate::{Book, Event, NewOrder, Refused, Resting, Taking};
 
 impl Book {
     /// Takes a new order: its trades, best price first and oldest order first, then what became of the rest of it
     /// (no event when all of it has traded).
     ///
-    /// It meets at most `max_makers` orders, trading with them or cancelling them as its self-trade prevention asks;
-    /// instead of meeting the next one its rest is cancelled. A fill-or-kill order that cannot trade as a whole under
+    /// It meets at most `max_makers` orders, trading with them, cancelling them as its self-trade prevention asks, or
+    /// ending them because their time is over; instead of meeting the next one its rest is cancelled. A fill-or-kill order that cannot trade as a whole under
     /// these rules is cancelled as a whole, without a trade, and leaves the makers alone.
     ///
     /// # Errors
@@ -28,7 +28,7 @@ impl Book {
     pub fn place(
         &mut self,
         order: &NewOrder,
-        max_makers: u32,
+        taking: Taking,
         events: &mut Vec<Event>,
     ) -> Result<(), Refused> {
         let key = Key::of(order.order_id);
@@ -45,9 +45,11 @@ impl Book {
                 let taker = Taker::of(order);
                 self.rest(key, Order { post_only, ..resting(&taker, price) }, expires_at, events);
             }
-            Rest::InBook { post_only: true, .. } => return Err(Refused::WouldTake),
+            Rest::InBook { post_only: true, .. } if self.meets_alive(&Taker::of(order), taking) => {
+                return Err(Refused::WouldTake);
+            }
             rest @ (Rest::InBook { .. } | Rest::Cancel(_)) => {
-                self.take(Taker::of(order), rest, max_makers, events);
+                self.take(Taker::of(order), rest, taking, events);
             }
         }
         Ok(())
@@ -58,17 +60,33 @@ impl Book {
         self.ladder.best(side.opposite()).is_some_and(|best| !is_better(side, best, limit))
     }
 
+    /// Whether a taker, which reaches the best price of the other side, would meet an order whose time is not over before
+    /// it has met as many as it may.
+    #[inline(never)]
+    pub(crate) fn meets_alive(&self, taker: &Taker, taking: Taking) -> bool {
+        let in_the_way = (0..).zip(self.in_the_way_of(taker));
+        let mut may_meet = in_the_way.take_while(|(met, _)| *met <= taking.max_makers);
+        may_meet.any(|(_, slot)| !self.is_due(slot, taking.now))
+    }
+
+    /// The orders of the other side that the taker reaches, in the order in which it meets them.
+    fn in_the_way_of(&self, taker: &Taker) -> impl Iterator<Item = Slot> + '_ {
+        let taker = *taker;
+        let reached = self.prices(taker.side.opposite()).take_while(move |&price| taker.reaches(price));
+        reached.flat_map(|price| self.slots_from(self.ladder.get(price).head))
+    }
+
     /// Matches an order that is not refused, and does what is to be done with the rest of it. Never inlined: most orders
     /// only rest, and their way is shorter without it.
     #[inline(never)]
-    pub(crate) fn take(&mut self, mut taker: Taker, rest: Rest, max_makers: u32, events: &mut Vec<Event>) {
+    pub(crate) fn take(&mut self, mut taker: Taker, rest: Rest, taking: Taking, events: &mut Vec<Event>) {
         let stop = match rest {
-            Rest::Cancel(CancelReason::FillOrKill) => match self.foresee(&taker, max_makers) {
-                Stop::Filled => self.sweep(&mut taker, max_makers, events),
+            Rest::Cancel(CancelReason::FillOrKill) => match self.foresee(&taker, taking) {
+                Stop::Filled => self.sweep(&mut taker, taking, events),
                 Stop::OwnOrder => Stop::NoMore,
                 stop @ (Stop::NoMore | Stop::MaxMakers) => stop,
             },
-            Rest::Cancel(_) | Rest::InBook { .. } => self.sweep(&mut taker, max_makers, events),
+            Rest::Cancel(_) | Rest::InBook { .. } => self.sweep(&mut taker, taking, events),
         };
         let reason = match stop {
             Stop::Filled => return,
@@ -95,14 +113,15 @@ impl Book {
     }
 
     /// How a sweep would end. It is one rule with [`Self::sweep`], without the changes.
-    fn foresee(&self, taker: &Taker, max_makers: u32) -> Stop {
+    fn foresee(&self, taker: &Taker, taking: Taking) -> Stop {
         let mut left = taker.left();
-        let reached = self.prices(taker.side.opposite()).take_while(|&price| taker.reaches(price));
-        let makers = reached.flat_map(|price| self.slots_from(self.ladder.get(price).head));
-        for (met, slot) in (0..).zip(makers) {
+        for (met, slot) in (0..).zip(self.in_the_way_of(taker)) {
             let maker = self.slab.get(slot);
-            if met == max_makers {
+            if met == taking.max_makers {
                 return Stop::MaxMakers;
+            }
+            if self.is_due(slot, taking.now) {
+                continue;
             }
             match taker.meets(maker.user) {
                 Meeting::CancelMaker => {}
@@ -114,14 +133,18 @@ impl Book {
         Stop::NoMore
     }
 
-    fn sweep(&mut self, taker: &mut Taker, max_makers: u32, events: &mut Vec<Event>) -> Stop {
+    fn sweep(&mut self, taker: &mut Taker, taking: Taking, events: &mut Vec<Event>) -> Stop {
         for met in 0.. {
             if taker.left() == Lots::ZERO {
                 return Stop::Filled;
             }
             let Some(slot) = self.next_maker(taker) else { return Stop::NoMore };
-            if met == max_makers {
+            if met == taking.max_makers {
                 return Stop::MaxMakers;
+            }
+            if self.is_due(slot, taking.now) {
+                self.cancel_slot(slot, CancelReason::Expired, events);
+                continue;
             }
             match taker.meets(self.slab.get(slot).user) {
                 Meeting::Trade => self.trade(taker, slot, events),

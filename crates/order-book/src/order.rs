@@ -1,7 +1,7 @@
 //! What is asked of the book.
 
 use fillstream_domain::book::{Lots, Pricing, SelfTradePrevention, Side, Ticks};
-use fillstream_domain::{OrderId, UserId};
+use fillstream_domain::{OrderId, Timestamp, UserId};
 
 /// An order on its way into the book.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +20,24 @@ pub struct NewOrder {
     pub pricing: Pricing,
     /// What happens when it takes and would trade with its own user's orders. It keeps this for later amends.
     pub self_trade_prevention: SelfTradePrevention,
+}
+
+/// How far one input may go in the book, and when it comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taking {
+    /// Orders that it may meet, whether it trades with them, cancels them or ends them because their time is over; its
+    /// rest is cancelled there.
+    pub max_makers: u32,
+    /// The time that orders in the book are held to: one whose expiry this has reached never trades. Where it stands in
+    /// the way it is ended; elsewhere it stays for [`Book::expire`].
+    ///
+    /// [`Book::expire`]: crate::Book::expire
+    pub now: Timestamp,
+}
+
+impl Taking {
+    /// Of a market without bounds, in which no order has an expiry: what books are measured with.
+    pub const UNBOUNDED: Self = Self { max_makers: u32::MAX, now: Timestamp::from_unix_ms(0) };
 }
 
 /// A change of a resting order. What is absent stays as it is.

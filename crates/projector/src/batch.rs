@@ -189,6 +189,7 @@ mod tests {
         let (at, levels) = (Timestamp::from_unix_ms(0), Levels::default());
         let (continued, goes_on) = (number > 1, number < 4);
         let part = Commit {
+            rules: fillstream_domain::book::Rules::TODAY,
             symbol: "BTC/USDT".parse().unwrap(),
             first_input: Seq::new(1),
             last_input: Seq::new(1),

@@ -81,9 +81,15 @@ struct Add {
     /// Digits behind the point of the quote, in which fees are rounded up; never changes [default: 8]
     #[arg(long, value_name = "N")]
     quote_decimals: Option<u32>,
-    /// Makers that one order may trade with; the rest of it is cancelled there [default: 100000]
+    /// Makers that one order may trade with, at most 100000; the rest of it is cancelled there [default: 10000]
     #[arg(long, value_name = "N")]
     max_makers: Option<u32>,
+    /// Orders that one user may have in the book; one more is refused, 0 refuses all that would rest [default: 10000]
+    #[arg(long, value_name = "N")]
+    max_open_orders_per_user: Option<u32>,
+    /// Orders that all users together may have in the book [default: 1000000]
+    #[arg(long, value_name = "N")]
+    max_open_orders: Option<u32>,
 }
 
 fn amount(text: &str) -> Result<Amount, String> {
@@ -146,6 +152,10 @@ impl Add {
         }
         definition.quote_decimals = self.quote_decimals.unwrap_or(definition.quote_decimals);
         definition.max_makers = self.max_makers.unwrap_or(definition.max_makers);
+        let of_user = self.max_open_orders_per_user.unwrap_or(definition.open_orders_per_user());
+        let of_all = self.max_open_orders.unwrap_or(definition.open_orders());
+        definition.max_open_orders_per_user = Some(of_user);
+        definition.max_open_orders = Some(of_all);
         definition
     }
 }
@@ -182,7 +192,7 @@ fn added(definition: &Definition, seq: Option<Seq>, output: Output) -> Result<()
 fn fields(value: &Value) -> String {
     let line = |(name, value): (&String, &Value)| {
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        format!("{}  {text}", styled(FAINT, format!("{name:>16}")))
+        format!("{}  {text}", styled(FAINT, format!("{name:>24}")))
     };
     value.as_object().into_iter().flatten().map(line).collect::<Vec<_>>().join("\n")
 }

@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{BookInput, Commit};
+use super::{BookInput, Commit, Rules};
 use crate::stored::{DecodeError, Envelope, EventType};
-
-const COMMIT: EventType = EventType { name: "market.commit", version: 1 };
 
 /// The payload is no part of a commit.
 pub type NotACommit = DecodeError;
@@ -56,13 +54,13 @@ impl BookInput {
 }
 
 impl Commit {
-    /// Type and version under which it is written.
-    pub const EVENT_TYPE: EventType = COMMIT;
+    /// Type and version under which commits are written today.
+    pub const EVENT_TYPE: EventType = Rules::TODAY.event_type();
 
     /// The payload that is stored.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        COMMIT.encode(self)
+        self.rules.event_type().encode(self)
     }
 
     /// Reads a stored payload.
@@ -71,10 +69,9 @@ impl Commit {
     /// When it is no part of a commit that this version knows.
     pub fn decode(payload: &[u8]) -> Result<Self, NotACommit> {
         let envelope = Envelope::of(payload)?;
-        if (&*envelope.name, envelope.version) != (COMMIT.name, COMMIT.version) {
-            return Err(Envelope::unknown(payload));
-        }
-        Ok(serde_json::from_slice(payload)?)
+        let rules = Rules::of_version(envelope.version).filter(|_| envelope.name == Self::EVENT_TYPE.name);
+        let rules = rules.ok_or_else(|| Envelope::unknown(payload))?;
+        Ok(Self { rules, ..serde_json::from_slice(payload)? })
     }
 
     /// The same, for readers that share what they read.
@@ -124,9 +121,12 @@ mod tests {
         let text = format!(
             r#"{{"type":"market.commit","version":1,"symbol":"BTC/USDT","first_input":17,"last_input":18,"part":1,"last":true,"hash":"00000000000000ff","outcomes":[{{"seq":17,"at":"2026-01-10T07:30:15.123Z","result":"accepted","changes":[{{"change":"created",{maker}}},{{"change":"trade","trade_id":"{ORDER}","price":"100","quantity":"1","maker_fee":"0.05","taker_fee":"0.1","maker":{{{maker}}},"taker":{{{taker}}}}},{{"change":"cancelled",{taker},"reason":"immediate_or_cancel"}}],"levels":{{"asks":[["100","1"]]}}}},{{"seq":18,"at":"2026-01-10T07:30:15.123Z","result":"refused","code":"not_owner","detail":"the order is somebody else's"}}]}}"#
         );
-        let commit = Commit::decode(text.as_bytes()).unwrap();
-        assert_eq!(String::from_utf8(commit.encode()).unwrap(), text);
-        assert!(Commit::decode(text.replace("\"version\":1", "\"version\":2").as_bytes()).is_err());
+        for (version, rules) in [(1, Some(Rules::V1)), (2, Some(Rules::V2)), (3, None)] {
+            let text = text.replace("\"version\":1", &format!("\"version\":{version}"));
+            let commit = Commit::decode(text.as_bytes());
+            assert_eq!(commit.as_ref().ok().map(|commit| commit.rules), rules);
+            assert!(commit.is_err() || String::from_utf8(commit.unwrap().encode()).unwrap() == text);
+        }
     }
 
     #[test]

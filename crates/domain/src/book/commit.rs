@@ -11,13 +11,16 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{OrderType, Side, Symbol};
+use super::{OrderType, Rules, Side, Symbol};
 use crate::{Amount, OrderId, Seq, Timestamp, TradeId, UserId};
 
 /// One message of `markets.<market>`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Commit {
+    /// By which rules the inputs were applied: the version under which it is stored.
+    #[serde(skip)]
+    pub rules: Rules,
     /// The market.
     pub symbol: Symbol,
     /// Sequence of the first input that the whole commit covers. All inputs of the market between it and
@@ -161,6 +164,8 @@ pub enum RefusalCode {
     Definition,
     /// The market has no definition yet.
     UnknownMarket,
+    /// The user, or the market, has as many orders in the book as it may.
+    TooManyOpenOrders,
 }
 
 /// Something that happened to an order.

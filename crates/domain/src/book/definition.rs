@@ -18,6 +18,14 @@ const MAX_LOT_DIGITS: u128 = u32::MAX as u128;
 /// Digits behind the point of the quote, at most.
 const MAX_QUOTE_DECIMALS: u32 = 12;
 
+/// Orders that one user may have in the book of a market whose definition does not say it.
+pub const MAX_OPEN_ORDERS_PER_USER: u32 = 10_000;
+/// Orders that all users together may have in the book of a market whose definition does not say it.
+pub const MAX_OPEN_ORDERS: u32 = 1_000_000;
+/// Makers that a definition may let one input trade with, and orders that one input ends at most because their time is
+/// over, whatever an older definition says: such a commit is some 60 MB, and a server cuts a connection that is 64 MiB behind.
+pub const MOST_MAKERS: u32 = 100_000;
+
 /// Filters and fees of a market. An input like any other: an order is judged by the definition in force at its place in
 /// the stream. Tick size, lot size and quote decimals are units, and never change once the market exists.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +60,14 @@ pub struct Definition {
     pub quote_decimals: u32,
     /// Makers that one input may trade with; the rest of it is cancelled there.
     pub max_makers: u32,
+    /// Orders that one user may have in the book; 10000 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "u32"))]
+    pub max_open_orders_per_user: Option<u32>,
+    /// Orders that all users together may have in the book; 1000000 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "u32"))]
+    pub max_open_orders: Option<u32>,
     /// When it was written.
     pub at: Timestamp,
 }
@@ -84,7 +100,9 @@ impl Definition {
             maker_fee: amount(5, 4),
             taker_fee: amount(1, 3),
             quote_decimals: 8,
-            max_makers: 100_000,
+            max_makers: 10_000,
+            max_open_orders_per_user: Some(MAX_OPEN_ORDERS_PER_USER),
+            max_open_orders: Some(MAX_OPEN_ORDERS),
             at,
         }
     }
@@ -145,6 +163,24 @@ impl Definition {
         let factors = [lots.get().into(), digits(self.tick_size), digits(self.lot_size), 10_u128.pow(finer)];
         let most = factors.into_iter().try_fold(u128::from(ticks.get()), u128::checked_mul);
         most.is_some_and(|most| most <= COUNTABLE)
+    }
+
+    /// Orders that one user may have in the book.
+    #[must_use]
+    pub fn open_orders_per_user(&self) -> u32 {
+        self.max_open_orders_per_user.unwrap_or(MAX_OPEN_ORDERS_PER_USER)
+    }
+
+    /// Orders that all users together may have in the book.
+    #[must_use]
+    pub fn open_orders(&self) -> u32 {
+        self.max_open_orders.unwrap_or(MAX_OPEN_ORDERS)
+    }
+
+    /// Orders that one input may end because their time is over.
+    #[must_use]
+    pub fn expiries_per_input(&self) -> u32 {
+        self.max_makers.min(MOST_MAKERS)
     }
 
     /// Whether this counts in the same units as `other`: only then it may follow it.

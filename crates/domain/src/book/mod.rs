@@ -14,6 +14,7 @@ mod flat;
 mod input;
 mod parts;
 mod request;
+mod rules;
 mod symbol;
 mod terms;
 
@@ -23,9 +24,13 @@ pub use commit::{
     CancelReason, Change, Commit, InputResult, Levels, OrderState, Outcome, Refusal, RefusalCode, Trade,
     trade_id,
 };
-pub use definition::{Definition, DefinitionError, MAX_RATE_SCALE, MAX_SCALE};
+pub use definition::{
+    Definition, DefinitionError, MAX_OPEN_ORDERS, MAX_OPEN_ORDERS_PER_USER, MAX_RATE_SCALE, MAX_SCALE,
+    MOST_MAKERS,
+};
 pub use input::{AmendRequested, BookInput, BookPlaced, CancelRequested, Clock};
 pub use parts::{Parts, PartsStep, Torn};
 pub use request::{Definitions, Flag, Refused, Request, Terms};
+pub use rules::Rules;
 pub use symbol::{Symbol, SymbolError};
 pub use terms::{BookStatus, Life, Lots, OrderType, Pricing, SelfTradePrevention, Side, Ticks, TimeInForce};

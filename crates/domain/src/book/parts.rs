@@ -162,6 +162,7 @@ mod tests {
 
     fn part(inputs: (u64, u64), part: u32, last: bool) -> Commit {
         Commit {
+            rules: crate::book::Rules::TODAY,
             symbol: "BTC/USDT".parse().unwrap(),
             first_input: Seq::new(inputs.0),
             last_input: Seq::new(inputs.1),

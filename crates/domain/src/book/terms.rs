@@ -219,3 +219,14 @@ pub enum Pricing {
         expires_at: Option<Timestamp>,
     },
 }
+
+impl Pricing {
+    /// Whether what does not trade at once comes to rest in the book.
+    #[must_use]
+    pub const fn may_rest(self) -> bool {
+        match self {
+            Self::Limit { life: Life::Gtc | Life::Gtd(_), .. } | Self::PostOnly { .. } => true,
+            Self::Limit { life: Life::Ioc | Life::Fok, .. } | Self::Market { .. } => false,
+        }
+    }
+}

@@ -31,6 +31,7 @@ pub(super) fn problem(order: OrderId, refusal: Refusal) -> Problem {
         RefusalCode::Terms => (INVALID, "terms", None),
         RefusalCode::Definition => (INVALID, "definition", None),
         RefusalCode::UnknownMarket => (INVALID, "unknown_market", None),
+        RefusalCode::TooManyOpenOrders => (INVALID, "too_many_open_orders", None),
     };
     let problem = Problem::new(status, code, refusal.detail.clone());
     match field {

@@ -56,8 +56,16 @@ fn outcome(seq: u64, result: InputResult, changes: Vec<Change>) -> Outcome {
 
 fn commit(log: &MemoryLog, part: u32, last: bool, outcomes: Vec<Outcome>) -> u64 {
     let (symbol, hash) = (symbol("BTC/USDT"), last.then(|| "0".repeat(16)));
-    let commit =
-        Commit { symbol, first_input: Seq::new(1), last_input: Seq::new(9), part, last, hash, outcomes };
+    let commit = Commit {
+        rules: fillstream_domain::book::Rules::TODAY,
+        symbol,
+        first_input: Seq::new(1),
+        last_input: Seq::new(9),
+        part,
+        last,
+        hash,
+        outcomes,
+    };
     append(log, MARKET.to_owned(), commit.encode())
 }
 

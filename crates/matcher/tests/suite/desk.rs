@@ -94,6 +94,20 @@ pub(crate) fn clock() -> BookInput {
     BookInput::Clock(Clock { symbol: symbol(), at: Timestamp::from_unix_ms(0) })
 }
 
+/// The input as it is written then.
+pub(crate) fn written_at(mut input: BookInput, now: Timestamp) -> BookInput {
+    let at = match &mut input {
+        BookInput::Placed(placed) => &mut placed.at,
+        BookInput::AmendRequested(amend) => &mut amend.at,
+        BookInput::CancelRequested(cancel) => &mut cancel.at,
+        BookInput::Clock(clock) => &mut clock.at,
+        // Compared as wholes.
+        BookInput::Definition(_) => return input,
+    };
+    *at = now;
+    input
+}
+
 /// A machine and the inputs that it was given.
 #[derive(Debug)]
 pub(crate) struct Desk {
@@ -123,6 +137,7 @@ impl Desk {
 
     pub(crate) fn give_at(&mut self, ms: i64, input: Result<BookInput, String>) -> Applied {
         let stored_at = Timestamp::from_unix_ms(ms);
+        let input = input.map(|input| written_at(input, stored_at));
         let recorded = Recorded { seq: Seq::new(10 * (self.log.len() as u64 + 1)), stored_at, input };
         self.log.push(recorded.clone());
         self.machine.apply(&recorded).unwrap()

@@ -6,10 +6,12 @@
 )]
 
 mod auditing;
+mod bounds;
 mod cases;
 mod definitions;
 mod desk;
 mod fees;
 mod following;
+mod old_logs;
 mod parts;
 mod random;

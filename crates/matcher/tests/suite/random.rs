@@ -14,7 +14,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rust_decimal::Decimal;
 
-use crate::desk::{amend, amount, cancel, clock, definition, limit, symbol, user_id};
+use crate::desk::{amend, amount, cancel, clock, definition, limit, symbol, user_id, written_at};
 
 /// Inputs around a price of 1000, a few of which cannot be read, change the definition, or are refused.
 pub(crate) fn flow(seed: u64, inputs: u64) -> Vec<Recorded> {
@@ -31,6 +31,7 @@ pub(crate) fn flow(seed: u64, inputs: u64) -> Vec<Recorded> {
         let back = if dice.random_bool(0.01) { 50 } else { 0 };
         let input =
             if dice.random_bool(0.005) { Err(format!("damaged {n}")) } else { Ok(input(&mut dice, n, now)) };
+        let input = input.map(|input| written_at(input, Timestamp::from_unix_ms(now)));
         let seq = all[all.len() - 1].seq.plus(dice.random_range(1..4));
         all.push(Recorded { seq, stored_at: Timestamp::from_unix_ms(now - back), input });
     }
@@ -44,7 +45,14 @@ fn input(dice: &mut ChaCha8Rng, n: u64, now: i64) -> BookInput {
         0 => {
             let rate = |dice: &mut ChaCha8Rng| amount(&format!("0.00{:04}", dice.random_range(0..3000)));
             let (maker_fee, taker_fee) = (rate(dice), rate(dice));
-            BookInput::Definition(Definition { maker_fee, taker_fee, max_makers: 20, ..definition() })
+            let (max_makers, of_user) = (dice.random_range(2..30), Some(dice.random_range(20..90)));
+            BookInput::Definition(Definition {
+                maker_fee,
+                taker_fee,
+                max_makers,
+                max_open_orders_per_user: of_user,
+                ..definition()
+            })
         }
         1..20 => clock(),
         20..270 => cancel_of_owner(recent(dice)),
@@ -182,7 +190,7 @@ fn what_is_told_adds_up() {
         let (resting, alive) = (by_id(machine.resting().collect()), by_id(audit.alive().cloned().collect()));
         assert_eq!((resting.len(), resting == alive), (machine.book().len(), true));
         // Everything that can happen has happened, often.
-        assert!(sums.trades > 3_000, "{} trades", sums.trades);
+        assert!(sums.trades > 2_000, "{} trades", sums.trades);
         assert_eq!(results.len(), 9, "{results:?}");
         assert!(results[&std::mem::discriminant(&InputResult::Amended)] > 200, "{results:?}");
     }

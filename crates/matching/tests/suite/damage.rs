@@ -32,6 +32,7 @@ fn torn(rig: &Rig, first_input: u64, last_input: u64) -> Vec<u8> {
     let symbol = rig.symbol.clone();
     let outcomes = vec![outcome];
     Commit {
+        rules: fillstream_domain::book::Rules::TODAY,
         symbol,
         first_input: Seq::new(first_input),
         last_input: Seq::new(last_input),

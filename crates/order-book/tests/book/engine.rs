@@ -1,7 +1,7 @@
 //! One way to drive the book and its twin.
 
-use fillstream_domain::{OrderId, Timestamp, UserId};
-use fillstream_order_book::{Amend, Amended, Book, Event, NewOrder, Refused};
+use fillstream_domain::{OrderId, UserId};
+use fillstream_order_book::{Amend, Amended, Book, Event, NewOrder, Refused, Taking};
 use uuid::Uuid;
 
 #[derive(Debug, Clone, Copy)]
@@ -9,15 +9,17 @@ pub(crate) enum Operation {
     Place(NewOrder),
     Amend(Amend),
     Cancel(OrderId, UserId),
-    /// It is this late.
-    Clock(Timestamp),
+    /// Orders that are due by now are ended, as many as the step may meet.
+    Expire,
+    /// This one is, if it is due.
+    ExpireOrder(OrderId),
 }
 
-/// An operation under the most makers that it may meet.
+/// An operation, when it comes, and how far it may go.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Step {
     pub(crate) operation: Operation,
-    pub(crate) max_makers: u32,
+    pub(crate) taking: Taking,
 }
 
 /// What the caller is told besides events; an amend says what it led to.
@@ -30,11 +32,15 @@ pub(crate) trait Engine {
 impl Engine for Book {
     fn apply(&mut self, step: &Step, events: &mut Vec<Event>) -> Answer {
         match step.operation {
-            Operation::Place(order) => self.place(&order, step.max_makers, events).map(|()| None),
-            Operation::Amend(amend) => self.amend(&amend, step.max_makers, events).map(Some),
+            Operation::Place(order) => self.place(&order, step.taking, events).map(|()| None),
+            Operation::Amend(amend) => self.amend(&amend, step.taking, events).map(Some),
             Operation::Cancel(order_id, user_id) => self.cancel(order_id, user_id, events).map(|()| None),
-            Operation::Clock(now) => {
-                self.expire(now, events);
+            Operation::Expire => {
+                self.expire(step.taking.now, step.taking.max_makers, events);
+                Ok(None)
+            }
+            Operation::ExpireOrder(order_id) => {
+                self.expire_order(order_id, step.taking.now, events);
                 Ok(None)
             }
         }

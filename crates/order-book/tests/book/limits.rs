@@ -1,7 +1,7 @@
 //! Sizes: long sweeps, memory of a resting order, and a warm book that asks for no more of it.
 
 use fillstream_domain::book::{CancelReason, Life, Lots, Pricing, SelfTradePrevention, Side, Ticks};
-use fillstream_order_book::{Book, Event, NewOrder};
+use fillstream_order_book::{Book, Event, NewOrder, Taking};
 
 use crate::dice::Dice;
 use crate::engine::{order_id, user_id};
@@ -25,13 +25,14 @@ fn one_order_sweeps_as_many_makers_as_it_may() {
     const MAKERS: u32 = 5_001;
     let check = |max_makers: u32, life: Life, trades: u32, reason: Option<CancelReason>| {
         let (mut book, mut events) = (Book::new(), Vec::new());
+        let taking = Taking { max_makers, ..Taking::UNBOUNDED };
         for number in 0..MAKERS {
             let maker = limit(u64::from(number), Side::Sell, 2, 1_000 + number / 7, Life::Gtc);
-            book.place(&maker, max_makers, &mut events).unwrap();
+            book.place(&maker, taking, &mut events).unwrap();
         }
         events.clear();
         let taker = limit(1 << 40, Side::Buy, u64::from(2 * MAKERS), u32::MAX, life);
-        book.place(&taker, max_makers, &mut events).unwrap();
+        book.place(&taker, taking, &mut events).unwrap();
         let sweep: Vec<&Event> = events.iter().filter(|event| matches!(event, Event::Trade { .. })).collect();
         assert_eq!(sweep.len(), trades as usize, "{max_makers} {life:?}");
         assert_eq!(book.len(), (MAKERS - trades) as usize, "{max_makers} {life:?}");
@@ -58,7 +59,7 @@ fn an_order_costs_its_bytes_and_a_warm_book_no_more() {
         let mut live: Vec<u64> = (0..orders).collect();
         let place = |book: &mut Book, number: u64, events: &mut Vec<Event>, dice: &mut Dice| {
             let price = 100_000 + u32::try_from(dice.below(1_000)).unwrap();
-            book.place(&limit(number, Side::Sell, 1, price, Life::Gtc), u32::MAX, events).unwrap();
+            book.place(&limit(number, Side::Sell, 1, price, Life::Gtc), Taking::UNBOUNDED, events).unwrap();
         };
         for &number in &live {
             place(&mut book, number, &mut events, &mut dice);

@@ -11,7 +11,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use fillstream_domain::book::{Life, Lots, Pricing, SelfTradePrevention, Side, Ticks};
-use fillstream_order_book::{Amend, Book, Event, NewOrder};
+use fillstream_order_book::{Amend, Book, Event, NewOrder, Taking};
 
 use crate::engine::{Engine, Operation, Step, order_id, user_id};
 use crate::standing::standing;
@@ -110,7 +110,7 @@ struct Executions {
 fn run(rows: &[Row]) -> Executions {
     let (mut book, mut twin, mut executions) = (Book::new(), Twin::default(), Executions::default());
     let apply = |book: &mut Book, twin: &mut Twin, operation: Operation| -> Vec<Event> {
-        let step = Step { operation, max_makers: u32::MAX };
+        let step = Step { operation, taking: Taking::UNBOUNDED };
         let (mut events, mut twins) = (Vec::new(), Vec::new());
         let answer = book.apply(&step, &mut events);
         assert_eq!((answer, &events), (twin.apply(&step, &mut twins), &twins), "{step:?}");

@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use fillstream_domain::OrderId;
-use fillstream_domain::book::{CancelReason, Lots};
+use fillstream_domain::book::{CancelReason, Life, Lots, Pricing};
+use fillstream_domain::{OrderId, Timestamp};
 use fillstream_order_book::{Amended, Book, Event, Refused, Resting};
 use proptest::prelude::*;
 
@@ -27,6 +27,7 @@ struct Pair {
     events: Vec<Event>,
     twins: Vec<Event>,
     open: Open,
+    until: Until,
     seen: Seen,
 }
 
@@ -99,6 +100,32 @@ impl Open {
     }
 }
 
+/// Until when each order may trade.
+#[derive(Default)]
+struct Until(HashMap<OrderId, Option<Timestamp>>);
+
+impl Until {
+    /// No maker trades once its time is over, ended or not.
+    fn account(&mut self, step: &Step, events: &[Event]) {
+        if let Operation::Place(order) = step.operation {
+            let until = match order.pricing {
+                Pricing::Limit { life: Life::Gtd(at), .. } => Some(at),
+                Pricing::PostOnly { expires_at, .. } => expires_at,
+                Pricing::Limit { life: Life::Gtc | Life::Ioc | Life::Fok, .. } | Pricing::Market { .. } => {
+                    None
+                }
+            };
+            self.0.insert(order.order_id, until);
+        }
+        for event in events {
+            if let Event::Trade { maker, .. } = event {
+                let until = self.0[&maker.order_id];
+                assert!(until.is_none_or(|at| at > step.taking.now), "{maker:?} trades after {until:?}");
+            }
+        }
+    }
+}
+
 impl Pair {
     fn new() -> Self {
         let (book, twin) = (Book::new(), Twin::default());
@@ -108,6 +135,7 @@ impl Pair {
             events: Vec::new(),
             twins: Vec::new(),
             open: Open::default(),
+            until: Until::default(),
             seen: Seen::default(),
         }
     }
@@ -123,6 +151,7 @@ impl Pair {
             assert_eq!((self.book.hash(), self.events.len()), (before, 0), "{step:?} is refused");
         } else {
             self.open.account(step, &self.events);
+            self.until.account(step, &self.events);
         }
         self.seen.note(&answer, &self.events, self.book.len());
         never_crossed(&self.book);
@@ -142,8 +171,8 @@ impl Pair {
     }
 }
 
-fn run(prices: Prices, seed: u64, operations: u64) -> Seen {
-    let (mut dice, mut made, mut pair) = (Dice(seed), Operations::new(prices), Pair::new());
+fn run(mut made: Operations, seed: u64, operations: u64) -> Seen {
+    let (mut dice, mut pair) = (Dice(seed), Pair::new());
     for _ in 0..operations {
         pair.step(&made.next(&mut dice));
         if dice.one_in(LOOK_EVERY) {
@@ -160,7 +189,7 @@ fn operations() -> u64 {
 
 #[test]
 fn random_operations_agree_within_a_few_ticks() {
-    let seen = run(Prices::Narrow, 1, operations() / 2);
+    let seen = run(Operations::new(Prices::Narrow), 1, operations() / 4);
     let (refusals, amends, reasons) = (seen.refusals.len(), seen.amends.len(), seen.reasons.len());
     assert_eq!(
         (refusals, amends, reasons),
@@ -172,12 +201,18 @@ fn random_operations_agree_within_a_few_ticks() {
 
 #[test]
 fn random_operations_agree_over_wandering_prices() {
-    run(Prices::Wide, 2, operations() / 4);
+    run(Operations::new(Prices::Wide), 2, operations() / 4);
 }
 
 #[test]
 fn random_operations_agree_at_the_ends_of_all_prices() {
-    run(Prices::Ends, 3, operations() / 4);
+    run(Operations::new(Prices::Ends), 3, operations() / 4);
+}
+
+#[test]
+fn random_operations_agree_while_orders_are_due() {
+    let seen = run(Operations::late(Prices::Narrow), 4, operations() / 4);
+    assert_eq!((seen.refusals.len(), seen.amends.len(), seen.reasons.len()), (7, 4, 7));
 }
 
 proptest! {
@@ -186,7 +221,7 @@ proptest! {
     /// Short runs, which shrink to the few operations that matter.
     #[test]
     fn any_operations_agree(seeds in prop::collection::vec(any::<u64>(), 1..120), wide in any::<bool>()) {
-        let mut made = Operations::new(if wide { Prices::Wide } else { Prices::Narrow });
+        let mut made = Operations::late(if wide { Prices::Wide } else { Prices::Narrow });
         let mut pair = Pair::new();
         for seed in seeds {
             pair.step(&made.next(&mut Dice(seed)));

@@ -4,7 +4,8 @@
 //!  S1 10@100        limit sell, id 1, 10 lots at 100; B: buy; BM1 10, SM1 10: market
 //!  flags            IOC FOK PO GTD t=50 acct=A stp=newest|oldest|both max=3
 //!  X1   A1 6@100    cancel, amend to a total of 6 at 100 (A1 6: quantity alone, A1 @98: price alone); acct= asks as another
-//!  t=49             it is this late
+//!  t=49             it is this late, and what is due ends; max=0: some of it
+//!  E1               1 ends, if it is due
 //!
 //!  T(3,1,100,10)        taker, maker, price, lots             rest(1,10@100)        10 lots of it rest
 //!  done(2,10,ioc)       10 lots of it are cancelled: why      amended(1,6@100,kept) or lost: its place
@@ -17,7 +18,7 @@ use std::collections::HashMap;
 
 use fillstream_domain::book::{CancelReason, Life, Lots, Pricing, SelfTradePrevention, Side, Ticks};
 use fillstream_domain::{Timestamp, UserId};
-use fillstream_order_book::{Amend, Amended, Event, NewOrder};
+use fillstream_order_book::{Amend, Amended, Event, NewOrder, Taking};
 
 use crate::engine::{Answer, Operation, Step, number, order_id, user_id};
 use crate::standing::Standing;
@@ -35,6 +36,7 @@ const MIRROR: u32 = 1_000;
 pub(crate) struct Inputs {
     reading: Reading,
     accounts: HashMap<u64, UserId>,
+    now: Timestamp,
 }
 
 impl Reading {
@@ -47,7 +49,7 @@ impl Reading {
     }
 
     pub(crate) fn inputs(self) -> Inputs {
-        Inputs { reading: self, accounts: HashMap::new() }
+        Inputs { reading: self, accounts: HashMap::new(), now: instant("0") }
     }
 
     /// One step's answer and events, as text.
@@ -56,7 +58,8 @@ impl Reading {
             Operation::Place(order) => number(order.order_id),
             Operation::Amend(amend) => number(amend.order_id),
             Operation::Cancel(order_id, _) => number(order_id),
-            Operation::Clock(_) => 0,
+            Operation::ExpireOrder(order_id) => number(order_id),
+            Operation::Expire => 0,
         };
         let mut shown: Vec<String> = events.iter().map(|event| self.show_event(event)).collect();
         match answer {
@@ -163,7 +166,11 @@ impl Inputs {
         let flags = Flags { words: words.clone().collect() };
         let max_makers = flags.value("max").map_or(u32::MAX, |max| max.parse().unwrap());
         let operation = match head.split_at(1) {
-            ("t", now) => Operation::Clock(instant(&now[1..])),
+            ("t", now) => {
+                self.now = instant(&now[1..]);
+                Operation::Expire
+            }
+            ("E", id) => Operation::ExpireOrder(order_id(id.parse().unwrap())),
             ("X", id) => {
                 let id = id.parse().unwrap();
                 Operation::Cancel(order_id(id), self.asker(id, &flags))
@@ -173,7 +180,7 @@ impl Inputs {
             ("S", id) => self.place(Side::Sell, id, words.next().unwrap(), &flags),
             _ => panic!("{text}"),
         };
-        Step { operation, max_makers }
+        Step { operation, taking: Taking { max_makers, now: self.now } }
     }
 
     /// Who asks for something about an order: the account named, else the one that placed it.

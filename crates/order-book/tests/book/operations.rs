@@ -2,7 +2,7 @@
 
 use fillstream_domain::Timestamp;
 use fillstream_domain::book::{Life, Lots, Pricing, SelfTradePrevention, Side, Ticks};
-use fillstream_order_book::{Amend, NewOrder};
+use fillstream_order_book::{Amend, NewOrder, Taking};
 
 use crate::dice::Dice;
 use crate::engine::{Operation, Step, order_id, user_id};
@@ -26,30 +26,45 @@ pub(crate) enum Prices {
 /// Makes operations; what it remembers of the past are numbers alone.
 pub(crate) struct Operations {
     prices: Prices,
+    late: bool,
     middle: u32,
     now: i64,
     orders: u64,
 }
 
 impl Operations {
+    /// All that is due is ended whenever time goes on. What this makes never changes: hashes of it are written down.
     pub(crate) const fn new(prices: Prices) -> Self {
-        Self { prices, middle: 1 << 20, now: 0, orders: 0 }
+        Self { prices, late: false, middle: 1 << 20, now: 0, orders: 0 }
+    }
+
+    /// Time also goes on between the sweeps, and a sweep may leave some: orders that are due stand in the way of others.
+    pub(crate) const fn late(prices: Prices) -> Self {
+        Self { late: true, ..Self::new(prices) }
     }
 
     pub(crate) fn next(&mut self, dice: &mut Dice) -> Step {
         let max_makers = if dice.one_in(8) { u32::try_from(dice.below(6)).unwrap() } else { u32::MAX };
-        let operation = match dice.below(100) {
-            0..58 => self.place(dice),
-            58..80 => self.cancel(dice),
-            80..97 => self.amend(dice),
-            _ => self.clock(dice),
+        let late = self.late;
+        if late && dice.one_in(30) {
+            self.go_on(dice);
+        }
+        let (operation, max_makers) = match dice.below(100) {
+            0..58 => (self.place(dice), max_makers),
+            58..80 => (self.cancel(dice), max_makers),
+            95 if late => (Operation::ExpireOrder(order_id(self.recent(dice))), max_makers),
+            80..97 => (self.amend(dice), max_makers),
+            _ if late => (Operation::Expire, max_makers),
+            _ => {
+                self.go_on(dice);
+                (Operation::Expire, u32::MAX)
+            }
         };
-        Step { operation, max_makers }
+        Step { operation, taking: Taking { max_makers, now: Timestamp::from_unix_ms(self.now) } }
     }
 
-    fn clock(&mut self, dice: &mut Dice) -> Operation {
+    fn go_on(&mut self, dice: &mut Dice) {
         self.now += i64::try_from(dice.below(40)).unwrap();
-        Operation::Clock(Timestamp::from_unix_ms(self.now))
     }
 
     fn place(&mut self, dice: &mut Dice) -> Operation {

@@ -3,7 +3,7 @@
 
 use fillstream_domain::book::{CancelReason, Life, Lots, Pricing, SelfTradePrevention, Side, Ticks};
 use fillstream_domain::{OrderId, Timestamp, UserId};
-use fillstream_order_book::{Amend, Amended, Ended, Event, NewOrder, Refused, Resting};
+use fillstream_order_book::{Amend, Amended, Ended, Event, NewOrder, Refused, Resting, Taking};
 
 use crate::engine::{Answer, Engine, Operation, Step};
 use crate::standing::Standing;
@@ -37,6 +37,12 @@ struct Seeker {
 enum Then {
     Cancel(CancelReason),
     Stay { post_only: bool, expires_at: Option<Timestamp> },
+}
+
+impl Held {
+    fn is_due(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|at| at <= now)
+    }
 }
 
 impl Twin {
@@ -91,9 +97,9 @@ impl Twin {
     }
 
     /// The reasons against an order that means to stay.
-    fn judge(&self, seeker: &Seeker) -> Result<(), Refused> {
+    fn judge(&self, seeker: &Seeker, taking: Taking) -> Result<(), Refused> {
         let Then::Stay { post_only, .. } = seeker.then else { return Ok(()) };
-        if post_only && self.partner(seeker.is.side, seeker.is.price).is_some() {
+        if post_only && self.meets_alive(seeker, taking) {
             return Err(Refused::WouldTake);
         }
         let beside = self.bids.iter().chain(&self.asks).filter(|order| {
@@ -107,7 +113,20 @@ impl Twin {
         if sum + left > u128::from(u64::MAX) { Err(Refused::LevelFull) } else { Ok(()) }
     }
 
-    fn seek(&mut self, mut seeker: Seeker, max_makers: u32, events: &mut Vec<Event>) {
+    /// Whether a seeker that must not trade would meet an order that is alive, among those that it may meet and the next.
+    fn meets_alive(&self, seeker: &Seeker, taking: Taking) -> bool {
+        let mut others = self.clone();
+        for _ in 0..=taking.max_makers {
+            match others.partner(seeker.is.side, seeker.is.price) {
+                Some(partner) if partner.is_due(taking.now) => others.take_out(partner.is.order_id),
+                Some(_) => return true,
+                None => return false,
+            }
+        }
+        false
+    }
+
+    fn seek(&mut self, mut seeker: Seeker, taking: Taking, events: &mut Vec<Event>) {
         let mut met = 0;
         while seeker.is.filled < seeker.is.quantity {
             let Some(partner) = self.partner(seeker.is.side, seeker.is.price) else {
@@ -116,11 +135,15 @@ impl Twin {
                     Then::Stay { post_only, expires_at } => self.stay(&seeker, post_only, expires_at, events),
                 };
             };
-            if met == max_makers {
+            if met == taking.max_makers {
                 return give_up(&seeker, CancelReason::MaxMakers, events);
             }
             met += 1;
-            if partner.is.user_id == seeker.is.user_id && seeker.prevention != SelfTradePrevention::None {
+            if partner.is_due(taking.now) {
+                self.end(partner.is, CancelReason::Expired, events);
+            } else if partner.is.user_id == seeker.is.user_id
+                && seeker.prevention != SelfTradePrevention::None
+            {
                 if seeker.prevention != SelfTradePrevention::CancelNewest {
                     self.end(partner.is, CancelReason::SelfTrade, events);
                 }
@@ -168,7 +191,7 @@ impl Twin {
         events.push(Event::Rested { order: is });
     }
 
-    fn place(&mut self, order: &NewOrder, max_makers: u32, events: &mut Vec<Event>) -> Result<(), Refused> {
+    fn place(&mut self, order: &NewOrder, taking: Taking, events: &mut Vec<Event>) -> Result<(), Refused> {
         if self.find(order.order_id).is_some() {
             return Err(Refused::DuplicateOrder);
         }
@@ -179,10 +202,10 @@ impl Twin {
         let NewOrder { order_id, user_id, side, quantity, .. } = *order;
         let is = Ended { order_id, user_id, side, price, quantity, filled: Lots::ZERO };
         let seeker = Seeker { is, prevention: order.self_trade_prevention, then };
-        self.judge(&seeker)?;
+        self.judge(&seeker, taking)?;
         if let Then::Cancel(CancelReason::FillOrKill) = then {
             let (mut copy, mut tried) = (self.clone(), Vec::new());
-            copy.seek(seeker, max_makers, &mut tried);
+            copy.seek(seeker, taking, &mut tried);
             if let Some(Event::Cancelled { order, reason, .. }) = tried.last()
                 && order.order_id == order_id
             {
@@ -191,11 +214,11 @@ impl Twin {
                 return Ok(());
             }
         }
-        self.seek(seeker, max_makers, events);
+        self.seek(seeker, taking, events);
         Ok(())
     }
 
-    fn amend(&mut self, amend: &Amend, max_makers: u32, events: &mut Vec<Event>) -> Result<Amended, Refused> {
+    fn amend(&mut self, amend: &Amend, taking: Taking, events: &mut Vec<Event>) -> Result<Amended, Refused> {
         let held = self.find(amend.order_id).ok_or(Refused::UnknownOrEnded)?;
         let before = held.is;
         let after = Resting {
@@ -227,10 +250,10 @@ impl Twin {
         }
         let then = Then::Stay { post_only: held.post_only, expires_at: held.expires_at };
         let seeker = Seeker { is: after.into(), prevention: held.prevention, then };
-        self.judge(&seeker)?;
+        self.judge(&seeker, taking)?;
         self.take_out(before.order_id);
         events.push(Event::Amended { before, after, kept_place: false });
-        self.seek(seeker, max_makers, events);
+        self.seek(seeker, taking, events);
         Ok(Amended::Requeued)
     }
 
@@ -243,11 +266,11 @@ impl Twin {
         Ok(())
     }
 
-    fn expire(&mut self, now: Timestamp, events: &mut Vec<Event>) {
+    fn expire(&mut self, taking: Taking, events: &mut Vec<Event>) {
         let mut due: Vec<Held> = self.bids.iter().chain(&self.asks).copied().collect();
-        due.retain(|order| order.expires_at.is_some_and(|at| at <= now));
+        due.retain(|order| order.is_due(taking.now));
         due.sort_by_key(|order| (order.expires_at, order.place));
-        for order in due {
+        for order in due.into_iter().take(taking.max_makers as usize) {
             self.end(order.is, CancelReason::Expired, events);
         }
     }
@@ -278,11 +301,17 @@ fn terms(pricing: Pricing) -> (Option<Ticks>, Then) {
 impl Engine for Twin {
     fn apply(&mut self, step: &Step, events: &mut Vec<Event>) -> Answer {
         match step.operation {
-            Operation::Place(order) => self.place(&order, step.max_makers, events).map(|()| None),
-            Operation::Amend(amend) => self.amend(&amend, step.max_makers, events).map(Some),
+            Operation::Place(order) => self.place(&order, step.taking, events).map(|()| None),
+            Operation::Amend(amend) => self.amend(&amend, step.taking, events).map(Some),
             Operation::Cancel(order_id, user_id) => self.cancel(order_id, user_id, events).map(|()| None),
-            Operation::Clock(now) => {
-                self.expire(now, events);
+            Operation::Expire => {
+                self.expire(step.taking, events);
+                Ok(None)
+            }
+            Operation::ExpireOrder(order_id) => {
+                if let Some(order) = self.find(order_id).filter(|order| order.is_due(step.taking.now)) {
+                    self.end(order.is, CancelReason::Expired, events);
+                }
                 Ok(None)
             }
         }

@@ -99,6 +99,7 @@ pub(crate) fn outcome(seq: u64, result: InputResult, changes: Vec<Change>, level
 pub(crate) fn commit(outcomes: Vec<Outcome>) -> Commit {
     let input = |outcome: Option<&Outcome>| outcome.map_or(Seq::ZERO, |outcome| outcome.seq);
     Commit {
+        rules: fillstream_domain::book::Rules::TODAY,
         symbol: symbol(),
         first_input: input(outcomes.first()),
         last_input: input(outcomes.last()),

@@ -215,6 +215,7 @@ fn cut(symbol: &Symbol, seq: u64, mut outcomes: Vec<Outcome>, dice: &mut Dice) -
     let parts = parts.into_iter().enumerate().map(|(place, outcomes)| {
         let last = place + 1 == count;
         let part = Commit {
+            rules: fillstream_domain::book::Rules::TODAY,
             symbol: symbol.clone(),
             first_input,
             last_input,

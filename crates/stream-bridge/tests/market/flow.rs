@@ -107,6 +107,7 @@ pub(crate) fn outcome(changes: Vec<Change>, levels: Levels) -> Outcome {
 
 pub(crate) fn commit(market: &str, outcomes: Vec<Outcome>) -> Commit {
     Commit {
+        rules: fillstream_domain::book::Rules::TODAY,
         symbol: symbol(market),
         first_input: Seq::FIRST,
         last_input: Seq::FIRST,
