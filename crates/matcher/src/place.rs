@@ -52,11 +52,13 @@ impl Machine {
         let (of_user, of_all) = (market.definition.open_orders_per_user(), market.definition.open_orders());
         if self.open.of_user(order.user_id) >= of_user {
             return full(format!(
-                "the user has {of_user} open orders in this market (max_open_orders_per_user)"
+                "a user may have at most {of_user} open orders in this market (max_open_orders_per_user)"
             ));
         }
         if self.book.len() >= of_all as usize {
-            return full(format!("the market has {of_all} open orders (max_open_orders)"));
+            return full(format!(
+                "all users may have at most {of_all} open orders in this market (max_open_orders)"
+            ));
         }
         Ok(())
     }

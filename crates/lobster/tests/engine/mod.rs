@@ -6,11 +6,8 @@ use std::convert::Infallible;
 use fillstream_domain::book::{Life, Lots, Pricing, SelfTradePrevention, Side, Symbol, Ticks};
 use fillstream_domain::{OrderId, UserId};
 use fillstream_lobster::{Action, Answer, Execution, Plan, Venue};
-use fillstream_order_book::{Amend, Book, Event, NewOrder, Refused};
+use fillstream_order_book::{Amend, Book, Event, NewOrder, Refused, Taking};
 use uuid::Uuid;
-
-/// More than any order here meets.
-const MAX_MAKERS: u32 = 1_000_000;
 
 /// A book whose tick is a ten-thousandth of a dollar and whose lot is a share.
 pub(crate) struct Engine {
@@ -29,14 +26,14 @@ impl Engine {
         let mut place = |side, price, quantity, life| {
             let pricing = Pricing::Limit { price, life };
             let order = NewOrder { order_id, user_id, side, quantity, pricing, self_trade_prevention };
-            self.book.place(&order, MAX_MAKERS, events)
+            self.book.place(&order, Taking::UNBOUNDED, events)
         };
         match *action {
             Action::Place { side, price, quantity, .. } => place(side, price, quantity, Life::Gtc),
             Action::Take { side, price, quantity, .. } => place(side, price, quantity, Life::Ioc),
             Action::Less { quantity, .. } => {
                 let amend = Amend { order_id, user_id, quantity: Some(quantity), price: None };
-                self.book.amend(&amend, MAX_MAKERS, events).map(drop)
+                self.book.amend(&amend, Taking::UNBOUNDED, events).map(drop)
             }
             Action::Cancel { .. } => self.book.cancel(order_id, user_id, events),
         }

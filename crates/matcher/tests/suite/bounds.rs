@@ -58,7 +58,7 @@ fn what_is_due_at_once_ends_in_bounded_steps() {
     }
     let (mut inputs, mut pending) = (0, Pending::new());
     for round in 0.. {
-        if desk.machine.book().len() == 0 {
+        if desk.machine.book().is_empty() {
             break;
         }
         // A taker that reaches them all, a maker that may not trade, and time itself.
@@ -159,7 +159,7 @@ fn a_user_and_a_market_have_a_limit_of_open_orders() {
     assert_eq!(code(&mut desk, by(7, 2, "101", gtc)), None);
     let refused = desk.give(by(7, 3, "102", gtc));
     assert_eq!(changes(&refused), ["REJ(3)"]);
-    let detail = "the user has 2 open orders in this market (max_open_orders_per_user)";
+    let detail = "a user may have at most 2 open orders in this market (max_open_orders_per_user)";
     assert_eq!(refusal(&refused), Some((RefusalCode::TooManyOpenOrders, detail)));
     assert_eq!(code(&mut desk, by(7, 3, "102", |order| order.post_only = true)), full);
     // What never rests is not counted.
@@ -195,7 +195,10 @@ fn a_user_and_a_market_have_a_limit_of_open_orders() {
     let refused = desk.give_at(EXPIRY, Ok(by(10, 11, "105", gtc))).outcome;
     assert_eq!(
         refusal(&refused),
-        Some((RefusalCode::TooManyOpenOrders, "the market has 4 open orders (max_open_orders)"))
+        Some((
+            RefusalCode::TooManyOpenOrders,
+            "all users may have at most 4 open orders in this market (max_open_orders)"
+        ))
     );
     // A snapshot counts them again.
     let mut restored =

@@ -45,7 +45,7 @@ fn input(dice: &mut ChaCha8Rng, n: u64, now: i64) -> BookInput {
         0 => {
             let rate = |dice: &mut ChaCha8Rng| amount(&format!("0.00{:04}", dice.random_range(0..3000)));
             let (maker_fee, taker_fee) = (rate(dice), rate(dice));
-            let (max_makers, of_user) = (dice.random_range(2..30), Some(dice.random_range(20..90)));
+            let (max_makers, of_user) = (dice.random_range(2..30), Some(dice.random_range(40..120)));
             BookInput::Definition(Definition {
                 maker_fee,
                 taker_fee,

@@ -104,7 +104,7 @@ async fn nothing_is_committed_over_a_commit_of_another_version() {
         };
         let (_, commit) = rig.commits().await.pop().unwrap();
         let text = String::from_utf8(commit.encode()).unwrap();
-        let later = text.replace("\"version\":1", "\"version\":2");
+        let later = text.replace("\"version\":2", "\"version\":3");
         let seq = rig.append_raw(market_commits(&rig.symbol), later.into_bytes());
         let at_work = at_work.unwrap_or_else(matcher);
         rig.place(rig.placed(user(1), Side::Sell, "100", "1"));

@@ -64,8 +64,9 @@ async fn what_is_due_at_the_start_expires_soon() {
     let at_work = rig.matcher(Settings::default());
     rig.covered(seq).await;
     at_work.stop().await;
-    rig.log.set_time(begun.after(Duration::from_secs(7200)).unix_ms());
-    let at_work = rig.matcher(Settings::default());
+    let later = || now().after(Duration::from_secs(7200));
+    rig.log.set_time(later().unix_ms());
+    let at_work = rig.matcher_on(Arc::new(rig.log.clone()), Settings::default(), later);
     rig.covered(seq + 1).await;
     let commits = rig.commits().await;
     let mut changes =
