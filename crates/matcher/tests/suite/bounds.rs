@@ -219,7 +219,7 @@ fn a_stamp_far_ahead_does_not_move_market_time_there() {
     let give = |desk: &mut Desk, stored_at: i64, at: i64, input: BookInput| {
         let stored_at = Timestamp::from_unix_ms(stored_at);
         let input = Ok(crate::desk::written_at(input, Timestamp::from_unix_ms(at)));
-        let seq = desk.machine.cursor() + 1;
+        let seq = desk.machine.cursor().next();
         desk.machine.apply(&fillstream_matcher::Recorded { seq, stored_at, input }).unwrap().outcome
     };
     give(&mut desk, 1_000, 1_000, until(limit(Side::Sell, 1, "1", "1000"), EXPIRY));

@@ -3,7 +3,7 @@
 //! nobody knew then, and a stamp leaps ahead.
 
 use fillstream_domain::{
-    Timestamp,
+    Seq, Timestamp,
     book::{BookInput, Commit, Rules},
 };
 use fillstream_matcher::{Audit, Machine, Recorded, follow, hash_text};
@@ -26,7 +26,7 @@ fn recorded() -> Vec<(Commit, Vec<Recorded>)> {
         }
         let input = BookInput::decode(line["input"].as_str().unwrap().as_bytes());
         inputs.push(Recorded {
-            seq: line["seq"].as_u64().unwrap(),
+            seq: Seq::new(line["seq"].as_u64().unwrap()),
             stored_at: Timestamp::from_unix_ms(line["stored_at"].as_i64().unwrap()),
             input: input.map_err(|error| error.to_string()),
         });
@@ -70,9 +70,9 @@ fn a_market_goes_on_behind_an_old_log() {
     }
     let before = desk.machine.clone();
     let next = |desk: &mut Desk| {
-        let seq = desk.machine.cursor() + 5;
+        let seq = desk.machine.cursor().plus(5);
         let stored_at = desk.machine.market_time();
-        let input = Ok(crate::desk::written_at(crate::desk::buy(u128::from(seq), "1", "900"), stored_at));
+        let input = Ok(crate::desk::written_at(crate::desk::buy(u128::from(seq.get()), "1", "900"), stored_at));
         Recorded { seq, stored_at, input }
     };
     let recorded = next(&mut desk);
