@@ -72,7 +72,8 @@ fn a_market_goes_on_behind_an_old_log() {
     let next = |desk: &mut Desk| {
         let seq = desk.machine.cursor().plus(5);
         let stored_at = desk.machine.market_time();
-        let input = Ok(crate::desk::written_at(crate::desk::buy(u128::from(seq.get()), "1", "900"), stored_at));
+        let input =
+            Ok(crate::desk::written_at(crate::desk::buy(u128::from(seq.get()), "1", "900"), stored_at));
         Recorded { seq, stored_at, input }
     };
     let recorded = next(&mut desk);
