@@ -85,7 +85,8 @@ pub async fn load(
     catch_up(log, Loaded::nothing(symbol), last).await
 }
 
-/// The newest good snapshot of a commit at or before `up_to`: one whose hash is what the commit says.
+/// The newest good snapshot of a commit at or before `up_to`: one whose hash is what the commit says. None when the store
+/// gives none: the log is the truth, and only takes longer.
 pub(crate) async fn newest_snapshot(
     log: &dyn EventLog,
     store: &dyn SnapshotStore,
@@ -93,8 +94,8 @@ pub(crate) async fn newest_snapshot(
     up_to: Seq,
 ) -> Result<Option<Loaded>, LogError> {
     let home = Home::new(log, symbol);
-    for (commit, name) in home.newest_first(store, Kind::Machine, up_to).await? {
-        let Some(bytes) = store.get(&name).await? else { continue };
+    for (commit, name) in home.newest_first(store, Kind::Machine, up_to).await {
+        let Some(bytes) = home.read(store, &name).await else { continue };
         match Machine::restore(&bytes) {
             Ok(machine) if is_behind(log, symbol, commit, &machine).await? => {
                 return Ok(Some(Loaded { machine, commit, end: commit, replayed: 0 }));
@@ -210,11 +211,11 @@ impl Replay {
         while self.waiting.back().map_or(self.loaded.machine.cursor(), |input| input.seq) < last_input {
             let next = self.inputs.next(REPLAY_BATCH);
             let Ok(records) = timeout(INPUT_PATIENCE, next).await else {
-                // The stream may only be out of reach.
-                if self.inputs.behind() == 0 {
-                    return missing();
+                // The tail may lie on a replica that lags, or the stream be out of reach: the leader's word counts.
+                match self.inputs.caught_up().await {
+                    Ok(true) => return missing(),
+                    Ok(false) | Err(_) => continue,
                 }
-                continue;
             };
             self.waiting.extend(records?.iter().map(recorded));
         }

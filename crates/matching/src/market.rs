@@ -6,6 +6,7 @@
 //! ```
 //! Nothing is decided by who leads: two that lead at once lose fences to each other and nothing else.
 
+mod committing;
 mod others;
 mod waking;
 
@@ -22,15 +23,17 @@ use fillstream_domain::{
 use fillstream_event_log::{AppendError, Consistency, EventLog, LogError, Record, SnapshotStore};
 use fillstream_matcher::{COMMIT_BYTES, Machine, Pending};
 use fillstream_parked::park;
+use fillstream_retry::Retry;
+use parking_lot::Mutex;
 use tokio::{
     sync::{mpsc, watch},
     task::JoinHandle,
     time::{Duration, Instant, sleep_until},
 };
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
+use self::committing::Trouble;
 use crate::{
-    commit,
     load::{LoadError, Loaded, load},
     read::recorded,
     run::MarketState,
@@ -47,8 +50,15 @@ const MAX_PENDING: usize = 50_000;
 const MAX_PENDING_BYTES: usize = 100 * COMMIT_BYTES;
 /// Levels that are kept for each machine: they are small, and whoever looks back folds the commits between two of them.
 const LEVELS_PER_SNAPSHOT: u64 = 10;
-/// Between two clock inputs of a market.
+/// Between two clock inputs of a market in which something is due once in a while.
 const CLOCK_PAUSE: Duration = Duration::from_secs(1);
+/// The same while orders are due that the last one could not end: they are many, and each commit of them is large.
+const LATE_PAUSE: Duration = Duration::from_millis(50);
+/// The same while the clocks differ: nothing but time or an operator heals that.
+const AHEAD_PAUSE: Duration = Duration::from_secs(10);
+/// Before a parked entry is tried again.
+const PARK_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PARK_PAUSE: Duration = Duration::from_secs(5);
 
 /// What a market's task works with.
 #[derive(Clone)]
@@ -57,6 +67,8 @@ pub(crate) struct Context {
     pub(crate) snapshots: Option<Arc<dyn SnapshotStore>>,
     pub(crate) clock: fn() -> Timestamp,
     pub(crate) settings: Settings,
+    /// How keeping snapshots goes, over all markets: told of once.
+    pub(crate) keeping: Arc<Mutex<Retry>>,
 }
 
 /// Why a market's task has to begin anew.
@@ -68,10 +80,10 @@ pub(crate) enum Ended {
     Log(#[from] LogError),
     #[error("a tail has ended")]
     Tail,
-    #[error("a commit may be stored or not: {0}")]
-    Commit(AppendError),
     #[error("the stream has lost its end: the commits end at {last}, and one was at {fence}")]
     LostEnd { fence: Seq, last: Seq },
+    #[error("the tail of inputs has left out what lies between {after} and {first}")]
+    Gap { after: Seq, first: Seq },
     #[error(transparent)]
     Version(#[from] LaterVersion),
     #[error("another matcher's commit up to input {last_input} says {theirs}, ours would say {ours}")]
@@ -134,8 +146,13 @@ pub(crate) struct Market {
     /// When the last input came: market time goes on from there. None before the first that was stored since we began: how
     /// long the earlier ones lie back is not known.
     last_input_at: Option<Instant>,
+    /// The first input came where the leader has it.
+    is_proved: bool,
     clock_seq: Seq,
     clock_due: Instant,
+    late_due: Instant,
+    /// Commits that were not stored, or of which nobody knows.
+    trouble: Trouble,
     state: watch::Sender<MarketState>,
 }
 
@@ -163,14 +180,17 @@ impl Market {
             end,
             stance: Stance::Leading,
             heard: VecDeque::new(),
-            reader: CommitReader::new("matcher", OnForeign::StopAtLater),
+            reader: new_reader(),
             under_way: None,
             since_snapshot: replayed,
             since_levels: 0,
             began_at,
             last_input_at: None,
+            is_proved: false,
             clock_seq: clock.map_or(Seq::ZERO, |record| record.seq),
             clock_due: now + CLOCK_PAUSE,
+            late_due: now,
+            trouble: Trouble::none(),
             state,
         };
         market.work(inputs, commits).await
@@ -191,10 +211,10 @@ impl Market {
             let wake = self.wakes_at();
             tokio::select! {
                 records = inputs.recv(), if self.may_read() => {
-                    self.take_in(records.ok_or(Ended::Tail)?).await;
+                    self.take_in(records.ok_or(Ended::Tail)?).await?;
                     // All that has arrived goes into one step.
                     while self.may_read() && let Ok(records) = inputs.try_recv() {
-                        self.take_in(records).await;
+                        self.take_in(records).await?;
                     }
                     reach(Boundary::InputsApplied);
                 }
@@ -217,7 +237,10 @@ impl Market {
     }
 
     /// Applies inputs. What cannot be read is put aside where operators look, before the commit says so.
-    async fn take_in(&mut self, records: Vec<Record>) {
+    async fn take_in(&mut self, records: Vec<Record>) -> Result<(), Ended> {
+        if let Some(first) = records.first() {
+            self.prove_begin(first.seq).await?;
+        }
         reach(Boundary::InputsRead);
         if self.pending.is_empty() && matches!(self.stance, Stance::StandingBy(_)) {
             // Nobody had anything to commit until now.
@@ -240,87 +263,41 @@ impl Market {
                 self.last_input_at = Some(Instant::now());
             }
         }
+        Ok(())
+    }
+
+    /// The leader says that no input lies between where the market was loaded to and the first that its tail gives: on a
+    /// replica that lags a tail may begin too late, and a commit over what was not heard could never be mended.
+    async fn prove_begin(&mut self, first: Seq) -> Result<(), Ended> {
+        if self.is_proved {
+            return Ok(());
+        }
+        let after = self.machine.cursor();
+        let next = self.context.log.next_matching(after.next(), &book_inputs(&self.symbol)).await?;
+        if next.is_some_and(|next| next.seq < first) {
+            return Err(Ended::Gap { after, first });
+        }
+        self.is_proved = true;
+        Ok(())
     }
 
     async fn park(&self, record: &Record, reason: String) {
         let (log, now) = (&*self.context.log, (self.context.clock)());
         warn!(seq = %record.seq, subject = record.subject, reason, "an input is parked");
+        let mut retry =
+            Retry::new("matcher: append of a parked entry retried", PARK_PAUSE, LONGEST_PARK_PAUSE);
         while let Err(error) = park(log, PART, record, Cause::Unreadable, reason.clone(), now).await {
-            warn!(%error, "the parked entry is not written yet");
-            tokio::time::sleep(Duration::from_millis(200)).await;
+            retry.failed(&error).await;
         }
-    }
-
-    /// We lead, and know of no commit that our machine has not followed.
-    fn may_commit(&self) -> bool {
-        self.stance == Stance::Leading && self.heard.is_empty() && !self.pending.is_empty()
-    }
-
-    fn begin_commit(&mut self) -> InFlight {
-        let parts = self.pending.cut(&self.symbol, COMMIT_BYTES);
-        let last_input = parts.first().map_or(Seq::ZERO, |part| part.last_input);
-        // The machine stands right behind this commit only when it covers all that was applied.
-        let whole = last_input == self.machine.cursor();
-        let taken = if whole && self.context.snapshots.is_some() { self.take_snapshot() } else { None };
-        let (log, fence, now) = (Arc::clone(&self.context.log), self.end, (self.context.clock)());
-        self.under_way = Some(UnderWay { fence, last_input, taken });
-        let symbol = self.symbol.clone();
-        tokio::spawn(async move {
-            reach(Boundary::BeforeCommit);
-            let stored = commit::append(&*log, &symbol, parts, fence, now).await;
-            reach(Boundary::AfterCommit);
-            stored
-        })
-    }
-
-    /// What is due of the machine's state and its levels.
-    fn take_snapshot(&mut self) -> Option<Taken> {
-        let every = self.context.settings.snapshot_every;
-        let machine_due = self.since_snapshot >= every;
-        if !machine_due && self.since_levels < (every / LEVELS_PER_SNAPSHOT).max(1) {
-            return None;
-        }
-        self.since_levels = 0;
-        if machine_due {
-            self.since_snapshot = 0;
-        }
-        Some(Taken::of(&self.machine, machine_due))
-    }
-
-    fn committed(&mut self, stored: Result<Seq, AppendError>) -> Result<(), Ended> {
-        let Some(UnderWay { fence, last_input, taken }) = self.under_way.take() else { return Ok(()) };
-        match stored {
-            Ok(seq) => {
-                self.commit = seq;
-                self.end = self.end.max(seq);
-                self.pending.drop_covered(last_input);
-                self.heard.retain(|heard| heard.seq > seq);
-                if let (Some(taken), Some(store)) = (taken, self.context.snapshots.clone()) {
-                    self.keep(taken, store, seq);
-                }
-                Ok(())
-            }
-            Err(AppendError::Fenced { last }) if last < fence => Err(Ended::LostEnd { fence, last }),
-            Err(AppendError::Fenced { last }) => {
-                debug!(symbol = %self.symbol, %last, "another matcher was first; standing by");
-                self.stance = Stance::StandingBy(Instant::now());
-                Ok(())
-            }
-            Err(
-                error @ (AppendError::Full(_)
-                | AppendError::Refused(_)
-                | AppendError::Unknown
-                | AppendError::Closed),
-            ) => Err(Ended::Commit(error)),
-        }
+        retry.done();
     }
 
     fn keep(&self, taken: Taken, store: Arc<dyn SnapshotStore>, seq: Seq) {
         let home = Home::new(&*self.context.log, &self.symbol);
-        let kept = self.context.settings.snapshots_kept;
+        let (kept, keeping) = (self.context.settings.snapshots_kept, Arc::clone(&self.context.keeping));
         tokio::spawn(async move {
             reach(Boundary::BeforeSnapshot);
-            taken.put(&*store, &home, seq, kept).await;
+            taken.put(&*store, &home, seq, kept, &keeping).await;
             reach(Boundary::AfterSnapshot);
         });
     }
@@ -332,8 +309,18 @@ impl Market {
                 position: self.machine.cursor(),
                 pending: self.pending.len(),
                 leading: self.stance == Stance::Leading,
+                reason: self.obstacle(),
             };
-            std::mem::replace(state, now) != now
+            let is_news = *state != now;
+            if is_news {
+                *state = now;
+            }
+            is_news
         });
     }
+}
+
+/// A matcher must not cover again what a commit of a later version covers.
+fn new_reader() -> CommitReader {
+    CommitReader::new("matcher", OnForeign::StopAtLater)
 }

@@ -42,7 +42,7 @@ pub async fn book_at(
         return Err(PastError::Ahead { newest });
     }
     let start = match snapshots {
-        Some(store) => nearest_levels(log, store, symbol, up_to).await?,
+        Some(store) => nearest_levels(log, store, symbol, up_to).await,
         None => Levels::none(),
     };
     fold(log, symbol, start, up_to).await

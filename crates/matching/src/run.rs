@@ -9,10 +9,15 @@ use fillstream_domain::{
 };
 use fillstream_event_log::{EventLog, HEADER_ROOM, LogError, SnapshotStore};
 use fillstream_matcher::COMMIT_BYTES;
+use fillstream_retry::{Retry, chain};
 use parking_lot::Mutex;
-use tokio::{sync::watch, task::JoinSet, time::sleep};
+use tokio::{
+    sync::watch,
+    task::JoinSet,
+    time::{Instant, sleep},
+};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, warn};
+use tracing::{Instrument, error, info_span};
 
 use crate::{
     define::{DefineError, define_defaults},
@@ -22,7 +27,9 @@ use crate::{
     tail::tail,
 };
 
-/// Pause before a market begins anew after a doubt.
+/// A market that has worked for so long begins anew at once.
+const AT_WORK: Duration = Duration::from_secs(10);
+/// Pause before a market begins anew after a doubt; it grows to the long one while that does not help.
 const PAUSE: Duration = Duration::from_millis(100);
 /// Pause before a market is tried again whose log does not reproduce itself: an operator has to look at it.
 const LONG_PAUSE: Duration = Duration::from_secs(10);
@@ -31,7 +38,7 @@ const LONG_PAUSE: Duration = Duration::from_secs(10);
 const PANIC_PAUSE: Duration = Duration::from_secs(1);
 
 /// How far a market is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct MarketState {
     /// It is loaded and at work.
     pub loaded: bool,
@@ -41,6 +48,8 @@ pub struct MarketState {
     pub pending: usize,
     /// This process commits.
     pub leading: bool,
+    /// What stands in the way of its work, with the causes: it is tried again and again. None while all is well.
+    pub reason: Option<String>,
 }
 
 type States = Arc<Mutex<BTreeMap<Symbol, watch::Receiver<MarketState>>>>;
@@ -60,13 +69,15 @@ impl Matcher {
         settings: Settings,
         clock: fn() -> Timestamp,
     ) -> Arc<Self> {
-        Arc::new(Self { context: Context { log, snapshots, clock, settings }, states: States::default() })
+        let keeping = Arc::new(Mutex::new(Retry::new("matcher: snapshot not kept", PAUSE, LONG_PAUSE)));
+        let context = Context { log, snapshots, clock, settings, keeping };
+        Arc::new(Self { context, states: States::default() })
     }
 
     /// The markets that are at work.
     #[must_use]
     pub fn markets(&self) -> Vec<(Symbol, MarketState)> {
-        self.states.lock().iter().map(|(symbol, state)| (symbol.clone(), *state.borrow())).collect()
+        self.states.lock().iter().map(|(symbol, state)| (symbol.clone(), state.borrow().clone())).collect()
     }
 
     /// Works until told to stop. A stream without any market gets the contract's.
@@ -88,21 +99,23 @@ impl Matcher {
                 format!("max_payload of the server is {takes} bytes; a matcher needs {needs} at least");
             return Err(LogError::Invalid(error));
         }
+        let mut retry = Retry::new("matcher: the default markets are not defined yet", PAUSE, LONG_PAUSE);
         while let Err(error) = define_defaults(&*self.context.log, (self.context.clock)()).await {
-            warn!(%error, "the default markets are not defined yet");
             if let DefineError::Log(LogError::Recreated) = error {
                 return Err(LogError::Recreated);
             }
-            sleep(PAUSE).await;
+            retry.failed(&error).await;
         }
+        retry.done();
+        let mut retry = Retry::new("matcher: the markets cannot be read yet", PAUSE, LONG_PAUSE);
         let mut definitions = loop {
             match tail(&*self.context.log, Seq::ZERO, ALL_DEFINITIONS).await {
                 Ok(definitions) => break definitions,
                 Err(LogError::Recreated) => return Err(LogError::Recreated),
-                Err(error) => warn!(%error, "the markets cannot be read yet"),
+                Err(error) => retry.failed(&error).await,
             }
-            sleep(PAUSE).await;
         };
+        retry.done();
         // Dropped with this future: its markets end with it.
         let mut markets = JoinSet::new();
         while let Some(records) = definitions.recv().await {
@@ -124,37 +137,45 @@ impl Matcher {
         let state = watch::Sender::new(MarketState::default());
         states.insert(symbol.clone(), state.subscribe());
         let (context, symbol) = (self.context.clone(), symbol.clone());
-        markets.spawn(async move {
+        let name = symbol.clone();
+        let work = async move {
+            let mut retry = Retry::new("matcher: the market is loaded anew", PAUSE, LONG_PAUSE);
             loop {
-                let mut alone = JoinSet::new();
-                alone.spawn(Market::run(context.clone(), symbol.clone(), state.clone()));
+                let (mut alone, begun) = (JoinSet::new(), Instant::now());
+                alone.spawn(Market::run(context.clone(), symbol.clone(), state.clone()).in_current_span());
                 let ended = match alone.join_next().await {
                     Some(Ok(Err(ended))) => ended,
                     Some(Err(_)) | None => Ended::Panicked,
                 };
-                state.send_modify(|state| state.loaded = false);
-                let pause = match &ended {
+                if begun.elapsed() > AT_WORK {
+                    retry.done();
+                }
+                let reason = Some(chain(&ended).to_string());
+                let is_news = state
+                    .send_replace(MarketState { reason: reason.clone(), ..MarketState::default() })
+                    .reason
+                    != reason;
+                match &ended {
                     Ended::Load(LoadError::Irreproducible(..)) => {
-                        error!(%symbol, error = %ended, "the market stands still; see `fillstream verify`");
-                        LONG_PAUSE
+                        if is_news {
+                            error!(error = %chain(&ended), "the market stands still; see `fillstream verify`");
+                        }
+                        sleep(LONG_PAUSE).await;
                     }
                     Ended::Panicked => {
-                        error!(%symbol, error = %ended, "the market is loaded anew in a moment");
-                        PANIC_PAUSE
+                        error!(error = %chain(&ended), "the market is loaded anew in a moment");
+                        sleep(PANIC_PAUSE).await;
                     }
                     Ended::Load(LoadError::Log(_))
                     | Ended::Log(_)
                     | Ended::Tail
-                    | Ended::Commit(_)
+                    | Ended::Gap { .. }
                     | Ended::Version(_)
                     | Ended::LostEnd { .. }
-                    | Ended::Diverged { .. } => {
-                        warn!(%symbol, error = %ended, "the market is loaded anew");
-                        PAUSE
-                    }
-                };
-                sleep(pause).await;
+                    | Ended::Diverged { .. } => retry.failed(&ended).await,
+                }
             }
-        });
+        };
+        markets.spawn(work.instrument(info_span!("market", symbol = %name)));
     }
 }

@@ -184,7 +184,7 @@ impl Watched {
     async fn market(&self, symbol: Symbol, state: MarketState) -> (Market, MarketState) {
         let waits = waiting::market(&*self.log, &self.leader, &symbol, now()).await;
         let (loaded, position) = (state.loaded, state.position);
-        (Market { symbol: symbol.to_string(), loaded, position, waits, reason: None }, state)
+        (Market { symbol: symbol.to_string(), loaded, position, waits, reason: state.reason.clone() }, state)
     }
 
     async fn lacks(&self, position: Seq, last: Seq) -> Lacks {

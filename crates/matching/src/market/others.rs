@@ -40,7 +40,9 @@ impl Market {
                 return Err(Ended::Diverged { last_input: heard.last_input, theirs, ours });
             }
             self.commit = heard.seq;
-            self.stance = Stance::StandingBy(Instant::now());
+            // Ours, of which nobody knew whether it was stored, is no other matcher's.
+            let is_ours = self.trouble.solves(heard.last_input);
+            self.stance = if is_ours { Stance::Leading } else { Stance::StandingBy(Instant::now()) };
         }
         Ok(())
     }

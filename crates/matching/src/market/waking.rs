@@ -11,23 +11,45 @@ use tokio::time::Instant;
 use tracing::{debug, info};
 use uuid::Uuid;
 
-use super::{CLOCK_PAUSE, Ended, Market, Stance};
+use super::{AHEAD_PAUSE, CLOCK_PAUSE, Ended, LATE_PAUSE, Market, Stance};
 
 impl Market {
     /// When something has to be done though nothing comes.
     pub(super) fn wakes_at(&self) -> Option<Instant> {
-        let expiry = self.machine.next_expiry().map(|expiry| match self.last_input_at {
-            Some(at) => at + expiry.since(self.machine.market_time()),
-            None => self.clock_due,
-        });
         let takeover = self.context.settings.takeover_after;
         match self.stance {
-            Stance::Leading => expiry.map(|expiry| expiry.max(self.clock_due)),
+            Stance::Leading => {
+                let commit =
+                    self.trouble.until().filter(|_| !self.pending.is_empty() && self.ahead().is_none());
+                self.ticks_at().into_iter().chain(commit).min()
+            }
             Stance::StandingBy(since) if self.pending.is_empty() => {
-                expiry.map(|expiry| expiry.max(since) + takeover)
+                self.next_expiry().map(|expiry| expiry.max(since) + takeover)
             }
             Stance::StandingBy(since) => Some(since + takeover),
         }
+    }
+
+    /// When time has to go on by an input of its own.
+    fn ticks_at(&self) -> Option<Instant> {
+        if self.ahead().is_some() {
+            return Some(self.clock_due);
+        }
+        let expiry = self.next_expiry()?;
+        if !self.machine.is_late() {
+            return Some(expiry.max(self.clock_due));
+        }
+        // The last one is done with before the next: what many expiries cause comes at the pace of its commits.
+        let is_done = self.pending.is_empty() && self.machine.cursor() >= self.clock_seq;
+        Some(if is_done { self.late_due } else { self.clock_due.max(self.late_due) })
+    }
+
+    fn next_expiry(&self) -> Option<Instant> {
+        let expiry = self.machine.next_expiry()?;
+        Some(match self.last_input_at {
+            Some(at) => at + expiry.since(self.machine.market_time()),
+            None => self.clock_due,
+        })
     }
 
     pub(super) async fn wake(&mut self) -> Result<(), Ended> {
@@ -37,13 +59,19 @@ impl Market {
                 self.stance = Stance::Leading;
                 Ok(())
             }
-            Stance::Leading => self.tick().await,
+            Stance::Leading if self.ticks_at().is_some_and(|at| at <= Instant::now()) => self.tick().await,
+            // A commit is tried again.
+            Stance::Leading => Ok(()),
         }
     }
+}
 
+impl Market {
     /// Time goes on though nothing is asked: an input of its own, whose recorded time is what counts.
     async fn tick(&mut self) -> Result<(), Ended> {
-        self.clock_due = Instant::now() + CLOCK_PAUSE;
+        let asked = Instant::now();
+        self.clock_due = asked + if self.ahead().is_some() { AHEAD_PAUSE } else { CLOCK_PAUSE };
+        self.late_due = asked + LATE_PAUSE;
         let now = (self.context.clock)();
         let input = BookInput::Clock(Clock { symbol: self.symbol.clone(), at: now });
         let record = NewRecord {

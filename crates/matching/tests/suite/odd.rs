@@ -28,6 +28,8 @@ pub(crate) enum Answer {
     StoredUnknown,
     /// Not stored, and nobody knows.
     LostUnknown,
+    /// Not stored: there is no room.
+    Refused,
     /// Not stored, and this is said.
     Says(AppendError),
 }
@@ -39,6 +41,8 @@ struct Odd {
     inner: MemoryLog,
     answers: Mutex<VecDeque<Answer>>,
     commits_asked: AtomicUsize,
+    followed: AtomicUsize,
+    skips: AtomicUsize,
     commits_held: watch::Sender<bool>,
     /// Inputs behind this sequence do not come.
     inputs_until: watch::Sender<u64>,
@@ -60,6 +64,8 @@ impl OddLog {
             inner: inner.clone(),
             answers: Mutex::default(),
             commits_asked: AtomicUsize::new(0),
+            followed: AtomicUsize::new(0),
+            skips: AtomicUsize::new(0),
             commits_held: watch::Sender::new(false),
             inputs_until: watch::Sender::new(u64::MAX),
             hides_definitions,
@@ -73,6 +79,16 @@ impl OddLog {
     /// How many commits were tried.
     pub(crate) fn commits_asked(&self) -> usize {
         self.0.commits_asked.load(Ordering::SeqCst)
+    }
+
+    /// How many tails were begun.
+    pub(crate) fn followed(&self) -> usize {
+        self.0.followed.load(Ordering::SeqCst)
+    }
+
+    /// The next tail of inputs begins so many records too late, as one on a replica that lags may.
+    pub(crate) fn skip_inputs(&self, records: usize) {
+        self.0.skips.store(records, Ordering::SeqCst);
     }
 
     /// Commits do not reach the log while they are held.
@@ -107,6 +123,7 @@ impl EventLog for OddLog {
                 let _ = self.0.inner.append_parts(first, rest).await;
                 Err(AppendError::Unknown)
             }
+            Some(Answer::Refused) => Err(AppendError::invalid("no room")),
             Some(Answer::LostUnknown) => Err(AppendError::Unknown),
             Some(Answer::Says(error)) => Err(error),
         }
@@ -141,10 +158,12 @@ impl EventLog for OddLog {
     }
 
     async fn follow(&self, after: After, pattern: Option<&str>) -> Result<Box<dyn Follow>, LogError> {
+        self.0.followed.fetch_add(1, Ordering::SeqCst);
         let inner = self.0.inner.follow(after, pattern).await?;
         let is_inputs = pattern.is_some_and(|pattern| pattern.starts_with("orders.book.BTC-USDT."));
         let until = is_inputs.then(|| self.0.inputs_until.subscribe());
-        Ok(Box::new(OddTail { inner, until, waiting: VecDeque::new() }))
+        let skips = if is_inputs { self.0.skips.swap(0, Ordering::SeqCst) } else { 0 };
+        Ok(Box::new(OddTail { inner, until, skips, waiting: VecDeque::new() }))
     }
 
     async fn info(&self) -> Result<StreamInfo, LogError> {
@@ -163,6 +182,7 @@ impl EventLog for OddLog {
 struct OddTail {
     inner: Box<dyn Follow>,
     until: Option<watch::Receiver<u64>>,
+    skips: usize,
     waiting: VecDeque<Record>,
 }
 
@@ -172,6 +192,9 @@ impl Follow for OddTail {
         let Some(until) = &mut self.until else { return self.inner.next(max).await };
         if self.waiting.is_empty() {
             self.waiting.extend(self.inner.next(max).await?);
+            let skipped = self.skips.min(self.waiting.len().saturating_sub(1));
+            self.waiting.drain(..skipped);
+            self.skips = 0;
         }
         let first = self.waiting[0].seq;
         let until = *until.wait_for(|until| *until >= first.get()).await.unwrap();

@@ -5,7 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fillstream_domain::book::{Change, Side, TimeInForce};
+use fillstream_domain::{
+    book::{BookInput, Change, Definition, InputResult, Side, TimeInForce},
+    subject::book_definition,
+};
 use fillstream_matching::Settings;
 
 use crate::{
@@ -76,6 +79,69 @@ async fn what_is_due_at_the_start_expires_soon() {
             |change| matches!(change, Change::Cancelled { order: ended, .. } if ended.order_id == order)
         )
     );
+    at_work.stop().await;
+}
+
+/// Many orders whose time is over at once: they end step by step, without a second between the steps.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn thousands_that_are_due_at_once_end_in_small_commits() {
+    const ORDERS: usize = 2_000;
+    const MAX_MAKERS: u32 = 100;
+    let rig = Rig::new();
+    let bounded = Definition { max_makers: MAX_MAKERS, ..Definition::standard(rig.symbol.clone(), now()) };
+    rig.append(book_definition(&rig.symbol), &BookInput::Definition(bounded));
+    let expires_at = now().after(Duration::from_millis(1_500));
+    for owner in 0..ORDERS {
+        let mut placed = rig.placed(user(owner as u64 % 7), Side::Sell, "100", "2");
+        placed.time_in_force = TimeInForce::Gtd;
+        placed.expires_at = Some(expires_at);
+        rig.place(placed);
+    }
+    let at_work = rig.matcher(Settings::default());
+    eventually("all have ended", async || cancelled(&rig).await == ORDERS).await;
+    let late = now().since(expires_at);
+    assert!(late < Duration::from_secs(12), "{late:?}");
+    for (_, commit) in rig.commits().await {
+        for outcome in &commit.outcomes {
+            assert!(outcome.changes.len() <= MAX_MAKERS as usize + 2, "{} changes", outcome.changes.len());
+        }
+    }
+    until("nothing waits", || at_work.state().pending == 0).await;
+    at_work.stop().await;
+    let report = fillstream_matching::verify(&rig.log, None, &mut |_, _| {}).await.unwrap();
+    assert!(report.is_clean(), "{report:?}");
+}
+
+/// Clocks that were wrong and are set right: the market says what it waits for, and turns back by itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_market_that_ran_ahead_says_so_and_comes_back_once_the_clocks_agree() {
+    let rig = Rig::new();
+    let ahead = Duration::from_secs(24 * 3_600);
+    // The stream's server and the intake are a day ahead, the matcher is not.
+    rig.log.set_time(now().after(ahead).unix_ms());
+    let mut wrong = rig.placed(user(1), Side::Sell, "100", "1");
+    wrong.at = now().after(ahead);
+    rig.place(wrong);
+    let at_work = rig.matcher(Settings::default());
+    until("it says so", || at_work.state().reason.is_some_and(|reason| reason.contains("clock"))).await;
+    assert!(
+        rig.commits().await.iter().all(|(_, commit)| commit.last_input.get() < 2),
+        "nothing is committed"
+    );
+    rig.log.set_time(now().unix_ms());
+    let mut placed = rig.placed(user(2), Side::Buy, "99", "1");
+    placed.time_in_force = TimeInForce::Gtd;
+    placed.expires_at = Some(now().after(Duration::from_secs(3_600)));
+    let (_, seq) = rig.place(placed);
+    rig.covered(seq).await;
+    until("nothing stands in the way", || at_work.state().reason.is_none()).await;
+    let mut next = rig.placed(user(2), Side::Buy, "98", "1");
+    next.time_in_force = TimeInForce::Gtd;
+    next.expires_at = Some(now().after(Duration::from_secs(3_600)));
+    let (_, seq) = rig.place(next);
+    let outcome = rig.outcome(seq).await;
+    assert_eq!(outcome.result, InputResult::Accepted);
+    assert!(outcome.at.since(now()) < Duration::from_secs(60), "{}", outcome.at);
     at_work.stop().await;
 }
 

@@ -66,7 +66,7 @@ impl AtWork {
 
     /// The only market's state.
     pub(crate) fn state(&self) -> MarketState {
-        self.matcher.markets().first().map_or_else(MarketState::default, |(_, state)| *state)
+        self.matcher.markets().first().map_or_else(MarketState::default, |(_, state)| state.clone())
     }
 
     pub(crate) fn leads(&self, symbol: &Symbol) -> bool {

@@ -1,5 +1,10 @@
 //! One matcher at its work.
 
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
 use fillstream_domain::{
     Incarnation, Seq,
     book::{Change, InputResult, Side, TimeInForce},
@@ -8,7 +13,49 @@ use fillstream_domain::{
 use fillstream_event_log::EventLog;
 use fillstream_matching::Settings;
 
-use crate::rig::{Rig, now, user};
+use crate::{
+    odd::{Answer, OddLog},
+    rig::{Rig, now, until, user},
+};
+
+/// A tail that begins too late, as it may on a replica that lags: nothing is committed over what was not heard.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn inputs_that_were_not_heard_are_not_committed_over() {
+    let rig = Rig::new();
+    let last = rig.flow(1, 40);
+    let log = OddLog::new(&rig.log);
+    log.skip_inputs(5);
+    let at_work = rig.matcher_on(Arc::new(log.clone()), Settings::default(), now);
+    rig.covered(last).await;
+    rig.check(41).await;
+    at_work.stop().await;
+}
+
+/// A disk that is full, an account at its limit: the market keeps what it has in memory, says why nothing comes of it, and
+/// tries again after growing pauses until there is room.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_that_is_refused_is_tried_again_in_peace() {
+    let rig = Rig::new();
+    let log = OddLog::new(&rig.log);
+    let at_work = rig.matcher_on(Arc::new(log.clone()), Settings::default(), now);
+    rig.covered(1).await;
+    until("its commit is known", || at_work.state().pending == 0).await;
+    let (follows, asked) = (log.followed(), log.commits_asked());
+    log.answer([const { Answer::Refused }; 4]);
+    let begun = Instant::now();
+    let (_, seq) = rig.place(rig.placed(user(1), Side::Sell, "100", "1"));
+    until("it says why", || at_work.state().reason.is_some_and(|reason| reason.contains("no room"))).await;
+    let state = at_work.state();
+    assert!(state.loaded && state.leading && state.pending == 1, "{state:?}");
+    rig.covered(seq).await;
+    // 100, 200, 400 and 800 ms.
+    assert!(begun.elapsed() >= Duration::from_millis(1_400), "{:?}", begun.elapsed());
+    assert_eq!(log.commits_asked() - asked, 5);
+    until("nothing stands in the way", || at_work.state().reason.is_none()).await;
+    assert_eq!(log.followed(), follows, "the market was not loaded anew");
+    rig.check(2).await;
+    at_work.stop().await;
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn orders_are_matched_and_every_input_is_covered_once() {
@@ -33,12 +80,11 @@ async fn orders_are_matched_and_every_input_is_covered_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_without_markets_gets_the_contracts() {
     let log = fillstream_event_log::MemoryLog::new(Incarnation::new(7));
-    let matcher =
-        fillstream_matching::Matcher::new(std::sync::Arc::new(log.clone()), None, Settings::default(), now);
+    let matcher = fillstream_matching::Matcher::new(Arc::new(log.clone()), None, Settings::default(), now);
     let stop = tokio_util::sync::CancellationToken::new();
     let (running, stopped) = (matcher.clone(), stop.clone());
     let task = tokio::spawn(async move { running.run(stopped).await });
-    crate::rig::until("three markets are at work", || {
+    until("three markets are at work", || {
         matcher.markets().iter().filter(|(_, state)| state.loaded && state.position > Seq::new(0)).count()
             == 3
     })
@@ -79,7 +125,7 @@ async fn an_order_expires_though_nothing_else_happens() {
     let at_work = rig.matcher(Settings::default());
     let mut placed = rig.placed(user(1), Side::Sell, "100", "2");
     placed.time_in_force = TimeInForce::Gtd;
-    placed.expires_at = Some(now().after(std::time::Duration::from_millis(300)));
+    placed.expires_at = Some(now().after(Duration::from_millis(300)));
     let (order, seq) = rig.place(placed);
     rig.covered(seq + 1).await;
     let commits = rig.commits().await;

@@ -260,6 +260,7 @@ pub fn created(seq: u64, number: u32) -> Outcome {
 
 pub fn part(inputs: (u64, u64), number: u32, last: bool, outcome: Outcome) -> Commit {
     Commit {
+        rules: fillstream_domain::book::Rules::TODAY,
         symbol: symbol(),
         first_input: Seq::new(inputs.0),
         last_input: Seq::new(inputs.1),
