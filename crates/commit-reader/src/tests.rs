@@ -21,6 +21,7 @@ fn part(market: &str, input: u64, number: u32, of: u32) -> Vec<u8> {
         levels: Levels::default(),
     };
     let commit = Commit {
+        rules: fillstream_domain::book::Rules::V1,
         symbol: market.parse().unwrap(),
         first_input: Seq::new(input),
         last_input: Seq::new(input),

@@ -180,7 +180,7 @@ impl Market {
             end,
             stance: Stance::Leading,
             heard: VecDeque::new(),
-            reader: new_reader(),
+            reader: CommitReader::new("matcher", OnForeign::StopAtLater),
             under_way: None,
             since_snapshot: replayed,
             since_levels: 0,
@@ -318,9 +318,4 @@ impl Market {
             is_news
         });
     }
-}
-
-/// A matcher must not cover again what a commit of a later version covers.
-fn new_reader() -> CommitReader {
-    CommitReader::new("matcher", OnForeign::StopAtLater)
 }

@@ -18,7 +18,7 @@ use fillstream_retry::{Retry, chain};
 use tokio::time::Instant;
 use tracing::debug;
 
-use super::{Ended, InFlight, LEVELS_PER_SNAPSHOT, Market, Stance, UnderWay, new_reader};
+use super::{Ended, InFlight, LEVELS_PER_SNAPSHOT, Market, Stance, UnderWay};
 use crate::{commit, snapshots::Taken};
 
 /// Pauses before a commit that was not stored is tried again: a disk or an account that is full stays so for a while, and
@@ -130,10 +130,6 @@ impl Market {
                 self.end = self.end.max(seq);
                 self.pending.drop_covered(last_input);
                 self.heard.retain(|heard| heard.seq > seq);
-                // What was heard of it before its answer came is not the beginning of another one.
-                if self.reader.position(seq) < seq {
-                    self.reader = new_reader();
-                }
                 if let (Some(taken), Some(store)) = (taken, self.context.snapshots.clone()) {
                     self.since_levels = 0;
                     if taken.has_machine() {
