@@ -12,6 +12,7 @@ mod naive;
 mod nats_killed;
 mod parked;
 mod plan;
+mod queue;
 mod review;
 mod slot;
 mod stage;

@@ -21,6 +21,8 @@ pub struct Reply {
     pub headers: Vec<(String, String)>,
     /// The payload.
     pub payload: Vec<u8>,
+    /// Where the sender wants an answer, such as a consumer its acknowledgement.
+    pub reply_to: Option<String>,
 }
 
 impl Reply {
@@ -151,14 +153,22 @@ impl Client {
             let sizes: Vec<usize> = words.iter().rev().map_while(|word| word.parse().ok()).collect();
             match (words.first().copied(), sizes.as_slice()) {
                 (Some("PING"), _) => self.stream.write_all(b"PONG\r\n").await.ok()?,
-                (Some("MSG"), [all, ..]) => return Some((words[1].to_owned(), self.body(0, *all).await?)),
+                (Some("MSG"), [all, ..]) => {
+                    let reply_to = words.get(3).filter(|_| words.len() > 4).map(ToString::to_string);
+                    return Some((words[1].to_owned(), Reply { reply_to, ..self.body(0, *all).await? }));
+                }
                 (Some("HMSG"), [all, head, ..]) => {
-                    return Some((words[1].to_owned(), self.body(*head, *all).await?));
+                    let reply_to = words.get(3).filter(|_| words.len() > 5).map(ToString::to_string);
+                    return Some((words[1].to_owned(), Reply { reply_to, ..self.body(*head, *all).await? }));
                 }
                 // What was asked for is not allowed: as the protocol's own 403.
                 (Some("-ERR"), _) if line.contains("Permissions Violation") => {
-                    let reply =
-                        Reply { status: Some(403), headers: Vec::new(), payload: line.as_bytes().to_vec() };
+                    let reply = Reply {
+                        status: Some(403),
+                        headers: Vec::new(),
+                        payload: line.as_bytes().to_vec(),
+                        reply_to: None,
+                    };
                     return Some((format!("{}.{}", self.inbox, self.asked), reply));
                 }
                 (Some("-ERR"), _) => panic!("the server says {line}"),
@@ -175,6 +185,6 @@ impl Client {
         let status = lines.next().and_then(|line| line.split_whitespace().nth(1)?.parse().ok());
         let headers = lines.filter_map(|line| line.split_once(':'));
         let headers = headers.map(|(name, value)| (name.to_owned(), value.trim().to_owned())).collect();
-        Some(Reply { status, headers, payload: bytes[head..all].to_vec() })
+        Some(Reply { status, headers, payload: bytes[head..all].to_vec(), reply_to: None })
     }
 }

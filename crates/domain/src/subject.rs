@@ -15,6 +15,8 @@ use crate::{OrderId, Seq, book::Symbol};
 
 /// All placed events of swap orders: what the executor's consumer filters.
 pub const ALL_SWAPS_PLACED: &str = "orders.swap.*.placed";
+/// All events of all swap orders.
+pub const ALL_SWAPS: &str = "orders.swap.>";
 /// All commits of all matchers.
 pub const ALL_COMMITS: &str = "markets.*";
 /// All definitions of markets.

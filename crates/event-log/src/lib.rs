@@ -18,6 +18,7 @@ mod error;
 mod jetstream;
 mod log;
 mod memory;
+mod memory_queue;
 mod observe;
 mod proof;
 mod reading;
@@ -27,15 +28,18 @@ mod shared;
 mod snapshots;
 mod stamp;
 mod subject;
+mod work;
 
 pub use browse::{Browse, Message, Messages};
 pub use error::{AppendError, Cause, LogError, Refusal, ServerError};
 pub use jetstream::{
-    ArchiveError, ConnectError, Definitions, Greeting, Inspector, JetStreamLog, JetStreamSnapshots, Limits,
-    LogOptions, Probe, Right, StreamArchive, StreamShape, Work, WorkQueue, host_and_port, without_passwords,
+    ArchiveError, ConnectError, Definitions, Greeting, Inspector, JetStreamLog, JetStreamQueue,
+    JetStreamSnapshots, Limits, LogOptions, Probe, Right, StreamArchive, StreamShape, host_and_port,
+    without_passwords,
 };
 pub use log::{After, Consistency, Durability, EventLog, Follow, Link, Page, StreamInfo};
 pub use memory::MemoryLog;
+pub use memory_queue::MemoryQueue;
 pub use observe::AppendObserver;
 pub use record::{HEADER_ROOM, MAX_PARTS, NewRecord, Record};
 pub use service::{
@@ -44,3 +48,4 @@ pub use service::{
 pub use shared::SharedLog;
 pub use snapshots::{MemorySnapshots, SnapshotStore};
 pub use subject::is_pattern;
+pub use work::{Acknowledgement, Receipt, Work, WorkQueue};

@@ -161,8 +161,10 @@ impl State {
         let seq = self.last().next();
         let stored_at = self.stamp();
         self.by_subject.entry(record.subject.clone()).or_default().push(at);
-        let NewRecord { subject, event_id, payload, .. } = record;
-        self.records.push(Record::new(seq, subject, stored_at, Some(event_id), payload));
+        let NewRecord { subject, event_id, payload, traceparent, .. } = record;
+        let traceparent = traceparent.and_then(|text| text.parse().ok());
+        let record = Record::new(seq, subject, stored_at, Some(event_id), payload).traced(traceparent);
+        self.records.push(record);
         seq
     }
 

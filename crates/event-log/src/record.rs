@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use fillstream_domain::{RecordId, RecordRef, Seq};
+use fillstream_domain::{RecordId, RecordRef, Seq, TraceParent};
 use uuid::Uuid;
 
 use crate::{AppendError, reading::Reading, subject::is_literal};
@@ -87,6 +87,8 @@ pub struct Record {
     pub stored_at: i64,
     /// The id its writer gave it; none when a foreign writer gave none.
     pub event_id: Option<Uuid>,
+    /// The trace that it belongs to, when its writer named one.
+    pub traceparent: Option<TraceParent>,
     /// The payload.
     pub payload: Bytes,
     reading: Reading,
@@ -96,7 +98,13 @@ impl Record {
     /// A record as it lies in the log; each of them is read anew.
     #[must_use]
     pub fn new(seq: Seq, subject: String, stored_at: i64, event_id: Option<Uuid>, payload: Bytes) -> Self {
-        Self { seq, subject, stored_at, event_id, payload, reading: Reading::default() }
+        Self { seq, subject, stored_at, event_id, traceparent: None, payload, reading: Reading::default() }
+    }
+
+    /// The same as part of a trace.
+    #[must_use]
+    pub fn traced(self, traceparent: Option<TraceParent>) -> Self {
+        Self { traceparent, ..self }
     }
 
     /// Its place and what it is: proves that a stream still holds it.

@@ -2,165 +2,260 @@
 
 use std::time::Duration;
 
-use fillstream_clock::now;
+use fillstream_clock::WallClock;
 use fillstream_crash_point::{Boundary, reach};
 use fillstream_domain::{
-    Seq,
+    OrderId, Seq, TraceParent, VenueId,
     parked::Cause,
-    subject::swap_progress,
-    swap::{Routed, SwapEvent},
+    subject::{swap_placed, swap_progress},
+    swap::{Phase, Routed, SwapEvent},
 };
-use fillstream_event_log::{AppendError, EventLog, NewRecord, Record};
-use fillstream_parked::park;
-use fillstream_swap_machine::{Backoff, Built, Offer, Step, after_build, after_quotes, next};
+use fillstream_event_log::{AppendError, EventLog, LogError, NewRecord};
+use fillstream_parked::park_at;
+use fillstream_retry::{Obstacles, Retry, chain};
+use fillstream_swap_machine::{Backoff, Built, Offer, Pause, Step, after_build, after_quotes, next};
 use futures_util::future::join;
-use tokio::time::sleep;
-use tracing::{debug, info, warn};
+use tokio::time::{Instant, sleep_until};
+use tracing::{Span, debug, field::display, info, warn};
 use uuid::Uuid;
 
-use crate::{SwapHistory, effects::Effects, history::HistoryError, run::PART};
+use crate::{
+    PART, SwapHistory,
+    agenda::Agenda,
+    effects::Effects,
+    history::{HistoryError, read_history},
+};
 
-/// Pause before the stream is asked again that could not be reached.
-const PAUSE: Duration = Duration::from_millis(100);
+/// First and longest pause before the stream is asked again that could not be reached.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
 /// What drives an order needs.
 pub(crate) struct Drive<'a> {
     pub(crate) log: &'a dyn EventLog,
     pub(crate) effects: &'a Effects,
+    pub(crate) agenda: &'a Agenda,
+    pub(crate) obstacles: &'a Obstacles,
+    pub(crate) clock: &'a WallClock,
     pub(crate) backoff: Backoff,
-    pub(crate) placed: &'a Record,
-    pub(crate) traceparent: Option<&'a str>,
+    /// A longer pause is not sat out: the order is released, and taken up again when the pause is over.
+    pub(crate) hold: Duration,
 }
 
 /// How far an order was driven.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Driven {
-    /// To its end, or onto the operators' list.
-    Done,
-    /// The log takes nothing at the moment: to be handed out again.
+    /// To its end, or an operator has left it out for good.
+    Ended,
+    /// Onto the operators' list: an event will say what was decided.
+    WithOperator,
+    /// To a record that cannot be applied and is parked: an operator has it left out, or tried again.
+    HeldUp,
+    /// To a pause before the next attempt, told of by the record at `retry`.
+    Pausing {
+        /// The record.
+        retry: Seq,
+        /// What is left of it.
+        left: Duration,
+    },
+    /// To a step at a venue that is not configured here: another executor may have it.
+    Elsewhere(VenueId),
+    /// The log takes nothing at the moment.
     NotNow,
 }
 
-/// Answers that came in while their announcement was being appended: asking and signing move nothing, so they
-/// need not wait for the log.
-#[derive(Default)]
-struct Ahead {
+/// An order in hand.
+struct Held {
+    history: SwapHistory,
+    /// Answers that came in while their announcement was being appended: asking and signing move nothing, so they
+    /// need not wait for the log.
     offers: Option<Vec<Offer>>,
     built: Option<Result<Built, String>>,
+    /// When the pause is over that the record at this sequence tells of.
+    pause: Option<(Seq, Instant)>,
+}
+
+/// Why a step was not done.
+enum Interrupted {
+    Append(AppendError),
+    Over(Driven),
+}
+
+impl From<AppendError> for Interrupted {
+    fn from(error: AppendError) -> Self {
+        Self::Append(error)
+    }
 }
 
 impl Drive<'_> {
-    /// Drives the order until it has ended or an operator is asked.
-    ///
-    /// # Errors
-    /// When the history cannot be folded: the order is to be parked.
-    pub(crate) async fn to_the_end(&self, mut history: SwapHistory) -> Result<Driven, HistoryError> {
-        let mut ahead = Ahead::default();
+    /// Drives an order until it has ended, or cannot go on here and now. It begins at what the stream holds: a crash and a
+    /// first delivery share this road.
+    pub(crate) async fn to_the_end(&self, order: OrderId) -> Driven {
+        match self.try_to_the_end(order).await {
+            Ok(driven) => driven,
+            Err(problem) => self.put_aside(order, &problem).await,
+        }
+    }
+
+    async fn try_to_the_end(&self, order: OrderId) -> Result<Driven, HistoryError> {
+        let history = self.read(order).await?;
+        reach(Boundary::HistoryRead);
+        if let Some(trace) = history.traceparent {
+            Span::current().record("trace_id", display(trace.trace_id()));
+        }
+        let mut held = Held { history, offers: None, built: None, pause: None };
         loop {
-            match self.step(&mut history, &mut ahead).await {
-                Ok(true) => return Ok(Driven::Done),
-                Ok(false) => {}
-                Err(AppendError::Fenced { last }) => {
-                    debug!(order_id = %history.order.placed().order_id, %last, "another executor was first");
-                    ahead = Ahead::default();
-                    self.catch_up(&mut history).await?;
+            Span::current().record("attempt", held.history.order.attempt());
+            let error = match self.step(&mut held).await {
+                Ok(()) => continue,
+                Err(Interrupted::Over(driven)) => return Ok(driven),
+                Err(Interrupted::Append(error)) => error,
+            };
+            match &error {
+                AppendError::Fenced { last } => {
+                    debug!(%last, "the append lost its fence to another executor")
                 }
-                Err(AppendError::Unknown) => {
-                    ahead = Ahead::default();
-                    self.catch_up(&mut history).await?;
+                AppendError::Unknown => {
+                    warn!("whether an append was stored is not known: the history is read again")
                 }
-                Err(error @ (AppendError::Full(_) | AppendError::Refused(_) | AppendError::Closed)) => {
-                    warn!(%error, order_id = %history.order.placed().order_id, "the order is left for later");
+                AppendError::Full(_) | AppendError::Refused(_) | AppendError::Closed => {
+                    warn!(error = %chain(&error), "an append was refused: the order is released for later");
                     return Ok(Driven::NotNow);
                 }
             }
+            (held.offers, held.built) = (None, None);
+            self.catch_up(&mut held.history).await?;
         }
     }
 
-    async fn catch_up(&self, history: &mut SwapHistory) -> Result<(), HistoryError> {
+    /// Reads an order's history, again and again while the stream cannot be reached.
+    async fn read(&self, order: OrderId) -> Result<SwapHistory, HistoryError> {
+        let mut retry = reading();
         loop {
-            match history.catch_up(self.log).await {
-                Err(HistoryError::Log(error)) => {
-                    debug!(%error, "the history cannot be read yet");
-                    sleep(PAUSE).await;
+            match read_history(self.log, order).await {
+                Err(HistoryError::Log(error @ LogError::Unreachable(_))) => retry.failed(&error).await,
+                read => {
+                    retry.done();
+                    return read;
                 }
-                read => return read,
             }
         }
     }
 
-    /// One step; true when nothing is left to do.
-    async fn step(&self, history: &mut SwapHistory, ahead: &mut Ahead) -> Result<bool, AppendError> {
-        let order = history.order.clone();
-        match next(&order, now()) {
+    /// Reads what the stream has behind the last event known, as patiently.
+    async fn catch_up(&self, history: &mut SwapHistory) -> Result<(), HistoryError> {
+        let mut retry = reading();
+        loop {
+            match history.catch_up(self.log).await {
+                Err(HistoryError::Log(error @ LogError::Unreachable(_))) => retry.failed(&error).await,
+                read => {
+                    retry.done();
+                    return read;
+                }
+            }
+        }
+    }
+
+    async fn step(&self, held: &mut Held) -> Result<(), Interrupted> {
+        let order = held.history.order.clone();
+        match next(&order, (self.clock)(), self.pause_left(held)) {
             Step::Begin(event) => {
                 let quotes = self.effects.quotes(&order, order.attempt() + 1);
                 reach(Boundary::BeforeBegin);
-                let (appended, offers) = join(self.append(history, event), quotes).await;
+                let (appended, offers) = join(self.append(held, event), quotes).await;
                 appended?;
                 reach(Boundary::AfterBegin);
-                ahead.offers = Some(offers);
+                held.offers = Some(offers);
             }
             Step::AskQuotes => {
-                let offers = match ahead.offers.take() {
+                let offers = match held.offers.take() {
                     Some(offers) => offers,
                     None => self.effects.quotes(&order, order.attempt()).await,
                 };
-                let event = after_quotes(&order, &offers, &self.backoff, now());
+                let event = after_quotes(&order, &offers, &self.backoff, (self.clock)());
                 if let SwapEvent::Routed(routed) = event {
-                    self.route(history, ahead, routed).await?;
+                    self.route(held, routed).await?;
                 } else {
-                    self.end_attempt(history, event).await?;
+                    self.end_attempt(held, event).await?;
                 }
             }
             Step::Build(routed) => {
-                let built = match ahead.built.take() {
+                let built = match held.built.take() {
                     Some(built) => built,
-                    None => self.effects.build(&order, &routed).await,
+                    None => {
+                        self.is_here(routed.venue)?;
+                        self.effects.build(&order, &routed).await
+                    }
                 };
-                let event = after_build(&order, &routed, built, &self.backoff, now());
+                let event = after_build(&order, &routed, built, &self.backoff, (self.clock)());
                 reach(Boundary::BeforePrepared);
-                self.append(history, event).await?;
+                self.append(held, event).await?;
                 reach(Boundary::AfterPrepared);
             }
             Step::Deliver(prepared) => {
+                self.is_here(prepared.venue)?;
                 let event = self.effects.deliver(&order, &prepared).await;
-                self.end_attempt(history, event).await?;
+                self.end_attempt(held, event).await?;
             }
-            Step::Wait(until) => {
-                reach(Boundary::BeforeWait);
-                sleep(until.since(now())).await;
-                reach(Boundary::AfterWait);
+            Step::Wait(left) => self.wait(held, left).await?,
+            Step::CallOperator(event) => {
+                warn!("a record was left out that may tell of a transaction: an operator must decide");
+                self.end_attempt(held, event).await?;
             }
-            Step::AskOperator(prepared) => {
-                let reason = format!("whether {} landed cannot be decided", prepared.tx_id);
-                park(self.log, PART, self.placed, Cause::Review, reason, now()).await?;
-                return Ok(true);
+            Step::AskOperator(in_doubt) => {
+                let tx_id = in_doubt.tx_id.unwrap_or_else(|| "an unknown transaction".to_owned());
+                let reason = format!("whether {tx_id} landed cannot be decided");
+                let id = order.placed().order_id;
+                let place = (held.history.placed_seq, &*swap_placed(id));
+                park_at(self.log, PART, place, Cause::Review, reason, (self.clock)()).await?;
+                return Err(Interrupted::Over(Driven::WithOperator));
             }
-            Step::Ended => return Ok(true),
+            Step::Ended => return Err(Interrupted::Over(Driven::Ended)),
         }
-        Ok(false)
+        Ok(())
+    }
+
+    /// What is left of the pause before the next attempt, as far as this process has heard of it before.
+    fn pause_left(&self, held: &Held) -> Pause {
+        let retry = held.history.progress_seq;
+        let known = held.pause.filter(|(seq, _)| *seq == retry).map(|(_, over)| over);
+        let heard = || self.agenda.pause_over_at(held.history.order.placed().order_id, retry);
+        known
+            .or_else(heard)
+            .map_or(Pause::AsRecorded, |over| Pause::Left(over.saturating_duration_since(Instant::now())))
+    }
+
+    fn is_here(&self, venue: VenueId) -> Result<(), Interrupted> {
+        if self.effects.has(venue) { Ok(()) } else { Err(Interrupted::Over(Driven::Elsewhere(venue))) }
+    }
+
+    /// Sits out what is left of a pause, or releases the order when that is long. What counts is how long ago this process
+    /// heard of the retry, by a clock that nobody sets.
+    async fn wait(&self, held: &mut Held, left: Duration) -> Result<(), Interrupted> {
+        let (retry, over) = (held.history.progress_seq, Instant::now() + left);
+        held.pause = Some((retry, over));
+        if left > self.hold {
+            return Err(Interrupted::Over(Driven::Pausing { retry, left }));
+        }
+        reach(Boundary::BeforeWait);
+        sleep_until(over).await;
+        reach(Boundary::AfterWait);
+        Ok(())
     }
 
     /// The route goes on record while the transaction is being built.
-    async fn route(
-        &self,
-        history: &mut SwapHistory,
-        ahead: &mut Ahead,
-        routed: Routed,
-    ) -> Result<(), AppendError> {
-        let order = history.order.clone();
+    async fn route(&self, held: &mut Held, routed: Routed) -> Result<(), AppendError> {
+        let order = held.history.order.clone();
         let build = self.effects.build(&order, &routed);
         reach(Boundary::BeforeRouted);
-        let (appended, built) = join(self.append(history, SwapEvent::Routed(routed.clone())), build).await;
+        let (appended, built) = join(self.append(held, SwapEvent::Routed(routed.clone())), build).await;
         appended?;
         reach(Boundary::AfterRouted);
-        ahead.built = Some(built);
+        held.built = Some(built);
         Ok(())
     }
 
     /// An attempt's end, whichever it is.
-    async fn end_attempt(&self, history: &mut SwapHistory, event: SwapEvent) -> Result<(), AppendError> {
+    async fn end_attempt(&self, held: &mut Held, event: SwapEvent) -> Result<(), AppendError> {
         let (before, after) = match &event {
             SwapEvent::RetryScheduled(_) => (Boundary::BeforeRetry, Boundary::AfterRetry),
             SwapEvent::ReviewNeeded(_) => (Boundary::BeforeReview, Boundary::AfterReview),
@@ -172,20 +267,76 @@ impl Drive<'_> {
             | SwapEvent::Prepared(_) => (Boundary::BeforeEnd, Boundary::AfterEnd),
         };
         reach(before);
-        self.append(history, event).await?;
+        self.append(held, event).await?;
         reach(after);
-        let order = &history.order;
-        info!(order_id = %order.placed().order_id, attempt = order.attempt(), status = %order.status(), "attempt over");
+        info!(status = %held.history.order.status(), "attempt over");
         Ok(())
     }
 
     /// Appends behind the last event known, and takes the event into the fold.
-    async fn append(&self, history: &mut SwapHistory, event: SwapEvent) -> Result<(), AppendError> {
-        let record =
-            event_record(&event, swap_progress(event.order_id()), history.progress_seq, self.traceparent);
+    async fn append(&self, held: &mut Held, event: SwapEvent) -> Result<(), AppendError> {
+        let decided = Instant::now();
+        let history = &mut held.history;
+        let subject = swap_progress(event.order_id());
+        let record = event_record(&event, subject, history.progress_seq, history.traceparent);
         history.progress_seq = self.log.append(record).await?;
         // The machine gives legal events only; a fold that refused one would be a defect of ours.
-        history.order.apply(event).map_err(|error| AppendError::invalid(error.to_string()))
+        history.order.apply(event).map_err(|error| AppendError::invalid(error.to_string()))?;
+        if let Phase::Waiting { delay, .. } = history.order.phase() {
+            held.pause = Some((history.progress_seq, decided + *delay));
+        }
+        Ok(())
+    }
+
+    /// Puts the record on the operators' list that is in the way. It holds the order up until an operator has dealt with it
+    /// or a version comes that can read it.
+    async fn put_aside(&self, order: OrderId, problem: &HistoryError) -> Driven {
+        let (seq, subject, driven) = match problem {
+            HistoryError::LeftOut(_) => return Driven::Ended,
+            HistoryError::Log(_) | HistoryError::Unknown(_) => {
+                warn!(error = %chain(problem), "the order is released for later");
+                return Driven::NotNow;
+            }
+            HistoryError::Unplaced(problem) => {
+                let Some(seq) = problem.seq() else { return Driven::NotNow };
+                (seq, swap_placed(order), Driven::WithOperator)
+            }
+            HistoryError::Unreadable { seq, .. }
+            | HistoryError::Misplaced(seq)
+            | HistoryError::Illegal { seq, .. } => (*seq, swap_progress(order), Driven::HeldUp),
+        };
+        let reason = chain(problem).to_string();
+        let parked = put_aside(self.log, (seq, &subject), &reason, self.clock, self.obstacles).await;
+        if parked { driven } else { Driven::NotNow }
+    }
+}
+
+fn reading() -> Retry {
+    Retry::new("executor: order's history not read", PAUSES.0, PAUSES.1)
+}
+
+/// Parks a record that cannot be read; false when the log takes nothing at the moment.
+pub(crate) async fn put_aside(
+    log: &dyn EventLog,
+    (seq, subject): (Seq, &str),
+    reason: &str,
+    clock: &WallClock,
+    obstacles: &Obstacles,
+) -> bool {
+    let mut retry = Retry::new("executor: parked entry not written", PAUSES.0, PAUSES.1).shown_in(obstacles);
+    loop {
+        match park_at(log, PART, (seq, subject), Cause::Unreadable, reason.to_owned(), clock()).await {
+            Ok(true) => {
+                warn!(%seq, subject, reason, "a record is parked");
+                return true;
+            }
+            Ok(false) => return true,
+            Err(error @ AppendError::Unknown) => retry.failed(&error).await,
+            Err(error) => {
+                warn!(error = %chain(&error), %seq, subject, "a record could not be parked");
+                return false;
+            }
+        }
     }
 }
 
@@ -194,7 +345,7 @@ pub(crate) fn event_record(
     event: &SwapEvent,
     subject: String,
     after: Seq,
-    traceparent: Option<&str>,
+    traceparent: Option<TraceParent>,
 ) -> NewRecord {
     NewRecord {
         subject,
@@ -202,7 +353,7 @@ pub(crate) fn event_record(
         event_id: Uuid::now_v7(),
         event_type: event.event_type().cloud_event_type(),
         time: event.at().to_string(),
-        traceparent: traceparent.map(str::to_owned),
+        traceparent: traceparent.map(|trace| trace.to_string()),
         retries: None,
         payload: event.encode().into(),
     }

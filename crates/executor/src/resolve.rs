@@ -2,15 +2,12 @@
 
 use fillstream_clock::now;
 use fillstream_crash_point::{Boundary, reach};
-use fillstream_domain::{
-    Amount, OrderId,
-    subject::swap_progress,
-    swap::{Phase, Status},
-};
+use fillstream_domain::{OrderId, subject::swap_progress, swap::Status};
 use fillstream_event_log::{AppendError, EventLog};
 use fillstream_parked::ParkedError;
+use fillstream_swap_machine::{Verdict, VerdictError};
 
-use crate::{SwapHistory, drive::event_record, history::HistoryError, read_history, run::PART};
+use crate::{PART, SwapHistory, drive::event_record, history::HistoryError, read_history};
 
 /// Why a decision was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -21,11 +18,11 @@ pub enum ResolveError {
     /// It is not under review.
     #[error("order {0} is {1}, not under review: only an undecided order is resolved")]
     NotUnderReview(OrderId, Status),
-    /// The amount is no amount of the token received.
-    #[error("the amount does not fit: it must be greater than 0 and have no more decimals than the token")]
-    Amount,
-    /// The decision was not stored.
+    /// The decision does not fit the order.
     #[error(transparent)]
+    Verdict(#[from] VerdictError),
+    /// The decision was not stored.
+    #[error("the decision was not stored")]
     Append(#[from] AppendError),
     /// The decision is stored, but its entry on the list may still be open; the same command again closes it.
     #[error(
@@ -34,30 +31,25 @@ pub enum ResolveError {
     Entry(#[from] ParkedError),
 }
 
-/// Ends an order under review: `Some(amount)` when its transaction landed, `None` when it is dead. One terminal event,
-/// fenced on everything before it; it starts no new attempt.
+/// Ends an order under review by an operator's verdict. One terminal event, fenced on everything before it; it starts no
+/// new attempt, and closes all entries of the order on the operators' list.
 ///
 /// # Errors
 /// See [`ResolveError`].
-pub async fn resolve(
-    log: &dyn EventLog,
-    order: OrderId,
-    landed_with: Option<Amount>,
-) -> Result<(), ResolveError> {
-    let SwapHistory { order: swap, placed_seq, progress_seq } = read_history(log, order).await?;
-    if !matches!(swap.phase(), Phase::Review(_)) {
-        // It may have been decided by a command that died before it closed the entry.
-        if swap.status().is_terminal() && fillstream_parked::is_open(log, PART, placed_seq).await? {
-            fillstream_parked::resolved(log, PART, placed_seq, now()).await?;
+pub async fn resolve(log: &dyn EventLog, order: OrderId, verdict: Verdict) -> Result<(), ResolveError> {
+    let SwapHistory { order: swap, placed_seq, progress_seq, traceparent } = read_history(log, order).await?;
+    let event = match fillstream_swap_machine::resolve(&swap, verdict, now()) {
+        Err(VerdictError::NotUnderReview) => {
+            // It may have been decided by a command that died before it closed the entries.
+            if swap.status().is_terminal() {
+                fillstream_parked::resolved(log, PART, order, None, now()).await?;
+            }
+            return Err(ResolveError::NotUnderReview(order, swap.status()));
         }
-        return Err(ResolveError::NotUnderReview(order, swap.status()));
-    }
-    if landed_with.is_some_and(|amount| amount.decimal().is_zero()) {
-        return Err(ResolveError::Amount);
-    }
-    let event = fillstream_swap_machine::resolve(&swap, landed_with, now()).ok_or(ResolveError::Amount)?;
+        event => event?,
+    };
     reach(Boundary::BeforeDecision);
-    log.append(event_record(&event, swap_progress(order), progress_seq, None)).await?;
+    log.append(event_record(&event, swap_progress(order), progress_seq, traceparent)).await?;
     reach(Boundary::AfterDecision);
-    Ok(fillstream_parked::resolved(log, PART, placed_seq, now()).await?)
+    Ok(fillstream_parked::resolved(log, PART, order, Some(placed_seq), now()).await?)
 }

@@ -1,167 +1,254 @@
 //! The executor's loop: one task for each order in hand.
+//!
+//! ```text
+//!  queue.next() ──┐                    ┌─ ended, with an operator ──▶ acknowledged, off the list
+//!                 ├─▶ in hand ─ drive ─┼─ a long pause, held up ────▶ acknowledged, on the list
+//!  agenda.due() ──┘                    └─ elsewhere, not now ───────▶ handed back some times, on the list
+//! ```
+//! An order that takes its time gives its place in the queue up: the stream remembers it, and new orders do not wait
+//! behind it.
 
 use std::{sync::Arc, time::Duration};
 
-use fillstream_clock::now;
+use fillstream_clock::WallClock;
 use fillstream_crash_point::{Boundary, reach};
-use fillstream_domain::{
-    parked::Cause,
-    subject::{SwapSubject, swap_progress},
-};
-use fillstream_event_log::{EventLog, Work, WorkQueue};
-use fillstream_parked::park;
-use fillstream_swap_machine::Backoff;
+use fillstream_domain::{OrderId, subject::SwapSubject};
+use fillstream_event_log::{EventLog, SnapshotStore, Work, WorkQueue};
+use fillstream_retry::Obstacles;
+use fillstream_swap_machine::{Released, Summary};
 use fillstream_venues::Venue;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, sleep},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::{info, warn};
+use tracing::{Instrument, field::Empty, info, info_span};
 
 use crate::{
-    SwapHistory,
-    drive::{Drive, Driven},
+    Settings,
+    agenda::Agenda,
+    drive::{Drive, Driven, put_aside},
     effects::Effects,
-    history::HistoryError,
+    follow::Follower,
 };
 
-/// How this part names itself in parked entries.
-pub(crate) const PART: &str = "executor";
-/// Pause before an entry is parked again that could not be written.
-const PAUSE: Duration = Duration::from_millis(200);
+/// Orders in hand that the queue brought: a task of some kilobytes each. More than one consumer hands out by default.
+const FROM_QUEUE: usize = 8_192;
+/// Orders in hand beside them that were taken up from the stream, or that gave their place in the queue up. What is beyond
+/// waits for its turn on the list.
+const FROM_STREAM: usize = 4_096;
+/// Deliveries after which an order that cannot go on here is no longer handed back to the queue, where it takes the place
+/// of another one: the list has it.
+const HANDED_BACK: u64 = 3;
 
-/// What can be set about the executor.
-#[derive(Debug, Clone, Copy)]
-pub struct Settings {
-    /// Longest wait for a quote; without any in time the attempt has failed.
-    pub quote_timeout: Duration,
-    /// Pause between two sends of the same bytes.
-    pub rebroadcast: Duration,
-    /// First pause between two looks at a venue that gives no hint.
-    pub look_interval_min: Duration,
-    /// Longest pause between two looks at a venue that gives no hint.
-    pub look_interval_max: Duration,
-    /// When the next attempt is due.
-    pub backoff: Backoff,
-    /// The queue's `ack_wait`: without a word for this long an order goes to another executor.
-    pub ack_wait: Duration,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            quote_timeout: Duration::from_secs(5),
-            rebroadcast: Duration::from_secs(2),
-            look_interval_min: Duration::from_millis(2),
-            look_interval_max: Duration::from_millis(400),
-            backoff: Backoff::default(),
-            ack_wait: Duration::from_secs(5),
-        }
-    }
-}
+/// What keeps the queue from being asked.
+const ALL_IN_HAND: &str = "executor: no more orders taken from the queue";
 
 /// Works on swap orders.
 pub struct Executor {
-    log: Arc<dyn EventLog>,
+    pub(crate) log: Arc<dyn EventLog>,
+    pub(crate) snapshots: Option<Arc<dyn SnapshotStore>>,
+    pub(crate) agenda: Agenda,
+    pub(crate) settings: Settings,
+    pub(crate) clock: WallClock,
+    pub(crate) obstacles: Obstacles,
     effects: Effects,
-    settings: Settings,
+    from_queue: Arc<Semaphore>,
+    from_stream: Arc<Semaphore>,
 }
 
 impl Executor {
-    /// An executor over these venues.
+    /// An executor over these venues. `snapshots` keeps a checkpoint that spares a restart the reading of all swaps; nothing
+    /// but time is lost without it.
     #[must_use]
-    pub fn new(log: Arc<dyn EventLog>, venues: Vec<Arc<dyn Venue>>, settings: Settings) -> Arc<Self> {
-        Arc::new(Self { log, effects: Effects::new(venues, settings), settings })
+    pub fn new(
+        log: Arc<dyn EventLog>,
+        venues: Vec<Arc<dyn Venue>>,
+        snapshots: Option<Arc<dyn SnapshotStore>>,
+        settings: Settings,
+        clock: WallClock,
+    ) -> Arc<Self> {
+        let obstacles = Obstacles::default();
+        Arc::new(Self {
+            agenda: Agenda::new(settings.stalled_after, Arc::clone(&clock)),
+            effects: Effects::new(venues, settings, Arc::clone(&clock), &obstacles),
+            from_queue: Arc::new(Semaphore::new(FROM_QUEUE)),
+            from_stream: Arc::new(Semaphore::new(FROM_STREAM)),
+            log,
+            snapshots,
+            settings,
+            clock,
+            obstacles,
+        })
+    }
+
+    /// The swaps that have not ended, as far as this executor has followed the stream.
+    #[must_use]
+    pub fn unended(&self) -> Summary {
+        self.agenda.summary()
+    }
+
+    /// What stands in the executor's way.
+    #[must_use]
+    pub const fn obstacles(&self) -> &Obstacles {
+        &self.obstacles
     }
 
     /// Works until told to stop. Orders in hand are given back at once then, for any other executor to take up.
-    pub async fn run(self: Arc<Self>, mut queue: WorkQueue, stop: CancellationToken) {
-        let orders = TaskTracker::new();
+    pub async fn run(self: Arc<Self>, mut queue: Box<dyn WorkQueue>, stop: CancellationToken) {
+        let tasks = TaskTracker::new();
+        let (follower, stopped) = (Follower::new(Arc::clone(&self)), stop.clone());
+        tasks.spawn(async move { follower.run(stopped).await });
         loop {
-            let work = tokio::select! {
+            let (order, work, permit) = tokio::select! {
                 () = stop.cancelled() => break,
-                work = queue.next() => work,
+                (work, permit) = self.next_work(&mut *queue) => (None, Some(work), permit),
+                (order, permit) = self.next_due() => (Some(order), None, permit),
             };
             let (executor, stop) = (Arc::clone(&self), stop.clone());
-            orders.spawn(async move {
-                tokio::select! {
-                    () = stop.cancelled() => work.later(Duration::ZERO).await,
-                    () = executor.work(&work) => {}
+            tasks.spawn(async move {
+                match (order, work) {
+                    (Some(order), _) => executor.resume(order, permit, &stop).await,
+                    (None, Some(work)) => executor.work(work, permit, &stop).await,
+                    (None, None) => {}
                 }
             });
         }
-        orders.close();
-        orders.wait().await;
+        tasks.close();
+        tasks.wait().await;
         info!("the executor has stopped");
     }
 
-    /// One order in hand; tells the queue that it is being worked on as long as that takes.
-    async fn work(&self, work: &Work) {
-        reach(Boundary::TakenUp);
-        let handled = self.handle(work);
-        tokio::pin!(handled);
-        let driven = loop {
-            tokio::select! {
-                driven = &mut handled => break driven,
-                () = tokio::time::sleep(self.settings.ack_wait / 5) => work.in_progress().await,
+    async fn next_work(&self, queue: &mut dyn WorkQueue) -> (Work, OwnedSemaphorePermit) {
+        let permit = match Arc::clone(&self.from_queue).try_acquire_owned() {
+            Ok(permit) => permit,
+            Err(_) => {
+                self.obstacles.set(ALL_IN_HAND, format!("{FROM_QUEUE} orders are in hand already"));
+                permit(&self.from_queue).await
             }
         };
+        self.obstacles.clear(ALL_IN_HAND);
+        (queue.next().await, permit)
+    }
+
+    async fn next_due(&self) -> (OrderId, OwnedSemaphorePermit) {
+        let permit = permit(&self.from_stream).await;
+        (self.agenda.due().await, permit)
+    }
+
+    /// An order that is due on the list.
+    async fn resume(&self, order: OrderId, permit: OwnedSemaphorePermit, stop: &CancellationToken) {
+        let in_hand = self.agenda.taken(order);
+        let driven = tokio::select! {
+            () = stop.cancelled() => return,
+            driven = self.drive(order) => driven,
+        };
+        drop(permit);
+        in_hand.release(self.released(driven));
+    }
+
+    /// An order that the queue has brought.
+    async fn work(&self, work: Work, permit: OwnedSemaphorePermit, stop: &CancellationToken) {
+        let Some(order) = SwapSubject::parse(&work.record.subject).map(|subject| subject.order()) else {
+            let place = (work.record.seq, &*work.record.subject);
+            let parked =
+                put_aside(&*self.log, place, "the subject names no order", &self.clock, &self.obstacles);
+            return if parked.await { work.ack().await } else { work.nak(self.settings.ack_wait).await };
+        };
+        let Some(in_hand) = self.agenda.take(order) else {
+            // It is being driven already, and the stream remembers it.
+            return work.ack().await;
+        };
+        reach(Boundary::TakenUp);
+        let (driven, unacknowledged) = tokio::select! {
+            () = stop.cancelled() => return work.nak(Duration::ZERO).await,
+            held = self.hold(order, &work, permit) => held,
+        };
+        let driven = driven.unwrap_or(Driven::NotNow);
+        if unacknowledged {
+            self.answer(&work, driven).await;
+        }
+        in_hand.release(self.released(driven));
+    }
+
+    /// Drives an order, and tells the queue that it is being worked on, for as long as it may keep a place there. Then it
+    /// goes on without, if there is room for it: else it is left to the list. The flag says whether the queue still waits for
+    /// an answer.
+    async fn hold(
+        &self,
+        order: OrderId,
+        work: &Work,
+        permit: OwnedSemaphorePermit,
+    ) -> (Option<Driven>, bool) {
+        let until = Instant::now() + self.settings.ack_wait * Settings::HELD_FOR_ACK_WAITS;
+        let driven = self.drive(order);
+        tokio::pin!(driven);
+        while Instant::now() < until {
+            tokio::select! {
+                driven = &mut driven => return (Some(driven), true),
+                () = sleep(self.settings.ack_wait / 5) => work.in_progress().await,
+            }
+        }
+        work.ack().await;
+        drop(permit);
+        match Arc::clone(&self.from_stream).try_acquire_owned() {
+            Ok(_permit) => (Some(driven.await), false),
+            Err(_) => (None, false),
+        }
+    }
+
+    /// What the queue is told.
+    async fn answer(&self, work: &Work, driven: Driven) {
         match driven {
-            Driven::Done => {
+            Driven::Ended | Driven::WithOperator => {
                 reach(Boundary::BeforeAck);
-                work.done().await;
+                work.ack().await;
                 reach(Boundary::AfterAck);
             }
-            Driven::NotNow => work.later(self.settings.ack_wait).await,
-        }
-    }
-
-    async fn handle(&self, work: &Work) -> Driven {
-        match self.drive(work).await {
-            Ok(driven) => driven,
-            Err(problem) => self.put_aside(work, &problem).await,
-        }
-    }
-
-    /// Puts the record on the operators' list that is in the way. A placed event that cannot be read is done with. A
-    /// record behind it holds the order up, until an operator has dealt with it or a version comes that can read it.
-    async fn put_aside(&self, work: &Work, problem: &HistoryError) -> Driven {
-        let placed = &work.record;
-        let seq = problem.seq().unwrap_or(placed.seq);
-        let mut culprit = placed.clone();
-        if let Some(subject) = SwapSubject::parse(&placed.subject)
-            && seq != placed.seq
-        {
-            (culprit.seq, culprit.subject) = (seq, swap_progress(subject.order()));
-        }
-        let reason = problem.to_string();
-        loop {
-            match park(&*self.log, PART, &culprit, Cause::Unreadable, reason.clone(), now()).await {
-                Ok(true) => break warn!(%seq, subject = culprit.subject, reason, "a record is parked"),
-                Ok(false) => break,
-                Err(error) => warn!(%error, "the parked entry is not written yet"),
+            Driven::HeldUp | Driven::Pausing { .. } => work.ack().await,
+            Driven::Elsewhere(_) | Driven::NotNow if work.delivered < HANDED_BACK => {
+                work.nak(self.settings.ack_wait).await;
             }
-            tokio::time::sleep(PAUSE).await;
+            Driven::Elsewhere(_) | Driven::NotNow => work.ack().await,
         }
-        if seq == placed.seq { Driven::Done } else { Driven::NotNow }
     }
 
-    async fn drive(&self, work: &Work) -> Result<Driven, HistoryError> {
-        let record = &work.record;
-        let subject = SwapSubject::parse(&record.subject).ok_or(HistoryError::Misplaced(record.seq))?;
-        let mut history = SwapHistory::from_placed(subject.order(), record)?;
-        // On the first delivery there is no progress, as a rule; the first fence finds out when there is.
-        if work.delivered > 1 {
-            while let Err(error) = history.catch_up(&*self.log).await {
-                let HistoryError::Log(_) = error else { return Err(error) };
-                tokio::time::sleep(PAUSE).await;
-            }
-            reach(Boundary::HistoryRead);
+    /// What the list is told.
+    fn released(&self, driven: Driven) -> Released {
+        let Settings { ack_wait, stalled_after, .. } = self.settings;
+        match driven {
+            Driven::Ended => Released::Ended,
+            Driven::WithOperator => Released::WithOperator,
+            Driven::HeldUp => Released::Again(ack_wait),
+            Driven::Pausing { retry, left } => Released::Pausing { retry, left },
+            Driven::Elsewhere(_) => Released::Elsewhere(stalled_after),
+            Driven::NotNow => Released::Again(stalled_after),
         }
+    }
+
+    async fn drive(&self, order: OrderId) -> Driven {
+        let span = info_span!("order", order_id = %order, attempt = Empty, trace_id = Empty);
         let drive = Drive {
             log: &*self.log,
             effects: &self.effects,
+            agenda: &self.agenda,
+            obstacles: &self.obstacles,
+            clock: &self.clock,
             backoff: self.settings.backoff,
-            placed: record,
-            traceparent: work.traceparent.as_deref(),
+            hold: self.settings.ack_wait,
         };
-        drive.to_the_end(history).await
+        async {
+            let driven = drive.to_the_end(order).await;
+            if let Driven::Elsewhere(venue) = driven {
+                info!(%venue, "the order's venue is not configured here: left to another executor");
+            }
+            driven
+        }
+        .instrument(span)
+        .await
     }
+}
+
+async fn permit(of: &Arc<Semaphore>) -> OwnedSemaphorePermit {
+    Arc::clone(of).acquire_owned().await.expect("it is never closed")
 }

@@ -9,7 +9,7 @@ use axum::{
 };
 use fillstream_crash_point::{Boundary, reach};
 use fillstream_domain::{
-    ClientKey, OrderId, Seq, UserId,
+    ClientKey, OrderId, Seq, TraceParent, UserId,
     subject::swap_placed,
     swap::{FieldError, Request, Status, SwapEvent, Terms},
 };
@@ -18,7 +18,7 @@ use fillstream_http_edge::{Asker, Cost, FieldProblem, Problem};
 use fillstream_retry::chain;
 use schemars::JsonSchema;
 use serde::Serialize;
-use tracing::{info, warn};
+use tracing::{Instrument, info, info_span, warn};
 use uuid::Uuid;
 
 use crate::{
@@ -27,7 +27,7 @@ use crate::{
     body::{self, ExecuteBody, Scalar},
     key,
     refused::{not_appended, unreachable},
-    trace::traceparent,
+    trace::trace,
 };
 
 /// The scope of keys: a key of another family never finds a swap order.
@@ -66,7 +66,9 @@ pub(crate) async fn place(
         Some(key) => OrderId::derived(FAMILY, accepted.user, key),
         None => OrderId::new(Uuid::now_v7()),
     };
-    let (seq, replayed) = append(&api, order, accepted, &headers).await?;
+    let trace = trace(&headers);
+    let span = info_span!("order", order_id = %order, trace_id = %trace.trace_id());
+    let (seq, replayed) = append(&api, order, accepted, trace).instrument(span).await?;
     let ws_url = socket_url(api.public_url.as_deref(), &api.listen, &headers, order);
     let answer = PlacedAnswer { order_id: order, status: Status::Pending, ws_url, seq };
     let mut response = (StatusCode::CREATED, Json(answer)).into_response();
@@ -118,7 +120,7 @@ async fn append(
     api: &Api,
     order: OrderId,
     accepted: Accepted,
-    headers: &HeaderMap,
+    trace: TraceParent,
 ) -> Result<(Seq, bool), Problem> {
     let fingerprint = accepted.terms.fingerprint();
     if let Err(no_room) = api.room.check() {
@@ -134,7 +136,7 @@ async fn append(
         event_id: Uuid::now_v7(),
         event_type: event.event_type().cloud_event_type(),
         time: event.at().to_string(),
-        traceparent: Some(traceparent(headers)),
+        traceparent: Some(trace.to_string()),
         retries: None,
         payload: event.encode().into(),
     };

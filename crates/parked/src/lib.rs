@@ -6,6 +6,8 @@
 //!           ──skip──▶                                                  [entry][closed: skipped]
 //! ```
 
+use std::collections::BTreeSet;
+
 use fillstream_domain::{
     OrderId, Seq, Timestamp,
     book::BookInput,
@@ -18,6 +20,8 @@ use uuid::Uuid;
 
 /// Longest reason of an entry, bytes: some lines.
 const MAX_REASON: usize = 2_000;
+/// The part whose records may tell of money that was moved.
+const EXECUTOR: &str = "executor";
 
 /// Why an entry could not be dealt with.
 #[derive(Debug, thiserror::Error)]
@@ -61,11 +65,33 @@ pub async fn park(
     reason: String,
     at: Timestamp,
 ) -> Result<bool, AppendError> {
-    let order_id = order_of(&record.subject);
-    let (part, seq, subject) = (part.to_owned(), record.seq, record.subject.clone());
+    park_at(log, part, (record.seq, &record.subject), cause, reason, at).await
+}
+
+/// As [`park`], for a record that is known by its sequence and subject.
+///
+/// # Errors
+/// As [`park`].
+pub async fn park_at(
+    log: &dyn EventLog,
+    part: &str,
+    (seq, subject): (Seq, &str),
+    cause: Cause,
+    reason: String,
+    at: Timestamp,
+) -> Result<bool, AppendError> {
+    let order_id = order_of(subject);
     let reason = short(reason);
-    let place = subject::parked(&part, seq);
-    let event = ParkedEvent::parked(Parked { part, seq, subject, cause, order_id, reason, at });
+    let place = subject::parked(part, seq);
+    let event = ParkedEvent::parked(Parked {
+        part: part.to_owned(),
+        seq,
+        subject: subject.to_owned(),
+        cause,
+        order_id,
+        reason,
+        at,
+    });
     match log.append(new_record(place, Seq::ZERO, &event)).await {
         Ok(_) => Ok(true),
         Err(AppendError::Fenced { .. }) => Ok(false),
@@ -145,7 +171,7 @@ pub async fn retry(log: &dyn EventLog, part: &str, seq: Seq, at: Timestamp) -> R
         event_id: Uuid::now_v7(),
         event_type: type_of(&original),
         time: at.to_string(),
-        traceparent: None,
+        traceparent: original.traceparent.map(|trace| trace.to_string()),
         retries: Some(seq),
         payload: original.payload,
     };
@@ -167,54 +193,81 @@ fn type_of(record: &Record) -> String {
     known.map_or_else(|_| "fillstream.unreadable.v1".to_owned(), |event_type| event_type.cloud_event_type())
 }
 
-/// Closes the entry; its message stays left out.
+/// Closes the entry; its message stays left out. Returns the swap that goes under review by that: a record of it was left
+/// out that may tell of a transaction, so no other one may be signed.
 ///
 /// # Errors
 /// See [`ParkedError`].
-pub async fn skip(log: &dyn EventLog, part: &str, seq: Seq, at: Timestamp) -> Result<(), ParkedError> {
+pub async fn skip(
+    log: &dyn EventLog,
+    part: &str,
+    seq: Seq,
+    at: Timestamp,
+) -> Result<Option<OrderId>, ParkedError> {
     let open = find(log, part, seq).await?;
     if open.entry.cause == Cause::Review {
         return Err(ParkedError::NeedsDecision(subject::parked(part, seq)));
     }
-    end(log, (part, seq), open.entry_seq, Closing::Skipped, None, at).await
+    let doubtful = match SwapSubject::parse(&open.entry.subject) {
+        Some(SwapSubject::Progress(order)) if part == EXECUTOR => {
+            let record = log.record(seq).await?;
+            let event = record.and_then(|record| SwapEvent::decode(&record.payload).ok());
+            event.is_none_or(|event| event.may_tell_of_money()).then_some(order)
+        }
+        Some(SwapSubject::Progress(_) | SwapSubject::Placed(_)) | None => None,
+    };
+    end(log, (part, seq), open.entry_seq, Closing::Skipped, None, at).await?;
+    Ok(doubtful)
 }
 
-/// Closes the entry of an undecided swap after its outcome was decided. If it was not put aside yet, it will not be.
+/// Closes all of a part's open entries of an order, after its outcome was decided: the one that asked for the decision, and
+/// those of records that no longer matter. What was not put aside yet at `asked` will not be.
 ///
 /// # Errors
 /// See [`ParkedError`].
-pub async fn resolved(log: &dyn EventLog, part: &str, seq: Seq, at: Timestamp) -> Result<(), ParkedError> {
+pub async fn resolved(
+    log: &dyn EventLog,
+    part: &str,
+    order: OrderId,
+    asked: Option<Seq>,
+    at: Timestamp,
+) -> Result<(), ParkedError> {
+    let open = list(log).await?.into_iter().map(|open| open.entry);
+    let of_order = open.filter(|entry| entry.part == part && entry.order_id == Some(order));
+    let places: BTreeSet<_> = of_order.map(|entry| entry.seq).chain(asked).collect();
+    for seq in places {
+        close(log, part, seq, at).await?;
+    }
+    Ok(())
+}
+
+async fn close(log: &dyn EventLog, part: &str, seq: Seq, at: Timestamp) -> Result<(), ParkedError> {
     let place = subject::parked(part, seq);
     loop {
         let last = log.last(&place, Consistency::Leader).await?;
         if last.as_ref().is_some_and(|last| open(last).is_none()) {
             return Ok(());
         }
-        match end(log, (part, seq), last.map_or(Seq::ZERO, |last| last.seq), Closing::Resolved, None, at)
-            .await
-        {
+        let entry_seq = last.map_or(Seq::ZERO, |last| last.seq);
+        match end(log, (part, seq), entry_seq, Closing::Resolved, None, at).await {
             Err(ParkedError::Append(AppendError::Fenced { .. })) => {}
             ended => return ended,
         }
     }
 }
 
-/// Whether an operator has dealt with a message: the part leaves it out, because it is never applied at its old place.
+/// How an operator has dealt with a message; none while nobody has, or it was never put aside. The part leaves it out then:
+/// it is never applied at its old place.
 ///
 /// # Errors
 /// When the stream cannot be reached.
-pub async fn is_left_out(log: &dyn EventLog, part: &str, seq: Seq) -> Result<bool, LogError> {
+pub async fn closing(log: &dyn EventLog, part: &str, seq: Seq) -> Result<Option<Closed>, LogError> {
     let last = log.last(&subject::parked(part, seq), Consistency::Leader).await?;
-    Ok(last.is_some_and(|last| open(&last).is_none()))
-}
-
-/// Whether a message is put aside and nobody has dealt with it yet.
-///
-/// # Errors
-/// See [`ParkedError`].
-pub async fn is_open(log: &dyn EventLog, part: &str, seq: Seq) -> Result<bool, ParkedError> {
-    let last = log.last(&subject::parked(part, seq), Consistency::Leader).await?;
-    Ok(last.as_ref().and_then(open).is_some())
+    Ok(last.and_then(|last| match ParkedEvent::decode(&last.payload) {
+        Ok(ParkedEvent::Closed(closed)) => Some(closed.body),
+        // An entry of another version stays open.
+        Ok(ParkedEvent::Parked(_)) | Err(_) => None,
+    }))
 }
 
 async fn find(log: &dyn EventLog, part: &str, seq: Seq) -> Result<Open, ParkedError> {

@@ -1,10 +1,12 @@
 //! The decisions, each a function of recorded facts.
 
+use std::time::Duration;
+
 use fillstream_domain::{
-    Amount, Atoms, Pair, Price, Timestamp, VenueId,
+    Amount, Atoms, Pair, Price, Seq, Timestamp, VenueId,
     swap::{
-        Confirmed, Decider, Failed, NoQuote, Phase, Placed, Prepared, Quote, RetryScheduled, ReviewNeeded,
-        Routed, RoutingStarted, Stage, SwapEvent, SwapOrder,
+        Confirmed, Decider, Failed, InDoubt, NoQuote, Phase, Placed, Prepared, Quote, RetryScheduled,
+        ReviewNeeded, Routed, RoutingStarted, Stage, SwapEvent, SwapOrder,
     },
 };
 
@@ -21,10 +23,12 @@ pub enum Step {
     Build(Routed),
     /// Send the recorded bytes (again) and look what became of them, until [`after_look`] gives an event.
     Deliver(Prepared),
-    /// Nothing before this instant.
-    Wait(Timestamp),
+    /// Wait for so long, by a clock that nobody sets; [`next`] is asked again with what is [left](Pause::Left) of it.
+    Wait(Duration),
+    /// Append this: a record was left out that may have moved money, and only an operator can tell.
+    CallOperator(SwapEvent),
     /// Put the order on the operators' list and leave it.
-    AskOperator(Prepared),
+    AskOperator(InDoubt),
     /// Nothing, ever.
     Ended,
 }
@@ -66,19 +70,65 @@ pub enum Look {
     Unknowable(String),
 }
 
+/// How much of the pause before the next attempt is known to be left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pause {
+    /// Only what the recorded instants say.
+    AsRecorded,
+    /// So much, by a clock that nobody sets, since the retry was heard of.
+    Left(Duration),
+}
+
 /// What to do next with an order.
 #[must_use]
-pub fn next(order: &SwapOrder, now: Timestamp) -> Step {
-    match order.phase() {
-        Phase::Pending => begin(order, now),
-        Phase::Waiting { retry_at, .. } if now < *retry_at => Step::Wait(*retry_at),
-        Phase::Waiting { .. } => begin(order, now),
-        Phase::Routing => Step::AskQuotes,
-        Phase::Building(routed) => Step::Build(routed.clone()),
-        Phase::Submitted(prepared) => Step::Deliver(prepared.clone()),
-        Phase::Review(prepared) => Step::AskOperator(prepared.clone()),
-        Phase::Confirmed | Phase::Failed => Step::Ended,
+pub fn next(order: &SwapOrder, now: Timestamp, pause: Pause) -> Step {
+    match (order.phase(), order.left_out()) {
+        (Phase::Review(in_doubt), _) => Step::AskOperator(in_doubt.clone()),
+        (Phase::Confirmed | Phase::Failed, _) => Step::Ended,
+        (_, Some(seq)) => Step::CallOperator(left_out(order, seq, now)),
+        (Phase::Pending, None) => begin(order, now),
+        (Phase::Waiting { retry_at, delay, .. }, None) => {
+            let left = match pause {
+                Pause::AsRecorded => rest(*retry_at, *delay, now),
+                Pause::Left(left) => left,
+            };
+            if left.is_zero() { begin(order, now) } else { Step::Wait(left) }
+        }
+        (Phase::Routing, None) => Step::AskQuotes,
+        (Phase::Building(routed), None) => Step::Build(routed.clone()),
+        (Phase::Submitted(prepared), None) => Step::Deliver(prepared.clone()),
     }
+}
+
+/// What is left of a pause for who hears of it at `now`: never more than the pause, however far the clocks of who wrote it
+/// and who reads it are apart.
+#[must_use]
+pub fn rest(retry_at: Timestamp, delay: Duration, now: Timestamp) -> Duration {
+    retry_at.since(now).min(delay)
+}
+
+/// Transactions without a readable record are called this in `swap.review_needed`.
+const UNNAMED: &str = "unknown";
+
+fn left_out(order: &SwapOrder, seq: Seq, at: Timestamp) -> SwapEvent {
+    let tx_id = match order.phase() {
+        Phase::Submitted(prepared) => prepared.tx_id.clone(),
+        Phase::Pending
+        | Phase::Routing
+        | Phase::Building(_)
+        | Phase::Waiting { .. }
+        | Phase::Review(_)
+        | Phase::Confirmed
+        | Phase::Failed => UNNAMED.to_owned(),
+    };
+    SwapEvent::ReviewNeeded(ReviewNeeded {
+        order_id: order.placed().order_id,
+        attempt: order.attempt(),
+        max_attempts: order.placed().max_attempts,
+        tx_id,
+        reason: format!("the record at sequence {seq} was left out, and it may tell of a transaction"),
+        at,
+    })
 }
 
 fn begin(order: &SwapOrder, at: Timestamp) -> Step {
@@ -189,9 +239,11 @@ pub fn after_look(
 ) -> Option<SwapEvent> {
     match look {
         Look::Open => None,
-        Look::Landed(out) => Some(landed(order, prepared, out, Decider::Executor, at).unwrap_or_else(|| {
-            review(order, prepared, format!("it landed with {} units, which is no amount", out.get()), at)
-        })),
+        Look::Landed(out) => {
+            Some(landed(order, transaction(prepared), out, Decider::Executor, at).unwrap_or_else(|| {
+                review(order, prepared, format!("it landed with {} units, which is no amount", out.get()), at)
+            }))
+        }
         Look::Reverted(reason) => Some(attempt_failed(order, Stage::Submitted, reason, backoff, at)),
         Look::Dead => {
             let reason =
@@ -202,9 +254,22 @@ pub fn after_look(
     }
 }
 
+/// A transaction by its names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transaction {
+    /// Where it went.
+    pub venue: VenueId,
+    /// Its id.
+    pub tx_id: String,
+}
+
+fn transaction(prepared: &Prepared) -> Transaction {
+    Transaction { venue: prepared.venue, tx_id: prepared.tx_id.clone() }
+}
+
 fn landed(
     order: &SwapOrder,
-    prepared: &Prepared,
+    Transaction { venue, tx_id }: Transaction,
     out: Atoms,
     decided_by: Decider,
     at: Timestamp,
@@ -214,8 +279,8 @@ fn landed(
     Some(SwapEvent::Confirmed(Confirmed {
         order_id: placed.order_id,
         attempt: order.attempt(),
-        venue: prepared.venue,
-        tx_id: prepared.tx_id.clone(),
+        venue,
+        tx_id,
         amount_out: placed.token_out.amount(out)?,
         executed_price: Price::of(pair, placed.token_in.atoms(placed.amount_in)?, out)?,
         decided_by,
@@ -261,15 +326,53 @@ fn attempt_failed(
     })
 }
 
-/// An operator's decision on an order whose outcome nobody could tell: `Some(amount)` when it landed, `None` when
-/// it is dead. Nothing when the order is not under review, or the amount does not fit the token.
-#[must_use]
-pub fn resolve(order: &SwapOrder, landed_with: Option<Amount>, at: Timestamp) -> Option<SwapEvent> {
-    let Phase::Review(prepared) = order.phase() else { return None };
+/// What an operator found out about a transaction that nobody else could decide.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It landed and brought this amount; `named` when the record does not name it, or another one than that landed.
+    Landed {
+        /// What was received.
+        amount_out: Amount,
+        /// The transaction, by the operator's word.
+        named: Option<Transaction>,
+    },
+    /// It never landed and never will.
+    Dead,
+}
+
+/// Why a verdict cannot be recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum VerdictError {
+    /// The order is not under review.
+    #[error("it is not under review: only an undecided order is resolved")]
+    NotUnderReview,
+    /// The amount is none of the token received.
+    #[error("the amount does not fit: it must be greater than 0 and have no more decimals than the token")]
+    Amount,
+    /// The record of the transaction could not be read.
+    #[error("no readable record names the transaction: say its venue and id")]
+    Unnamed,
+}
+
+/// An operator's verdict on an order whose outcome nobody could tell, as its terminal event.
+///
+/// # Errors
+/// See [`VerdictError`].
+pub fn resolve(order: &SwapOrder, verdict: Verdict, at: Timestamp) -> Result<SwapEvent, VerdictError> {
+    let Phase::Review(in_doubt) = order.phase() else { return Err(VerdictError::NotUnderReview) };
     let placed = order.placed();
-    match landed_with {
-        Some(amount) => landed(order, prepared, placed.token_out.atoms(amount)?, Decider::Operator, at),
-        None => Some(SwapEvent::Failed(Failed {
+    match verdict {
+        Verdict::Landed { amount_out, named } => {
+            let known = || {
+                let InDoubt { venue, tx_id } = in_doubt.clone();
+                Some(Transaction { venue: venue?, tx_id: tx_id? })
+            };
+            let transaction = named.or_else(known).ok_or(VerdictError::Unnamed)?;
+            let atoms = placed.token_out.atoms(amount_out).filter(|atoms| atoms.get() > 0);
+            let event = atoms.and_then(|out| landed(order, transaction, out, Decider::Operator, at));
+            event.ok_or(VerdictError::Amount)
+        }
+        Verdict::Dead => Ok(SwapEvent::Failed(Failed {
             order_id: placed.order_id,
             attempt: order.attempt(),
             max_attempts: placed.max_attempts,

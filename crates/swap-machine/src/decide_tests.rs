@@ -13,6 +13,8 @@ use fillstream_domain::{
 use super::*;
 
 const NOW: Timestamp = Timestamp::from_unix_ms(1_768_030_215_123);
+/// The pause was waited for.
+const OVER: Pause = Pause::Left(Duration::ZERO);
 const BACKOFF: Backoff = Backoff { base: Duration::from_secs(1), max: Duration::from_secs(30) };
 
 fn order() -> SwapOrder {
@@ -36,7 +38,7 @@ fn drive(looks: &[Look]) -> (SwapOrder, Vec<SwapEvent>) {
     let mut events = Vec::new();
     let mut looks = looks.iter();
     loop {
-        let event = match next(&order, NOW.after(Duration::from_secs(3600))) {
+        let event = match next(&order, NOW, OVER) {
             Step::Begin(event) => event,
             Step::AskQuotes => {
                 let offers =
@@ -59,6 +61,7 @@ fn drive(looks: &[Look]) -> (SwapOrder, Vec<SwapEvent>) {
                 },
                 None => return (order, events),
             },
+            Step::CallOperator(event) => event,
             Step::Wait(_) | Step::AskOperator(_) | Step::Ended => return (order, events),
         };
         order.apply(event.clone()).unwrap();
@@ -101,7 +104,9 @@ fn only_a_proved_end_unlocks_the_next_attempt() {
 fn the_better_quote_wins_and_a_silent_venue_does_not_fail_the_order() {
     use VenueId::{Meteora, Raydium};
     let mut order = order();
-    let Step::Begin(begin) = next(&order, NOW) else { unreachable!("a placed order begins") };
+    let Step::Begin(begin) = next(&order, NOW, Pause::AsRecorded) else {
+        unreachable!("a placed order begins")
+    };
     order.apply(begin).unwrap();
     for (raydium, meteora, winner) in [
         (Ok(1450), Ok(1449), Some(Raydium)),
@@ -126,38 +131,112 @@ fn the_better_quote_wins_and_a_silent_venue_does_not_fail_the_order() {
     }
 }
 
-#[test]
-fn a_retry_waits_for_its_instant_also_after_a_restart() {
-    let (order, events) = drive(&[Look::Dead]);
+/// An order that waits for its second attempt, and the event that says so.
+fn waiting() -> (SwapOrder, RetryScheduled) {
+    let (_, events) = drive(&[Look::Dead]);
     let Some(SwapEvent::RetryScheduled(retry)) = events.get(3) else { unreachable!("{events:?}") };
-    let mut waiting = self::order();
+    let mut waiting = order();
     for event in &events[..4] {
         waiting.apply(event.clone()).unwrap();
     }
-    assert_eq!(retry.retry_at, retry.at.after(Duration::from_millis(retry.delay_ms)));
-    assert_eq!(next(&waiting, retry.at), Step::Wait(retry.retry_at));
-    assert!(
-        matches!(next(&waiting, retry.retry_at), Step::Begin(SwapEvent::RoutingStarted(event)) if event.attempt == 2)
-    );
-    assert_eq!(order.attempt(), 2);
+    (waiting, retry.clone())
+}
+
+#[test]
+fn a_retry_waits_for_the_rest_of_its_pause_and_never_longer_than_that() {
+    const HOUR: i64 = 3_600_000;
+    let (waiting, retry) = waiting();
+    let delay = Duration::from_millis(retry.delay_ms);
+    assert_eq!(retry.retry_at, retry.at.after(delay));
+    let at = |ms: i64| Timestamp::from_unix_ms(retry.at.unix_ms() + ms);
+    let begins =
+        |step: Step| matches!(step, Step::Begin(SwapEvent::RoutingStarted(event)) if event.attempt == 2);
+    let delay_ms = i64::try_from(retry.delay_ms).unwrap();
+    // What the clock of who hears of it shows, since the event was written; what is left then.
+    for (shown, left) in [
+        (0, delay_ms),
+        (1, delay_ms - 1),
+        (delay_ms - 1, 1),
+        (delay_ms, 0),
+        (delay_ms + 1, 0),
+        (HOUR, 0),
+        (24 * HOUR, 0),
+        (365 * 24 * HOUR, 0),
+        (-1, delay_ms),
+        (-HOUR, delay_ms),
+        (-24 * HOUR, delay_ms),
+        (-365 * 24 * HOUR, delay_ms),
+    ] {
+        let step = next(&waiting, at(shown), Pause::AsRecorded);
+        if left == 0 {
+            assert!(begins(step), "{shown} ms after the event");
+        } else {
+            let left = Duration::from_millis(u64::try_from(left).unwrap());
+            assert_eq!(step, Step::Wait(left), "{shown} ms after the event");
+        }
+        assert!(begins(next(&waiting, at(shown), OVER)), "waited for, {shown} ms after the event");
+        let left = Duration::from_millis(3);
+        assert_eq!(
+            next(&waiting, at(shown), Pause::Left(left)),
+            Step::Wait(left),
+            "whatever the clock shows"
+        );
+    }
+}
+
+#[test]
+fn no_transaction_is_signed_behind_a_record_that_was_left_out() {
+    let seq = Seq::new(7);
+    let stages = [&[][..], &[Look::Dead], &[Look::Open]].map(|looks| drive(looks).0);
+    let (waiting, _) = waiting();
+    for mut order in stages.into_iter().chain([order(), waiting]) {
+        order.leave_out(seq, None);
+        let Step::CallOperator(event) = next(&order, NOW, OVER) else {
+            panic!("{:?}: {:?}", order.phase(), next(&order, NOW, OVER))
+        };
+        order.apply(event).unwrap();
+        assert!(matches!(next(&order, NOW, OVER), Step::AskOperator(_)));
+        resolve(&order, Verdict::Dead, NOW).unwrap();
+    }
 }
 
 #[test]
 fn an_operator_ends_what_nobody_can_tell() {
     let unknowable = [Look::Unknowable("no history".to_owned())];
-    let amount = |text: &str| Amount::new(fillstream_domain::parse_exact(text).unwrap());
-    for (landed_with, end) in
-        [(amount("1449.5"), Some("confirmed")), (None, Some("failed")), (amount("0.0000001"), None)]
-    {
-        let (mut order, _) = drive(&unknowable);
-        assert!(matches!(next(&order, NOW), Step::AskOperator(_)));
-        let event = resolve(&order, landed_with, NOW);
-        assert_eq!(event.as_ref().map(|event| kinds(std::slice::from_ref(event))[0]), end);
-        if let Some(event) = event {
+    let landed = |text: &str, named: Option<&Transaction>| Verdict::Landed {
+        amount_out: Amount::new(fillstream_domain::parse_exact(text).unwrap()).unwrap(),
+        named: named.cloned(),
+    };
+    let other = Transaction { venue: VenueId::Meteora, tx_id: "other".to_owned() };
+    let (under_review, _) = drive(&unknowable);
+    let mut unnamed = order();
+    unnamed.leave_out(Seq::new(7), None);
+    let Step::CallOperator(event) = next(&unnamed, NOW, Pause::AsRecorded) else { unreachable!("left out") };
+    unnamed.apply(event).unwrap();
+    for (order, verdict, end) in [
+        (&under_review, landed("1449.5", None), Ok(("confirmed", Some("tx-1")))),
+        (&under_review, landed("1449.5", Some(&other)), Ok(("confirmed", Some("other")))),
+        (&under_review, Verdict::Dead, Ok(("failed", None))),
+        (&under_review, landed("0.0000001", None), Err(VerdictError::Amount)),
+        (&under_review, landed("0", None), Err(VerdictError::Amount)),
+        (&unnamed, landed("1449.5", None), Err(VerdictError::Unnamed)),
+        (&unnamed, landed("1449.5", Some(&other)), Ok(("confirmed", Some("other")))),
+        (&unnamed, Verdict::Dead, Ok(("failed", None))),
+        (&drive(&[Look::Open]).0, Verdict::Dead, Err(VerdictError::NotUnderReview)),
+    ] {
+        let event = resolve(order, verdict.clone(), NOW);
+        let told = event.as_ref().map(|event| {
+            let tx_id = match event {
+                SwapEvent::Confirmed(event) => Some(event.tx_id.as_str()),
+                _ => None,
+            };
+            (kinds(std::slice::from_ref(event))[0], tx_id)
+        });
+        assert_eq!(told, end.as_ref().map(|end| *end), "{verdict:?}");
+        if let Ok(event) = event {
+            let mut order = order.clone();
             order.apply(event).unwrap();
-            assert_eq!(next(&order, NOW), Step::Ended);
+            assert_eq!(next(&order, NOW, Pause::AsRecorded), Step::Ended);
         }
     }
-    let (submitted, _) = drive(&[Look::Open]);
-    assert_eq!(resolve(&submitted, None, NOW), None, "only an order under review is resolved");
 }

@@ -4,15 +4,22 @@
 //! ```text
 //!            ┌──────────────── SwapOrder (events folded) ◀── append ◀─┐
 //!            ▼                                                        │
-//!     next(order, now) ──▶ Step ──▶ shell: venues, clock ──▶ answer ──┴─▶ after_quotes | after_build | after_look
+//!     next(order, …)  ──▶ Step ──▶ shell: venues, clock ──▶ answer ──┴─▶ after_quotes | after_build | after_look
 //! ```
 //! Recovery after a crash is the same road: the order is folded again and `next` asked again. Two facts keep a
 //! swap from being executed twice: the signed transaction is on record before it is sent, and only a transaction
 //! that is proved dead or reverted unlocks the next attempt.
+//!
+//! [`Unended`] is the executor's list of work: the swaps that have not ended, as the stream tells it.
 
 mod backoff;
 mod decide;
+mod unended;
 
 pub use backoff::Backoff;
-pub use decide::{Built, Look, Offer, Step, after_build, after_look, after_quotes, next, resolve};
+pub use decide::{
+    Built, Look, Offer, Pause, Step, Transaction, Verdict, VerdictError, after_build, after_look,
+    after_quotes, next, resolve, rest,
+};
 pub use fillstream_domain::swap::SwapEvent;
+pub use unended::{Heard, Moment, Released, Summary, Tells, Unended, UnendedSwap};

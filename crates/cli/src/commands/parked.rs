@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use fillstream_clock::now;
 use fillstream_domain::{
-    Seq,
+    OrderId, Seq,
     parked::{Cause, Parked},
 };
 use fillstream_event_log::EventLog;
@@ -57,13 +57,26 @@ pub(crate) fn run(parked: &ParkedCommand) -> Result<ExitCode, Failure> {
                 output.print(&json!({ "part": part, "seq": seq, "retried_as": anew }), shown)?;
             }
             Some(Action::Skip(Entry { part, seq })) => {
-                fillstream_parked::skip(&log, part, *seq, now()).await?;
-                let shown = format!("the message of sequence {seq} is left out");
-                output.print(&json!({ "part": part, "seq": seq, "skipped": true }), shown)?;
+                let review = fillstream_parked::skip(&log, part, *seq, now()).await?;
+                let shown = skipped(*seq, review);
+                let value = json!({ "part": part, "seq": seq, "skipped": true, "under_review": review });
+                output.print(&value, shown)?;
             }
         }
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// What was done, and what follows from it.
+fn skipped(seq: Seq, review: Option<OrderId>) -> String {
+    let done = format!("the message of sequence {seq} is left out");
+    match review {
+        None => done,
+        Some(order) => format!(
+            "{done}; it may tell of a transaction, so order {order} goes under review: find out whether one landed, then \
+             fillstream resolve {order} landed --amount-out N --venue V --tx ID | dead"
+        ),
+    }
 }
 
 async fn list(log: &dyn EventLog, output: Output) -> Result<(), Failure> {

@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use fillstream_domain::{Amount, OrderId, parse_exact};
+use fillstream_domain::{Amount, OrderId, VenueId, parse_exact};
+use fillstream_executor::{Transaction, Verdict};
 use serde_json::json;
 
 use super::{
@@ -31,6 +32,12 @@ enum Outcome {
         /// What was received, in whole tokens
         #[arg(long, value_name = "N", value_parser = amount)]
         amount_out: Amount,
+        /// Where it landed, when no readable record says so or it was another one
+        #[arg(long, value_name = "VENUE", value_parser = venue, requires = "tx")]
+        venue: Option<VenueId>,
+        /// The transaction's id, along with --venue
+        #[arg(long, value_name = "ID", requires = "venue")]
+        tx: Option<String>,
     },
     /// The transaction is dead: the order ends failed, and no new attempt begins
     Dead,
@@ -41,15 +48,22 @@ fn amount(text: &str) -> Result<Amount, String> {
     Amount::new(decimal).ok_or_else(|| "must not be negative".to_owned())
 }
 
+fn venue(text: &str) -> Result<VenueId, String> {
+    let known = VenueId::ALL.into_iter().find(|venue| venue.name() == text);
+    known.ok_or_else(|| format!("must be one of {}", VenueId::ALL.map(VenueId::name).join(", ")))
+}
+
 pub(crate) fn run(resolve: &Resolve) -> Result<ExitCode, Failure> {
-    let landed_with = match &resolve.outcome {
-        Outcome::Landed { amount_out } => Some(*amount_out),
-        Outcome::Dead => None,
+    let (verdict, status) = match &resolve.outcome {
+        Outcome::Landed { amount_out, venue, tx } => {
+            let named = venue.zip(tx.clone()).map(|(venue, tx_id)| Transaction { venue, tx_id });
+            (Verdict::Landed { amount_out: *amount_out, named }, "confirmed")
+        }
+        Outcome::Dead => (Verdict::Dead, "failed"),
     };
     block_on(async {
         let log = resolve.stream.open().await?;
-        fillstream_executor::resolve(&log, resolve.id, landed_with).await?;
-        let status = if landed_with.is_some() { "confirmed" } else { "failed" };
+        fillstream_executor::resolve(&log, resolve.id, verdict).await?;
         let value = json!({ "order_id": resolve.id, "status": status });
         resolve.output.print(&value, format!("order {} is resolved: {status}", resolve.id))?;
         Ok(ExitCode::SUCCESS)

@@ -12,6 +12,7 @@ use std::{sync::Arc, time::Duration};
 use fillstream_clock::now;
 use fillstream_domain::{Seq, book::Symbol};
 use fillstream_event_log::{EventLog, Inspector, LogError};
+use fillstream_executor::{Executor, Summary};
 use fillstream_matching::{MarketState, Matcher};
 use fillstream_projector::Projector;
 use fillstream_retry::Obstacles;
@@ -48,6 +49,7 @@ pub(crate) struct Watched {
     pub(crate) hub: Option<Arc<Hub>>,
     pub(crate) projector: Option<Arc<Projector>>,
     pub(crate) matcher: Option<Arc<Matcher>>,
+    pub(crate) executor: Option<Arc<Executor>>,
     pub(crate) watching: Watching,
     /// From when on what waits is an outage.
     pub(crate) late: Duration,
@@ -79,6 +81,8 @@ pub(crate) struct Part {
     pub(crate) role: Role,
     pub(crate) verdict: Verdict,
     pub(crate) obstacles: Vec<Obstacle>,
+    /// Swaps that have not ended, as the executor has followed them.
+    pub(crate) unended: Option<Summary>,
     /// The matcher's markets, with their states.
     pub(crate) markets: Vec<(Market, MarketState)>,
 }
@@ -88,7 +92,7 @@ impl Part {
     pub(crate) fn absent(role: Role) -> Self {
         let nowhere = Stream { last: None, cannot_append: None };
         let verdict = judge(role, &Facts::Absent, &[], &nowhere, Duration::ZERO);
-        Self { role, verdict, obstacles: Vec::new(), markets: Vec::new() }
+        Self { role, verdict, obstacles: Vec::new(), markets: Vec::new(), unended: None }
     }
 }
 
@@ -145,6 +149,7 @@ impl Watched {
             hub: parts.hub.clone(),
             projector: parts.projector.clone(),
             matcher: parts.matcher.clone(),
+            executor: parts.executor.clone(),
             watching,
             late: start.operations.ready_within.get(),
         }
@@ -213,7 +218,9 @@ impl Watched {
         let obstacles = obstacles(self.obstacles(role));
         let verdict = judge(role, &facts, &obstacles, stream, self.late);
         let markets = if role == Role::Matcher { markets.to_vec() } else { Vec::new() };
-        Part { role, verdict, obstacles, markets }
+        let executor = self.executor.as_ref().filter(|_| role == Role::Executor);
+        let unended = executor.map(|part| part.unended());
+        Part { role, verdict, obstacles, markets, unended }
     }
 
     /// What a part cannot do at the moment, where it tells.
@@ -221,7 +228,8 @@ impl Watched {
         match role {
             Role::Projector => self.projector.as_ref().map(|part| part.obstacles()),
             Role::Bridge => self.hub.as_ref().map(|part| part.obstacles()),
-            Role::Api | Role::Executor | Role::Matcher => None,
+            Role::Executor => self.executor.as_ref().map(|part| part.obstacles()),
+            Role::Api | Role::Matcher => None,
         }
     }
 

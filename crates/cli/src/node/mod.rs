@@ -133,7 +133,7 @@ impl Start {
 
     /// Where the matcher keeps its states, and the api looks back from: a bucket that other roles need not make.
     async fn snapshots(&self, log: &JetStreamLog) -> Result<Option<Arc<dyn SnapshotStore>>, Failure> {
-        if !self.has(Role::Api) && !self.has(Role::Matcher) {
+        if !self.has(Role::Api) && !self.has(Role::Matcher) && !self.has(Role::Executor) {
             return Ok(None);
         }
         Ok(Some(Arc::new(log.snapshots().await?)))

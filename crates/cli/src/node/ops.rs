@@ -8,7 +8,9 @@ use axum::{
     http::{Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use fillstream_clock::now;
 use fillstream_event_log::{Durability, Link};
+use fillstream_executor::Summary;
 use fillstream_http_api::Room;
 use fillstream_http_edge::{Problem, described::Routes};
 use fillstream_matching::MarketState;
@@ -161,7 +163,7 @@ fn tell(body: &mut Value, look: &Look, asked: Option<Role>) {
 }
 
 fn part(part: &Part, look: &Look) -> Value {
-    let Part { role, verdict, obstacles, markets } = part;
+    let Part { role, verdict, obstacles, markets, unended } = part;
     let mut told = json!({
         "caught_up": verdict.reason.is_none(),
         "position": verdict.position,
@@ -183,7 +185,14 @@ fn part(part: &Part, look: &Look) -> Value {
         Role::Matcher => {
             told["markets"] = Value::Object(markets.iter().map(market).collect());
         }
-        Role::Executor => {}
+        Role::Executor => {
+            if let Some(Summary { count, with_operator, elsewhere, oldest }) = *unended {
+                let oldest = oldest.map(|oldest| now().since(oldest).as_secs());
+                told["unended_swaps"] = json!({
+                    "count": count, "with_operator": with_operator, "elsewhere": elsewhere, "oldest_seconds": oldest,
+                });
+            }
+        }
     }
     if !obstacles.is_empty() {
         let all = obstacles.iter().map(|obstacle| {

@@ -37,6 +37,7 @@ pub(crate) struct Parts {
     pub(crate) hub: Option<Arc<Hub>>,
     pub(crate) projector: Option<Arc<Projector>>,
     pub(crate) matcher: Option<Arc<Matcher>>,
+    pub(crate) executor: Option<Arc<Executor>>,
     tasks: JoinSet<(Role, Result<(), Failure>)>,
 }
 
@@ -58,14 +59,17 @@ impl Parts {
             let stop = stop.clone();
             tasks.spawn(async move { (Role::Projector, part.run(stop).await.map_err(Failure::from)) });
         }
+        let mut executor = None;
         if start.has(Role::Executor) {
             let venues = open_simulated(&start.venue_ledger, &start.venues.simulated())?;
             let venues = Counted::all(venues, &watching.metrics);
-            let queue = log.work(&consumer(start)?).await?;
-            let executor = Executor::new(Arc::clone(shared), venues, start.executor.executor());
+            let (settings, clock) = (start.executor.executor(), Arc::new(now));
+            let part = Executor::new(Arc::clone(shared), venues, snapshots.clone(), settings, clock);
+            executor = Some(Arc::clone(&part));
+            let queue = log.work(&consumer(start)?).shown_in(part.obstacles());
             let stop = stop.clone();
             tasks.spawn(async move {
-                executor.run(queue, stop).await;
+                part.run(Box::new(queue), stop).await;
                 (Role::Executor, Ok(()))
             });
         }
@@ -89,7 +93,7 @@ impl Parts {
             let stop = stop.clone();
             tasks.spawn(async move { (Role::Bridge, part.run(stop).await.map_err(Failure::from)) });
         }
-        Ok(Self { hub, projector, matcher, tasks })
+        Ok(Self { hub, projector, matcher, executor, tasks })
     }
 
     /// Waits until the markets of a new stream can be traded: before that, HTTP and sockets know none of them, and would

@@ -266,7 +266,17 @@ pub(crate) struct ExecutorSettings {
         help_heading = "Executor"
     )]
     pub(crate) ack_wait: Span,
-    /// Orders in hand at the same time, over all executors
+    /// A swap without an event for this long is taken up from the stream, whoever acknowledged its message [default: three
+    /// times --ack-wait]
+    #[arg(
+        long,
+        env = "FILLSTREAM_STALLED_AFTER",
+        value_parser = at_least::<50>,
+        value_name = "TIME",
+        help_heading = "Executor"
+    )]
+    pub(crate) stalled_after: Option<Span>,
+    /// Orders that the queue has handed out at the same time, over all executors
     #[arg(long, env = "FILLSTREAM_MAX_ACK_PENDING", value_name = "N", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Executor")]
     pub(crate) max_ack_pending: u32,
 }
@@ -278,6 +288,10 @@ impl ExecutorSettings {
             rebroadcast: self.rebroadcast.get(),
             backoff: Backoff { base: self.retry_base.get(), max: self.retry_max.get() },
             ack_wait: self.ack_wait.get(),
+            stalled_after: self.stalled_after.map_or_else(
+                || self.ack_wait.get() * fillstream_executor::Settings::STALLED_AFTER_ACK_WAITS,
+                Span::get,
+            ),
             ..fillstream_executor::Settings::default()
         }
     }

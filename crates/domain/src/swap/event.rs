@@ -266,6 +266,19 @@ impl SwapEvent {
         of_each!(self, event => event.order_id)
     }
 
+    /// Whether it tells of a transaction that may have moved money, or of an order's end.
+    #[must_use]
+    pub const fn may_tell_of_money(&self) -> bool {
+        match self {
+            Self::Prepared(_) | Self::Confirmed(_) | Self::Failed(_) => true,
+            Self::Placed(_)
+            | Self::RoutingStarted(_)
+            | Self::Routed(_)
+            | Self::RetryScheduled(_)
+            | Self::ReviewNeeded(_) => false,
+        }
+    }
+
     /// When its writer wrote it.
     #[must_use]
     pub fn at(&self) -> Timestamp {

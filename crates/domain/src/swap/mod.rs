@@ -10,5 +10,5 @@ pub use event::{
     Confirmed, Decider, Failed, MAX_ATTEMPTS, NoQuote, Placed, Prepared, Quote, RetryScheduled, ReviewNeeded,
     Routed, RoutingStarted, Stage, SwapEvent,
 };
-pub use order::{IllegalEvent, Phase, Status, SwapOrder};
+pub use order::{IllegalEvent, InDoubt, Phase, Status, SwapOrder};
 pub use request::{Field, FieldError, MAX_AMOUNT, Request, Terms};

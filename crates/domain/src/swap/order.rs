@@ -6,14 +6,15 @@
 //!               │ └──────────┴──▶ ┌─────┘  └────▶ Review ─▶ Confirmed | Failed
 //!               └──── Waiting ◀───┘            (an operator decides)
 //!  Routing, Building, Submitted ─▶ Failed
+//!  Pending, Routing, Building, Waiting ─▶ Review: a record was left out that may have moved money
 //! ```
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 use super::event::{Placed, Prepared, Routed, Stage, SwapEvent};
-use crate::Timestamp;
+use crate::{Seq, Timestamp, VenueId};
 
 /// What clients see of a phase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,15 +95,26 @@ pub enum Phase {
     Waiting {
         /// How far the failed attempt had come.
         stage: Stage,
-        /// When the next one is due.
+        /// When the next one is due, by the clock of who wrote the event.
         retry_at: Timestamp,
+        /// The pause that was meant.
+        delay: Duration,
     },
     /// Undecidable; an operator is asked.
-    Review(Prepared),
+    Review(InDoubt),
     /// The swap landed.
     Confirmed,
     /// The order ended without a swap.
     Failed,
+}
+
+/// The transaction that nobody can tell the outcome of, as far as the record names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InDoubt {
+    /// Where it went; none when no route is on record.
+    pub venue: Option<VenueId>,
+    /// Its id; none when the record of it could not be read.
+    pub tx_id: Option<String>,
 }
 
 /// A swap order as its events tell it.
@@ -111,6 +123,7 @@ pub struct SwapOrder {
     placed: Placed,
     phase: Phase,
     attempt: u8,
+    left_out: Option<Seq>,
 }
 
 /// The event cannot follow in this phase. Only a writer without a fence can cause that.
@@ -125,7 +138,7 @@ impl SwapOrder {
     /// An order begins with its placed event.
     #[must_use]
     pub const fn new(placed: Placed) -> Self {
-        Self { placed, phase: Phase::Pending, attempt: 0 }
+        Self { placed, phase: Phase::Pending, attempt: 0, left_out: None }
     }
 
     /// What was asked for.
@@ -160,6 +173,31 @@ impl SwapOrder {
         }
     }
 
+    /// The last record that was left out though it may tell of a transaction, while nothing recorded since has settled
+    /// what became of that. No transaction may be signed until then.
+    #[must_use]
+    pub const fn left_out(&self) -> Option<Seq> {
+        self.left_out
+    }
+
+    /// Passes a record by, at an operator's word: `event` is what it tells, as far as it can be read. What cannot be read,
+    /// or tells of a transaction, leaves a doubt ([`left_out`](Self::left_out)), which the next event settles: who wrote
+    /// that knew the record.
+    pub fn leave_out(&mut self, seq: Seq, event: Option<&SwapEvent>) {
+        let may_have_moved_money = event.is_none_or(SwapEvent::may_tell_of_money);
+        let is_open = match &self.phase {
+            Phase::Pending
+            | Phase::Routing
+            | Phase::Building(_)
+            | Phase::Submitted(_)
+            | Phase::Waiting { .. } => true,
+            Phase::Review(_) | Phase::Confirmed | Phase::Failed => false,
+        };
+        if may_have_moved_money && is_open {
+            self.left_out = Some(seq);
+        }
+    }
+
     /// Takes the next event in. This is the one table of the life cycle: a line for each legal pair, then the
     /// illegal ones by event.
     ///
@@ -178,15 +216,25 @@ impl SwapOrder {
             (Phase::Building(_), E::Prepared(event)) => Phase::Submitted(event),
             (Phase::Submitted(_), E::Confirmed(_)) => Phase::Confirmed,
             (Phase::Routing | Phase::Building(_) | Phase::Submitted(_), E::RetryScheduled(event)) => {
-                Phase::Waiting { stage: event.stage, retry_at: event.retry_at }
+                let delay = Duration::from_millis(event.delay_ms);
+                Phase::Waiting { stage: event.stage, retry_at: event.retry_at, delay }
             }
             (Phase::Routing | Phase::Building(_) | Phase::Submitted(_), E::Failed(_)) => Phase::Failed,
-            (Phase::Submitted(prepared), E::ReviewNeeded(_)) => Phase::Review(prepared.clone()),
+            (
+                Phase::Pending
+                | Phase::Routing
+                | Phase::Building(_)
+                | Phase::Submitted(_)
+                | Phase::Waiting { .. },
+                E::ReviewNeeded(_),
+            ) => Phase::Review(self.in_doubt()),
             // An operator's word ends it either way.
             (Phase::Review(_), E::Confirmed(_)) => Phase::Confirmed,
             (Phase::Review(_), E::Failed(_)) => Phase::Failed,
             // An order is placed once, by its first event.
             (phase, E::Placed(_)) => return Err(illegal(phase, "placed")),
+            // Behind a record that was left out the writer's word counts: it had read what is not known here.
+            (_, event) if self.left_out.is_some() => self.after_left_out(event)?,
             // A new attempt needs the former one's proved end, and the next number.
             (phase, E::RoutingStarted(_)) => return Err(illegal(phase, "routing_started")),
             (phase, E::Routed(_)) => return Err(illegal(phase, "routed")),
@@ -199,7 +247,41 @@ impl SwapOrder {
             (phase, E::Failed(_)) => return Err(illegal(phase, "failed")),
         };
         self.phase = next;
+        self.left_out = None;
         Ok(())
+    }
+
+    /// The phase that an event tells of by itself.
+    fn after_left_out(&mut self, event: SwapEvent) -> Result<Phase, IllegalEvent> {
+        let (attempt, next) = match event {
+            SwapEvent::Placed(_) => return Err(illegal(&self.phase, "placed")),
+            SwapEvent::RoutingStarted(event) => (event.attempt, Phase::Routing),
+            SwapEvent::Routed(event) => (event.attempt, Phase::Building(event)),
+            SwapEvent::Prepared(event) => (event.attempt, Phase::Submitted(event)),
+            SwapEvent::RetryScheduled(event) => {
+                let delay = Duration::from_millis(event.delay_ms);
+                (event.attempt, Phase::Waiting { stage: event.stage, retry_at: event.retry_at, delay })
+            }
+            SwapEvent::ReviewNeeded(event) => (event.attempt, Phase::Review(self.in_doubt())),
+            SwapEvent::Confirmed(event) => (event.attempt, Phase::Confirmed),
+            SwapEvent::Failed(event) => (event.attempt, Phase::Failed),
+        };
+        self.attempt = self.attempt.max(attempt);
+        Ok(next)
+    }
+
+    /// What may have been sent and is not known to have ended.
+    fn in_doubt(&self) -> InDoubt {
+        match &self.phase {
+            Phase::Building(routed) => InDoubt { venue: Some(routed.venue), tx_id: None },
+            Phase::Submitted(prepared) => {
+                InDoubt { venue: Some(prepared.venue), tx_id: Some(prepared.tx_id.clone()) }
+            }
+            Phase::Review(known) => known.clone(),
+            Phase::Pending | Phase::Routing | Phase::Waiting { .. } | Phase::Confirmed | Phase::Failed => {
+                InDoubt { venue: None, tx_id: None }
+            }
+        }
     }
 }
 
@@ -271,14 +353,14 @@ mod tests {
             "failed",
         ];
         for (life, legal) in [
-            (&[][..], &["routing_started"][..]),
-            (&["routing_started"], &["routed", "retry_scheduled", "failed"]),
-            (&["routing_started", "routed"], &["prepared", "retry_scheduled", "failed"]),
+            (&[][..], &["routing_started", "review_needed"][..]),
+            (&["routing_started"], &["routed", "retry_scheduled", "review_needed", "failed"]),
+            (&["routing_started", "routed"], &["prepared", "retry_scheduled", "review_needed", "failed"]),
             (
                 &["routing_started", "routed", "prepared"],
                 &["retry_scheduled", "review_needed", "confirmed", "failed"],
             ),
-            (&["routing_started", "retry_scheduled"], &["routing_started"]),
+            (&["routing_started", "retry_scheduled"], &["routing_started", "review_needed"]),
             (&["routing_started", "routed", "prepared", "review_needed"], &["confirmed", "failed"]),
             (&["routing_started", "routed", "prepared", "confirmed"], &[]),
             (&["routing_started", "failed"], &[]),
@@ -291,6 +373,72 @@ mod tests {
                 assert_eq!(applied, legal.contains(&kind), "{kind} after {life:?}");
                 assert!(applied || order == before, "a refused event changes nothing");
             }
+        }
+    }
+
+    const AT: Seq = Seq::new(7);
+
+    #[test]
+    fn a_record_that_is_left_out_leaves_a_doubt_when_it_may_have_moved_money() {
+        for (life, left_out, doubt) in [
+            (&[][..], None, true),
+            (&["routing_started", "routed"], None, true),
+            (&["routing_started", "routed"], Some("prepared"), true),
+            (&["routing_started", "routed", "prepared"], Some("prepared"), true),
+            (&["routing_started"], Some("confirmed"), true),
+            (&["routing_started"], Some("failed"), true),
+            (&["routing_started", "routed"], Some("routed"), false),
+            (&["routing_started", "routed"], Some("routing_started"), false),
+            (&["routing_started", "routed", "prepared"], Some("placed"), false),
+            (&["routing_started"], Some("retry_scheduled"), false),
+            (&["routing_started", "routed", "prepared", "review_needed"], None, false),
+            (&["routing_started", "routed", "prepared", "confirmed"], None, false),
+            (&["routing_started", "failed"], Some("prepared"), false),
+        ] {
+            let mut order = fold(life);
+            let before = order.clone();
+            order.leave_out(AT, left_out.map(|kind| event(kind, 1)).as_ref());
+            assert_eq!(order.left_out(), doubt.then_some(AT), "{left_out:?} left out after {life:?}");
+            assert_eq!(order.phase(), before.phase(), "{left_out:?} left out after {life:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_recorded_behind_a_record_that_is_left_out_counts_as_its_writer_says() {
+        for (next, attempt, status) in [
+            ("routing_started", 2, Status::Routing),
+            ("routed", 1, Status::Building),
+            ("prepared", 1, Status::Submitted),
+            ("retry_scheduled", 1, Status::Submitted),
+            ("review_needed", 1, Status::Submitted),
+            ("confirmed", 1, Status::Confirmed),
+            ("failed", 1, Status::Failed),
+        ] {
+            let mut order = fold(&["routing_started", "routed"]);
+            order.leave_out(AT, None);
+            order.apply(event(next, attempt)).unwrap_or_else(|error| panic!("{next}: {error}"));
+            assert_eq!(
+                (order.status(), order.attempt(), order.left_out()),
+                (status, attempt, None),
+                "{next}"
+            );
+        }
+        let mut order = fold(&[]);
+        order.leave_out(AT, None);
+        assert!(order.apply(event("placed", 0)).is_err());
+        assert_eq!(order.left_out(), Some(AT));
+    }
+
+    #[test]
+    fn review_names_the_transaction_as_far_as_the_record_does() {
+        for (life, venue, tx_id) in [
+            (&[][..], None, None),
+            (&["routing_started", "routed"], Some(VenueId::Raydium), None),
+            (&["routing_started", "routed", "prepared"], Some(VenueId::Raydium), Some("t".to_owned())),
+        ] {
+            let mut order = fold(life);
+            order.apply(event("review_needed", 1)).unwrap();
+            assert_eq!(order.phase(), &Phase::Review(InDoubt { venue, tx_id }), "{life:?}");
         }
     }
 

@@ -24,7 +24,7 @@ use super::{
     Shared,
     connect::stream_info,
     prove::{Doubt, prove, prove_patiently},
-    read::{self, event_id},
+    read::{self, event_id, traceparent},
 };
 use crate::{After, Consistency, Follow, Link, LogError, Record, stamp::millis};
 
@@ -153,10 +153,11 @@ impl Tail {
         self.consumed += 1;
         self.next = seq.next();
         self.behind = pending;
-        let event_id = event_id(message.message.headers.as_ref());
+        let headers = message.message.headers.as_ref();
+        let (event_id, traceparent) = (event_id(headers), traceparent(headers));
         let message = message.split().0;
         let subject = message.subject.into_string();
-        Some(Record::new(seq, subject, stored_at, event_id, message.payload))
+        Some(Record::new(seq, subject, stored_at, event_id, message.payload).traced(traceparent))
     }
 }
 

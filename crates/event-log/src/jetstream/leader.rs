@@ -62,14 +62,17 @@ impl StoredMessage {
         let headers = decode(&self.hdrs)?;
         let no_time = || LogError::unreadable(format!("{:?} is not a time", self.time));
         let stored_at = parse_millis(&self.time).ok_or_else(no_time)?;
-        let (event_id, payload) = (event_id_of_raw(&headers), Bytes::from(decode(&self.data)?));
-        Ok(Record::new(self.seq, self.subject, stored_at, event_id, payload))
+        let header = |name| header_of_raw(&headers, name);
+        let event_id = header("ce-id").and_then(|id| Uuid::try_parse(id).ok());
+        let traceparent = header("traceparent").and_then(|trace| trace.parse().ok());
+        let payload = Bytes::from(decode(&self.data)?);
+        Ok(Record::new(self.seq, self.subject, stored_at, event_id, payload).traced(traceparent))
     }
 }
 
-/// The `ce-id` of a raw header block (`NATS/1.0\r\nname: value\r\n…`).
-fn event_id_of_raw(headers: &[u8]) -> Option<Uuid> {
+/// A header's value in a raw header block (`NATS/1.0\r\nname: value\r\n…`).
+fn header_of_raw<'a>(headers: &'a [u8], name: &str) -> Option<&'a str> {
     let text = std::str::from_utf8(headers).ok()?;
-    let value = text.lines().find_map(|line| line.strip_prefix("ce-id:"))?;
-    Uuid::try_parse(value.trim()).ok()
+    let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    Some(value.trim())
 }

@@ -44,7 +44,7 @@ pub use credentials::{host_and_port, without_passwords};
 pub use inspect::{Greeting, Inspector, Probe, Right};
 pub use limits::Limits;
 pub use snapshots::JetStreamSnapshots;
-pub use work::{Work, WorkQueue};
+pub use work::JetStreamQueue;
 
 use crate::{
     After, Answers, AppendError, AppendObserver, Browse, Consistency, Durability, EventLog, Follow, Link,
@@ -66,11 +66,9 @@ struct Shared {
 
 impl JetStreamLog {
     /// A working queue on the stream, defined by a consumer's wire JSON (`nats/consumers/*.json`).
-    ///
-    /// # Errors
-    /// When the consumer cannot be created.
-    pub async fn work(&self, consumer: &serde_json::Value) -> Result<WorkQueue, LogError> {
-        work::open(Arc::clone(&self.0), consumer).await
+    #[must_use]
+    pub fn work(&self, consumer: &serde_json::Value) -> JetStreamQueue {
+        JetStreamQueue::new(Arc::clone(&self.0), consumer)
     }
 
     /// Answers requests over the log's connection.

@@ -4,7 +4,7 @@
 //! (ADR-31). The marker says how many more there are; each part names the one before it, so that a lost one is missed.
 
 use async_nats::{HeaderMap, Message, StatusCode};
-use fillstream_domain::Seq;
+use fillstream_domain::{Seq, TraceParent};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -154,6 +154,11 @@ pub(super) fn number(headers: Option<&HeaderMap>, name: &str) -> Option<u64> {
     headers?.get(name)?.as_str().parse().ok()
 }
 
+/// The trace of parsed headers.
+pub(super) fn traceparent(headers: Option<&HeaderMap>) -> Option<TraceParent> {
+    headers?.get("traceparent")?.as_str().parse().ok()
+}
+
 /// Where and when a message was stored: subject, sequence, milliseconds since the Unix epoch.
 pub(super) fn place(headers: Option<&HeaderMap>) -> Result<(String, Seq, i64), LogError> {
     let text = |name: &str| headers?.get(name).map(async_nats::HeaderValue::as_str);
@@ -169,7 +174,8 @@ pub(super) fn place(headers: Option<&HeaderMap>) -> Result<(String, Seq, i64), L
 fn record(message: Message) -> Result<Record, LogError> {
     let headers = message.headers.as_ref();
     let (subject, seq, stored_at) = place(headers)?;
-    Ok(Record::new(seq, subject, stored_at, event_id(headers), message.payload))
+    let traceparent = traceparent(headers);
+    Ok(Record::new(seq, subject, stored_at, event_id(headers), message.payload).traced(traceparent))
 }
 
 #[cfg(test)]

@@ -1,76 +1,48 @@
-//! A working queue: each record is handed to one worker, again after a while when nobody has acknowledged it.
+//! The working queue as a durable consumer.
 
 use std::{sync::Arc, time::Duration};
 
 use async_nats::jetstream::{self, AckKind, consumer::pull};
+use async_trait::async_trait;
 use fillstream_domain::Seq;
-use fillstream_retry::chain;
+use fillstream_retry::{Obstacles, Retry};
 use futures_util::StreamExt;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tracing::{debug, warn};
+use tracing::debug;
 
-use super::{Shared, read::event_id};
-use crate::{LogError, Record, ServerError, stamp::millis};
+use super::{
+    Shared,
+    read::{event_id, traceparent},
+};
+use crate::{Acknowledgement, LogError, Receipt, Record, ServerError, Work, WorkQueue, stamp::millis};
 
 /// Records that one pull asks for.
 const PULL_BATCH: usize = 500;
 /// A server that says nothing for twice this long has lost the consumer.
 const HEARTBEAT: Duration = Duration::from_millis(500);
-/// Pause before the queue is opened again.
-const PAUSE: Duration = Duration::from_millis(100);
+/// First and longest pause before the queue is opened again.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
-/// Records to be worked on, shared with all processes that have the same consumer.
-pub struct WorkQueue {
+/// A working queue that is a durable consumer, shared with all processes that have the same one. The consumer is made when
+/// it is first asked, and whenever it is gone.
+pub struct JetStreamQueue {
     shared: Arc<Shared>,
     definition: Value,
     messages: Option<pull::Stream>,
+    retry: Retry,
 }
 
-/// One record and the duty to acknowledge it.
-pub struct Work {
-    /// The record.
-    pub record: Record,
-    /// How often it was handed out, this time included.
-    pub delivered: u64,
-    /// W3C `traceparent` of the record, to be passed on.
-    pub traceparent: Option<String>,
-    message: jetstream::Message,
-}
+impl JetStreamQueue {
+    pub(super) fn new(shared: Arc<Shared>, definition: &Value) -> Self {
+        let retry = Retry::new("work queue: consumer not opened", PAUSES.0, PAUSES.1);
+        Self { shared, definition: definition.clone(), messages: None, retry }
+    }
 
-pub(super) async fn open(shared: Arc<Shared>, definition: &Value) -> Result<WorkQueue, LogError> {
-    let mut queue = WorkQueue { shared, definition: definition.clone(), messages: None };
-    queue.messages = Some(queue.subscribe().await?);
-    Ok(queue)
-}
-
-impl WorkQueue {
-    /// The next record. Outages are waited out.
-    pub async fn next(&mut self) -> Work {
-        loop {
-            let Some(messages) = &mut self.messages else {
-                match self.subscribe().await {
-                    Ok(messages) => self.messages = Some(messages),
-                    Err(error) => {
-                        debug!(error = %chain(&error), "the work queue waits for the stream");
-                        tokio::time::sleep(PAUSE).await;
-                    }
-                }
-                continue;
-            };
-            match messages.next().await {
-                Some(Ok(message)) => {
-                    if let Some(work) = Work::new(message) {
-                        return work;
-                    }
-                }
-                Some(Err(error)) => {
-                    warn!(%error, "the work queue is opened again");
-                    self.messages = None;
-                }
-                None => self.messages = None,
-            }
-        }
+    /// Shows its trouble among these obstacles, too.
+    #[must_use]
+    pub fn shown_in(self, obstacles: &Obstacles) -> Self {
+        Self { retry: self.retry.shown_in(obstacles), ..self }
     }
 
     async fn subscribe(&self) -> Result<pull::Stream, LogError> {
@@ -100,40 +72,60 @@ impl WorkQueue {
     }
 }
 
-impl Work {
-    fn new(message: jetstream::Message) -> Option<Self> {
-        let info = message.info().ok()?;
-        let (seq, delivered) = (Seq::new(info.stream_sequence), u64::try_from(info.delivered).unwrap_or(1));
-        let record = Record::new(
-            seq,
-            message.message.subject.to_string(),
-            millis(info.published),
-            event_id(message.message.headers.as_ref()),
-            message.message.payload.clone(),
-        );
-        let headers = message.message.headers.as_ref();
-        let traceparent = headers.and_then(|headers| headers.get("traceparent")).map(ToString::to_string);
-        Some(Self { record, delivered, traceparent, message })
+#[async_trait]
+impl WorkQueue for JetStreamQueue {
+    async fn next(&mut self) -> Work {
+        loop {
+            let Some(messages) = &mut self.messages else {
+                match self.subscribe().await {
+                    Ok(messages) => self.messages = Some(messages),
+                    Err(error) => self.retry.failed(&error).await,
+                }
+                continue;
+            };
+            match messages.next().await {
+                Some(Ok(message)) => {
+                    self.retry.done();
+                    if let Some(work) = work(message) {
+                        return work;
+                    }
+                }
+                Some(Err(error)) => {
+                    self.messages = None;
+                    self.retry.failed(&error).await;
+                }
+                None => self.messages = None,
+            }
+        }
     }
+}
 
-    /// Done: it will not be handed out again. An acknowledgement that gets lost hands it out once more.
-    pub async fn done(&self) {
-        self.acknowledge(AckKind::Ack).await;
-    }
+fn work(message: jetstream::Message) -> Option<Work> {
+    let info = message.info().ok()?;
+    let (seq, delivered) = (Seq::new(info.stream_sequence), u64::try_from(info.delivered).unwrap_or(1));
+    let stored_at = millis(info.published);
+    let headers = message.message.headers.as_ref();
+    let (event_id, traceparent) = (event_id(headers), traceparent(headers));
+    let (subject, payload) = (message.message.subject.to_string(), message.message.payload.clone());
+    let record = Record::new(seq, subject, stored_at, event_id, payload).traced(traceparent);
+    Some(Work::new(record, delivered, Box::new(MessageReceipt { seq, message })))
+}
 
-    /// Still at work: the time until it is handed out again starts anew.
-    pub async fn in_progress(&self) {
-        self.acknowledge(AckKind::Progress).await;
-    }
+struct MessageReceipt {
+    seq: Seq,
+    message: jetstream::Message,
+}
 
-    /// Not now: it is handed out again after `delay`.
-    pub async fn later(&self, delay: Duration) {
-        self.acknowledge(AckKind::Nak(Some(delay))).await;
-    }
-
-    async fn acknowledge(&self, kind: AckKind) {
+#[async_trait]
+impl Receipt for MessageReceipt {
+    async fn send(&self, acknowledgement: Acknowledgement) {
+        let kind = match acknowledgement {
+            Acknowledgement::Done => AckKind::Ack,
+            Acknowledgement::InProgress => AckKind::Progress,
+            Acknowledgement::Later(delay) => AckKind::Nak(Some(delay)),
+        };
         if let Err(error) = self.message.ack_with(kind).await {
-            debug!(%error, seq = %self.record.seq, "an acknowledgement was not sent");
+            debug!(%error, seq = %self.seq, "an ack was not sent");
         }
     }
 }

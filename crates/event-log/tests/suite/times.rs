@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use fillstream_domain::{Incarnation, Seq};
-use fillstream_event_log::{After, Consistency, EventLog, MemoryLog, Record};
+use fillstream_event_log::{After, Consistency, EventLog, MemoryLog, Record, WorkQueue};
 
 use crate::{
     records::{fill, placed, record, soon, take},
@@ -51,14 +51,14 @@ async fn it_is_the_servers_time_truncated() {
     let consumer = serde_json::json!({
         "durable_name": "executor", "filter_subject": "orders.swap.*.placed", "ack_policy": "explicit"
     });
-    let mut queue = log.work(&consumer).await.unwrap();
+    let mut queue = log.work(&consumer);
     for n in 0..20 {
         let stored = fill(&log, &[placed(n)]).await.remove(0);
         let nanos = stream.direct_get(stored.seq.get()).await.unwrap().time.unix_timestamp_nanos();
         assert_eq!(i128::from(stored.stored_at), nanos.div_euclid(1_000_000));
         let work = soon("work", queue.next()).await;
         assert_eq!(work.record, stored);
-        work.done().await;
+        work.ack().await;
     }
 }
 

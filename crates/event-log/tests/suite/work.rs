@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use fillstream_domain::Seq;
-use fillstream_event_log::{EventLog, JetStreamLog, Work, WorkQueue};
+use fillstream_event_log::{EventLog, JetStreamLog, JetStreamQueue, MemoryLog, MemoryQueue, Work, WorkQueue};
 use serde_json::{Value, json};
 
 use crate::{
@@ -16,14 +16,14 @@ const EXECUTOR: &str = include_str!("../../../../nats/consumers/executor.json");
 const ACK_WAIT: Duration = Duration::from_millis(1_000);
 
 /// The executor's queue, with that wait.
-async fn queue(log: &JetStreamLog) -> WorkQueue {
+fn queue(log: &JetStreamLog) -> JetStreamQueue {
     let mut definition: Value = serde_json::from_str(EXECUTOR).unwrap();
     assert_eq!(definition["max_deliver"], json!(-1), "no order is given up by the queue");
     definition["ack_wait"] = json!(u64::try_from(ACK_WAIT.as_nanos()).unwrap());
-    log.work(&definition).await.unwrap()
+    log.work(&definition)
 }
 
-async fn next(queue: &mut WorkQueue) -> Work {
+async fn next(queue: &mut impl WorkQueue) -> Work {
     soon("work", queue.next()).await
 }
 
@@ -46,12 +46,13 @@ async fn what_is_done_is_handed_out_once() {
     log.append(placed.clone()).await.unwrap();
     // Not the executor's.
     log.append(record("orders.swap.1.progress", 0)).await.unwrap();
-    let mut queue = queue(&log).await;
+    let mut queue = queue(&log);
     let work = next(&mut queue).await;
     assert_eq!((work.record.seq, &work.record.subject), (Seq::FIRST, &placed.subject));
     assert_eq!((work.record.event_id, &work.record.payload), (Some(placed.event_id), &placed.payload));
-    assert_eq!((work.delivered, &work.traceparent), (1, &placed.traceparent));
-    work.done().await;
+    let traceparent = work.record.traceparent.map(|trace| trace.to_string());
+    assert_eq!((work.delivered, &traceparent), (1, &placed.traceparent));
+    work.ack().await;
     is_done(&server).await;
     assert!(tokio::time::timeout(ACK_WAIT * 2, queue.next()).await.is_err());
 }
@@ -61,7 +62,7 @@ async fn what_nobody_acknowledges_is_handed_out_for_ever() {
     let server = Server::durable();
     let log = server.log().await;
     log.append(placed(1)).await.unwrap();
-    let mut queue = queue(&log).await;
+    let mut queue = queue(&log);
     for delivered in 1..=8 {
         let begin = Instant::now();
         let work = next(&mut queue).await;
@@ -77,7 +78,7 @@ async fn what_is_in_progress_is_kept_and_what_is_for_later_comes_later() {
     let server = Server::durable();
     let log = server.log().await;
     log.append(placed(1)).await.unwrap();
-    let (mut mine, mut other) = (queue(&log).await, queue(&log).await);
+    let (mut mine, mut other) = (queue(&log), queue(&log));
     let work = tokio::select! {
         work = next(&mut mine) => work,
         work = next(&mut other) => work,
@@ -91,20 +92,20 @@ async fn what_is_in_progress_is_kept_and_what_is_for_later_comes_later() {
         assert!(again.await.is_err(), "handed out again after {:?}", begin.elapsed());
     }
     let begin = Instant::now();
-    work.later(ACK_WAIT * 2).await;
+    work.nak(ACK_WAIT * 2).await;
     let again = tokio::select! { work = next(&mut mine) => work, work = next(&mut other) => work };
     assert_eq!((again.record.seq, again.delivered), (Seq::FIRST, 2));
     let waited = begin.elapsed();
     assert!(waited > ACK_WAIT * 3 / 2 && waited < ACK_WAIT * 5, "later is {waited:?}");
-    again.done().await;
+    again.ack().await;
     is_done(&server).await;
 }
 
 /// Takes and does work until there is none for a while.
-async fn work_off(mut queue: WorkQueue) -> Vec<(u64, u64)> {
+async fn work_off(mut queue: impl WorkQueue) -> Vec<(u64, u64)> {
     let mut done = Vec::new();
     while let Ok(work) = tokio::time::timeout(ACK_WAIT * 2, queue.next()).await {
-        work.done().await;
+        work.ack().await;
         done.push((work.record.seq.get(), work.delivered));
         tokio::task::yield_now().await;
     }
@@ -115,7 +116,7 @@ async fn work_off(mut queue: WorkQueue) -> Vec<(u64, u64)> {
 async fn two_processes_share_the_work() {
     let server = Server::durable();
     let (one, other) = (server.log().await, server.log().await);
-    let (first, second) = (queue(&one).await, queue(&other).await);
+    let (first, second) = (queue(&one), queue(&other));
     let workers = [tokio::spawn(work_off(first)), tokio::spawn(work_off(second))];
     for wave in 0..10 {
         let appends = (wave * 100..(wave + 1) * 100).map(|n| one.append(placed(n)));
@@ -139,10 +140,10 @@ async fn the_work_of_one_that_died_goes_to_another() {
     for n in 0..20 {
         one.append(placed(n)).await.unwrap();
     }
-    let mut dying = queue(&one).await;
+    let mut dying = queue(&one);
     assert_eq!(next(&mut dying).await.record.seq, Seq::FIRST);
     drop((dying, one));
-    let mut done = work_off(queue(&other).await).await;
+    let mut done = work_off(queue(&other)).await;
     done.sort_unstable();
     assert_eq!(done.iter().map(|(seq, _)| *seq).collect::<Vec<_>>(), (1..=20).collect::<Vec<_>>());
     assert_eq!(done[0].1, 2);
@@ -153,14 +154,14 @@ async fn the_work_of_one_that_died_goes_to_another() {
 async fn a_queue_outlives_the_server_and_its_consumer() {
     let server = std::sync::Arc::new(Server::durable());
     let log = server.log().await;
-    let mut queue = queue(&log).await;
+    let mut queue = queue(&log);
     log.append(placed(1)).await.unwrap();
     let work = next(&mut queue).await;
     server.with_process(fillstream_nats_server::PrivateServer::kill_and_hold).await;
     server.with_process(|process| process.resume().unwrap()).await;
     let again = next(&mut queue).await;
     assert_eq!(again.record, work.record);
-    again.done().await;
+    again.ack().await;
     is_done(&server).await;
 
     // Made again, it begins at the start: acknowledgements were the consumer's.
@@ -168,4 +169,53 @@ async fn a_queue_outlives_the_server_and_its_consumer() {
     log.append(placed(2)).await.unwrap();
     let seqs = [next(&mut queue).await.record.seq, next(&mut queue).await.record.seq];
     assert_eq!(seqs, [Seq::new(1), Seq::new(2)]);
+}
+
+/// What the real queue promises, on the one in memory.
+#[tokio::test(start_paused = true)]
+async fn a_queue_in_memory_hands_out_as_the_real_one_does() {
+    let log = MemoryLog::new(fillstream_domain::Incarnation::new(crate::server::MEMORY_INCARNATION));
+    let shared = MemoryQueue::new(log.clone(), "orders.swap.*.placed", ACK_WAIT, 2);
+    let (mut mine, mut other) = (shared.clone(), shared.clone());
+    for n in 1..=3 {
+        log.append(placed(n)).await.unwrap();
+        log.append(record(format!("orders.swap.{n}.progress"), 0)).await.unwrap();
+    }
+    let (first, second) = (next(&mut mine).await, next(&mut other).await);
+    assert_eq!([first.record.seq.get(), second.record.seq.get()], [1, 3]);
+    // No more than two are in hand; what is in progress stays there, silence hands out again.
+    let begin = tokio::time::Instant::now();
+    let again = async {
+        loop {
+            tokio::time::sleep(ACK_WAIT / 5).await;
+            first.in_progress().await;
+        }
+    };
+    let handed = tokio::select! {
+        () = again => None,
+        work = next(&mut mine) => Some(work),
+    };
+    let handed = handed.unwrap();
+    assert_eq!((handed.record.seq.get(), handed.delivered), (3, 2));
+    assert!(begin.elapsed() >= ACK_WAIT, "{:?}", begin.elapsed());
+    first.ack().await;
+    let third = next(&mut other).await;
+    assert_eq!((third.record.seq.get(), third.delivered), (5, 1));
+    third.nak(ACK_WAIT * 3).await;
+    handed.ack().await;
+    let begin = tokio::time::Instant::now();
+    let third = next(&mut mine).await;
+    assert_eq!((third.record.seq.get(), third.delivered, begin.elapsed() >= ACK_WAIT * 3), (5, 2, true));
+    third.ack().await;
+    assert_eq!(shared.in_hand(), 0);
+    assert!(tokio::time::timeout(ACK_WAIT * 9, mine.next()).await.is_err(), "all is done");
+    // What strangers do: taken away, nothing comes; made anew, everything does; paused, nothing.
+    log.append(placed(4)).await.unwrap();
+    shared.take_away().await;
+    assert!(tokio::time::timeout(ACK_WAIT * 9, mine.next()).await.is_err());
+    shared.make_anew();
+    shared.pause(true);
+    assert!(tokio::time::timeout(ACK_WAIT * 9, mine.next()).await.is_err());
+    shared.pause(false);
+    assert_eq!(next(&mut mine).await.record.seq.get(), 1);
 }

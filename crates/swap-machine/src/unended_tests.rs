@@ -1,0 +1,224 @@
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::*;
+
+const PATIENCE: Duration = Duration::from_secs(15);
+/// What the server's clock shows when the process begins.
+const EPOCH: Timestamp = Timestamp::from_unix_ms(1_768_030_215_123);
+
+fn order(number: u128) -> OrderId {
+    OrderId::new(Uuid::from_u128(number))
+}
+
+/// So many milliseconds after the process began, its wall clock being right.
+fn at(ms: u64) -> Moment {
+    let running = Duration::from_millis(ms);
+    Moment { running, wall: EPOCH.after(running) }
+}
+
+fn heard(number: u128, seq: u64, stored_ms: u64, tells: Tells) -> Heard {
+    let stored_at = EPOCH.after(Duration::from_millis(stored_ms));
+    Heard { order: order(number), seq: Seq::new(seq), stored_at, tells }
+}
+
+#[test]
+fn what_nobody_moves_is_taken_up_after_the_patience_and_what_ended_never() {
+    let mut list = Unended::new(PATIENCE);
+    list.hear(heard(1, 1, 0, Tells::Goes), at(0));
+    list.hear(heard(2, 2, 0, Tells::Goes), at(0));
+    list.hear(heard(2, 3, 9_000, Tells::Ends), at(9_000));
+    list.hear(heard(3, 4, 10_000, Tells::Pauses(Duration::from_secs(30))), at(10_000));
+    assert_eq!(list.take_due(at(14_999)), None);
+    assert_eq!(list.take_due(at(15_000)), Some(order(1)));
+    assert_eq!(list.take_due(at(54_999)), None, "in our hands, or in a pause");
+    assert_eq!(list.take_due(at(55_000)), Some(order(3)));
+    list.release(order(1), Released::Ended, at(55_000));
+    list.release(order(3), Released::Again(Duration::from_secs(1)), at(55_000));
+    assert_eq!(list.take_due(at(55_999)), None);
+    assert_eq!(list.take_due(at(56_000)), Some(order(3)));
+    assert_eq!(list.summary().count, 1);
+}
+
+/// A record of long ago that is heard at the start is due at once; a wrong clock may only shorten what is waited.
+#[test]
+fn a_start_takes_up_what_has_waited_long_enough() {
+    const HOUR_MS: i64 = 3_600_000;
+    for (clock_is_ahead_ms, stored_before_ms, due_ms) in [
+        (0, 0, 15_000),
+        (0, 5_000, 10_000),
+        (0, 15_000, 0),
+        (0, HOUR_MS, 0),
+        (HOUR_MS, 5_000, 0),
+        (-HOUR_MS, 5_000, 15_000),
+        (-HOUR_MS, HOUR_MS, 15_000),
+    ] {
+        let mut list = Unended::new(PATIENCE);
+        let stored_at = Timestamp::from_unix_ms(EPOCH.unix_ms() - stored_before_ms);
+        let wall = Timestamp::from_unix_ms(EPOCH.unix_ms() + clock_is_ahead_ms);
+        let record = Heard { order: order(1), seq: Seq::FIRST, stored_at, tells: Tells::Goes };
+        list.hear(record, Moment { running: Duration::ZERO, wall });
+        let case = format!("clock {clock_is_ahead_ms} ms ahead, stored {stored_before_ms} ms ago");
+        assert_eq!(list.next_due(), Some(Duration::from_millis(due_ms)), "{case}");
+    }
+}
+
+#[test]
+fn the_summary_leaves_aside_what_waits_for_a_person() {
+    let mut list = Unended::new(PATIENCE);
+    list.hear(heard(1, 1, 0, Tells::Goes), at(0));
+    list.hear(heard(2, 2, 7, Tells::Goes), at(7));
+    assert!(list.take(order(1)) && !list.take(order(1)));
+    list.release(order(1), Released::WithOperator, at(8));
+    let expected = Summary {
+        count: 2,
+        with_operator: 1,
+        elsewhere: 0,
+        oldest: Some(EPOCH.after(Duration::from_millis(7))),
+    };
+    assert_eq!(list.summary(), expected);
+    assert_eq!(list.take_due(at(3_600_000)), Some(order(2)));
+    assert_eq!(list.take_due(at(3_600_000)), None, "a person is waited for");
+    // An event of it, such as a second one of an operator's, makes it due again.
+    list.hear(heard(1, 9, 3_600_000, Tells::Goes), at(3_600_000));
+    assert_eq!(list.take_due(at(3_615_000)), Some(order(1)));
+}
+
+/// What is waited for is a span since the retry was heard of, or what was left of it when it left our hands.
+#[test]
+fn a_pause_ends_when_it_was_heard_of_long_enough_ago() {
+    let mut list = Unended::new(PATIENCE);
+    let (seq, delay) = (Seq::new(4), Duration::from_secs(20));
+    assert_eq!(list.pause_over_at(order(1), seq), None);
+    list.hear(heard(1, 4, 1_000, Tells::Pauses(delay)), at(2_000));
+    assert_eq!(list.pause_over_at(order(1), seq), Some(Duration::from_secs(21)), "a second of it was over");
+    assert_eq!(list.pause_over_at(order(1), Seq::new(3)), None, "another record's");
+    assert!(list.take(order(1)));
+    list.release(order(1), Released::Pausing { retry: seq, left: Duration::from_secs(5) }, at(10_000));
+    assert_eq!(list.pause_over_at(order(1), seq), Some(Duration::from_secs(15)));
+    assert_eq!((list.take_due(at(14_999)), list.take_due(at(15_000))), (None, Some(order(1))));
+    // Heard late, or twice: it is not waited for anew.
+    list.hear(heard(1, 4, 1_000, Tells::Pauses(delay)), at(15_000));
+    assert_eq!(list.pause_over_at(order(1), seq), Some(Duration::from_secs(15)));
+    list.release(order(1), Released::Elsewhere(PATIENCE), at(15_000));
+    assert_eq!(list.summary().elsewhere, 1);
+    list.hear(heard(1, 5, 15_000, Tells::Goes), at(15_000));
+    assert_eq!((list.summary().elsewhere, list.pause_over_at(order(1), seq)), (0, None));
+}
+
+#[test]
+fn a_record_is_told_by_its_subject_and_payload() {
+    let id = "0198c0de-7a5e-7c3a-9f00-3f2a1b4c5d6e";
+    let progress = format!("orders.swap.{id}.progress");
+    let failed = format!(
+        r#"{{"type":"swap.failed","version":1,"order_id":"{id}","attempt":1,"max_attempts":3,"stage":"routing","reason":"r","decided_by":"executor","at":"2026-01-10T07:30:15.123Z"}}"#
+    );
+    for (subject, payload, tells) in [
+        (&*progress, &*failed, Some(Tells::Ends)),
+        (&progress, "garbage", Some(Tells::Goes)),
+        ("orders.swap.x.progress", &failed, None),
+        ("orders.book.BTC-USDT.clock", &failed, None),
+    ] {
+        let heard = Heard::read(subject, Seq::FIRST, EPOCH, payload.as_bytes());
+        assert_eq!(heard.map(|heard| heard.tells), tells, "{subject} {payload}");
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Act {
+    Hear(u128, Tells),
+    Take(u128),
+    TakeDue,
+    Release(u128, Released),
+}
+
+fn acts() -> impl Strategy<Value = Vec<(u64, Act)>> {
+    let tells = prop_oneof![
+        4 => Just(Tells::Goes),
+        1 => Just(Tells::Pauses(Duration::from_secs(20))),
+        2 => Just(Tells::Ends)
+    ];
+    let released = prop_oneof![
+        Just(Released::Ended),
+        Just(Released::WithOperator),
+        (0..40_u64).prop_map(|seconds| Released::Again(Duration::from_secs(seconds))),
+        (0..40_u64).prop_map(|seconds| Released::Elsewhere(Duration::from_secs(seconds))),
+        (0..40_u64).prop_map(|seconds| {
+            Released::Pausing { retry: Seq::FIRST, left: Duration::from_secs(seconds) }
+        })
+    ];
+    let act = prop_oneof![
+        (0..5_u128, tells).prop_map(|(order, tells)| Act::Hear(order, tells)),
+        (0..5_u128).prop_map(Act::Take),
+        Just(Act::TakeDue),
+        (0..5_u128, released).prop_map(|(order, released)| Act::Release(order, released)),
+    ];
+    prop::collection::vec((0..10_000_u64, act), 0..60)
+}
+
+/// The naive twin: for each order that has not ended, when it becomes due, if it does.
+#[derive(Default)]
+struct Twin {
+    orders: BTreeMap<u128, Option<u64>>,
+    ours: Vec<u128>,
+}
+
+proptest! {
+    #[test]
+    fn it_agrees_with_a_naive_twin(acts in acts()) {
+        let (mut list, mut twin) = (Unended::new(PATIENCE), Twin::default());
+        let mut ms = 0;
+        for (seq, (pause, act)) in (1..).zip(acts) {
+            ms += pause;
+            match act {
+                Act::Hear(number, tells) => {
+                    list.hear(heard(number, seq, ms, tells), at(ms));
+                    let ours = twin.ours.contains(&number);
+                    let due = |pause: u64| (!ours).then_some(ms + 15_000 + pause);
+                    match tells {
+                        Tells::Ends => _ = twin.orders.remove(&number),
+                        Tells::Goes => _ = twin.orders.insert(number, due(0)),
+                        Tells::Pauses(_) => _ = twin.orders.insert(number, due(20_000)),
+                    }
+                }
+                Act::Take(number) => {
+                    let free = !twin.ours.contains(&number);
+                    prop_assert_eq!(list.take(order(number)), free);
+                    if free {
+                        twin.ours.push(number);
+                        if let Some(due) = twin.orders.get_mut(&number) {
+                            *due = None;
+                        }
+                    }
+                }
+                Act::TakeDue => {
+                    let due = twin.orders.iter().filter_map(|(number, due)| Some(((*due)?, *number))).min();
+                    let due = due.filter(|(due, _)| *due <= ms).map(|(_, number)| number);
+                    prop_assert_eq!(list.take_due(at(ms)), due.map(order));
+                    if let Some(number) = due {
+                        twin.ours.push(number);
+                        twin.orders.insert(number, None);
+                    }
+                }
+                Act::Release(number, released) => {
+                    list.release(order(number), released, at(ms));
+                    twin.ours.retain(|ours| *ours != number);
+                    match released {
+                        Released::Ended => _ = twin.orders.remove(&number),
+                        Released::WithOperator => _ = twin.orders.insert(number, None),
+                        Released::Again(pause)
+                        | Released::Elsewhere(pause)
+                        | Released::Pausing { left: pause, .. } => {
+                            _ = twin.orders.insert(number, Some(ms + u64::try_from(pause.as_millis()).unwrap()));
+                        }
+                    }
+                }
+            }
+            prop_assert_eq!(list.summary().count, twin.orders.len());
+            let next = twin.orders.values().flatten().min();
+            prop_assert_eq!(list.next_due(), next.map(|ms| Duration::from_millis(*ms)));
+        }
+    }
+}
