@@ -17,6 +17,8 @@ use crate::{AppendError, LogError, NewRecord, Refusal};
 
 /// Pause before something is tried again that the server could not do just now.
 pub(super) const PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
+/// To which that pause grows.
+pub(super) const LONGEST_PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Sends groups.
 #[derive(Clone)]
@@ -69,7 +71,12 @@ impl Committer {
         if !again.is_empty() {
             tokio::time::sleep(PAUSE).await;
         }
-        again.extend(self.resolve(doubtful).await);
+        let absent = self.resolve(doubtful).await;
+        if !absent.is_empty() {
+            // A leader without a quorum fences off what is not there: it must not be asked in a tight loop.
+            tokio::time::sleep(PAUSE).await;
+        }
+        again.extend(absent);
         again
     }
 

@@ -30,6 +30,8 @@ use crate::{After, Consistency, Follow, Link, LogError, Record, stamp::millis};
 
 /// Messages that one pull asks for: enough to replay at full speed.
 const PULL_BATCH: usize = 2000;
+/// Bytes that one pull asks for: the server cuts a connection on which 64 MiB wait, and several tails share it.
+const PULL_BYTES: usize = 8 << 20;
 /// A server that says nothing for twice this long has lost the consumer.
 const HEARTBEAT: Duration = Duration::from_millis(500);
 /// The server forgets the consumer of a dead process after this.
@@ -108,6 +110,7 @@ impl Tail {
         consumer
             .stream()
             .max_messages_per_batch(PULL_BATCH)
+            .max_bytes_per_batch(PULL_BYTES)
             .heartbeat(HEARTBEAT)
             .expires(HEARTBEAT * 10)
             .messages()

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::{
     answer::Outcome,
-    batch::{PAUSE, outcome},
+    batch::{LONGEST_PAUSE, PAUSE, outcome},
     fence::{LEADER, look_up},
     message::{Place, headers},
     read,
@@ -36,6 +36,7 @@ pub(super) async fn append(
 }
 
 async fn pursue(requests: &Requests, stream: &str, parts: &[NewRecord]) -> Result<Seq, AppendError> {
+    let mut pause = PAUSE;
     loop {
         requests.connected().await;
         match send(requests, parts).await {
@@ -51,6 +52,9 @@ async fn pursue(requests: &Requests, stream: &str, parts: &[NewRecord]) -> Resul
         if let Some(verdict) = resolve(requests, stream, parts).await {
             return verdict;
         }
+        // A leader without a quorum fences off what is not there: asked without a pause, it would be kept from its work.
+        sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 

@@ -22,6 +22,7 @@ mod outage;
 mod paging;
 mod parts;
 mod proxy;
+mod put_back;
 mod records;
 mod recreated;
 mod replica;

@@ -33,7 +33,7 @@ pub(crate) fn stream_definition() -> Value {
 pub(crate) struct Server {
     pub(crate) process: PrivateServer,
     durability: Durability,
-    _dir: Dir,
+    dir: Dir,
 }
 
 struct Dir(PathBuf);
@@ -60,7 +60,12 @@ impl Server {
         let dir = Dir(std::env::temp_dir().join(name));
         let binary = locate(&mut |line| eprintln!("{line}")).unwrap();
         let options = Options { port: PortChoice::Any, sync, ..Options::new(binary, &dir.0) };
-        Self { process: PrivateServer::start(&options).unwrap(), durability, _dir: dir }
+        Self { process: PrivateServer::start(&options).unwrap(), durability, dir }
+    }
+
+    /// Where the server keeps its streams.
+    pub(crate) fn store(&self) -> PathBuf {
+        self.dir.0.join("jetstream")
     }
 
     pub(crate) async fn log(&self) -> JetStreamLog {
