@@ -72,7 +72,7 @@ async fn below_the_floor_new_orders_are_refused_and_cancels_go_through() {
 
 #[tokio::test]
 async fn a_stream_at_its_limit_refuses_orders_and_takes_them_again() {
-    let site = Site::serve("api,matcher,projector", &[]);
+    let site = Site::serve("api,matcher,projector", &["--free-space-floor=4000"]);
     until(&site, "/ready", "ready", |ready| ready.status == 200).await;
     let order = rest(&site, 100).await;
     let url = site.nats.as_ref().expect("a nats-server of the test's own").url();
@@ -85,7 +85,7 @@ async fn a_stream_at_its_limit_refuses_orders_and_takes_them_again() {
         let changed: Value = changed.expect("an answer").json();
         assert!(changed["error"].is_null(), "{changed}");
     };
-    // Room for a cancel, and less than a tenth of the limit: below the floor.
+    // Room for a cancel and its outcome, and less than the floor.
     change(&|bytes| i64::try_from(bytes + 2_000).expect("a small stream")).await;
     until(&site, "/ready", "told to be full", |ready| ready.json()["store_full"].is_string()).await;
     let refused = send(&site, "POST", EXECUTE, &[], SWAP).await;

@@ -107,7 +107,7 @@ async fn late(
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_is_slow_by_100_ms_only_costs_time() {
     let far = Site::serve("api,projector,matcher,executor,bridge", &[]);
     let url = far.nats.as_ref().expect("a nats-server of the test's own").url();
