@@ -46,6 +46,12 @@ impl ServerError {
         &self.description
     }
 
+    /// There is no stream of that name.
+    #[must_use]
+    pub fn says_no_stream(&self) -> bool {
+        self.is(ErrorCode::STREAM_NOT_FOUND)
+    }
+
     pub(crate) fn is(&self, code: ErrorCode) -> bool {
         self.err_code == code.0
     }

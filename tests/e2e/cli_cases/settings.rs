@@ -216,7 +216,8 @@ fn help_names_every_setting_s_variable() {
         let (stdout, _, code) = said(&mut quiet(&[command, "--help"]));
         assert_eq!(code, Some(0));
         let flags = stdout.lines().filter_map(|line| line.trim_start().strip_prefix("--"));
-        let flags: Vec<_> = flags.filter_map(|rest| rest.split_whitespace().next()).collect();
+        // A switch may be followed by its optional value: --nats-token[=<SWITCH>].
+        let flags: Vec<_> = flags.filter_map(|rest| rest.split([' ', '[']).next()).collect();
         assert!(flags.len() > 25, "{flags:?}");
         for flag in flags {
             let variable = format!("[env: FILLSTREAM_{}", flag.to_uppercase().replace('-', "_"));

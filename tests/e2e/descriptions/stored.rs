@@ -55,7 +55,7 @@ async fn every_stored_message_satisfies_its_schema() {
         seen.insert(name);
     }
     for name in
-        ["swap.placed.v1", "swap.confirmed.v1", "swap.failed.v1", "book.placed.v1", "market.commit.v1"]
+        ["swap.placed.v1", "swap.confirmed.v1", "swap.failed.v1", "book.placed.v1", "market.commit.v2"]
     {
         assert!(seen.contains(name), "{name} did not come to pass: {seen:?}");
     }

@@ -91,11 +91,11 @@ async fn half_a_request_does_not_keep_the_server() {
     for begun in [
         "".to_owned(),
         "POST /api/ord".to_owned(),
-        format!("POST {EXECUTE} HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n"),
+        format!("POST {EXECUTE} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"),
         format!(
-            "POST {EXECUTE} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{{"
+            "POST {EXECUTE} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{{"
         ),
-        "GET /health HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(),
+        "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned(),
     ] {
         let mut connection = TcpStream::connect(site.address()).await.expect("the server listens");
         connection.write_all(begun.as_bytes()).await.expect("the server reads");

@@ -213,7 +213,7 @@ async fn sizes_and_types(site: &Site) {
 
 fn chunked(body: &str) -> Vec<u8> {
     let mut bytes = format!(
-        "POST {EXECUTE} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: application/json\r\n\
+        "POST {EXECUTE} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n\
          Transfer-Encoding: chunked\r\n\r\n"
     );
     for chunk in body.as_bytes().chunks(1000) {

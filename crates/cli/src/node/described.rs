@@ -97,6 +97,15 @@ fn part() -> Value {
             "reason": text,
         }),
     );
+    let unended = object(
+        &["count", "with_operator", "elsewhere", "oldest_seconds"],
+        json!({
+            "count": number,
+            "with_operator": number,
+            "elsewhere": number,
+            "oldest_seconds": or_null(&number),
+        }),
+    );
     let obstacle =
         object(&["what", "seconds", "reason"], json!({ "what": text, "seconds": number, "reason": text }));
     object(
@@ -109,6 +118,7 @@ fn part() -> Value {
             "store_full": { "type": "string", "description": "Of the api: why new orders are refused." },
             "behind": or_null(&number),
             "markets": { "type": "object", "additionalProperties": market },
+            "unended_swaps": unended,
             "obstacles": { "type": "array", "items": obstacle },
         }),
     )

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use async_nats::{ConnectOptions, Event, StatusCode, jetstream::ErrorCode};
+use async_nats::{ConnectOptions, Event, StatusCode};
 use fillstream_domain::{Incarnation, Seq};
 use serde::Deserialize;
 use serde_json::Value;
@@ -86,7 +86,7 @@ impl JetStreamLog {
         let requests = connect(options, |_| ()).await?;
         let name = definitions.stream.get("name").and_then(Value::as_str).ok_or(ConnectError::Definition)?;
         let found = match stream_info(&requests, name).await {
-            Err(LogError::Server(error)) if error.is(ErrorCode::STREAM_NOT_FOUND) => {
+            Err(LogError::Server(error)) if error.says_no_stream() => {
                 create(&requests, name, &definitions.stream).await?
             }
             found => found?,

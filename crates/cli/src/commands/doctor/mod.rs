@@ -20,8 +20,9 @@ use std::{path::Path, process::ExitCode};
 use clap::Args;
 use fillstream_clock::now;
 use fillstream_domain::{Seq, Timestamp};
-use fillstream_event_log::{Durability, EventLog, Inspector, LogOptions};
+use fillstream_event_log::{Durability, EventLog, Inspector, LogError, LogOptions};
 use fillstream_read_store::Checkpoint;
+use fillstream_retry::chain;
 use serde_json::{Value, json};
 
 use self::{
@@ -172,21 +173,21 @@ async fn connect(doctor: &Doctor) -> Result<(String, Inspector), Finding> {
 }
 
 /// Why the stream does not tell of itself: it is gone when there are rows of it, else it was never made.
-fn no_stream(error: &fillstream_event_log::LogError, rows: Option<Seq>) -> Finding {
-    let told = error.to_string();
-    if let (true, Some(rows)) = (told.contains("not found"), rows) {
+fn no_stream(error: &LogError, rows: Option<Seq>) -> Finding {
+    let is_missing = matches!(error, LogError::Server(told) if told.says_no_stream());
+    if let (true, Some(rows)) = (is_missing, rows) {
         let found = format!(
             "there is no stream ORDERS, though there are rows of one up to sequence {rows}: it is gone"
         );
         let remedy = "restore the stream before anything is started: docs/operations.md, Backup and restore";
         return Finding::wrong("stream", found, "the stream that the rows are of", remedy);
     }
-    if told.contains("not found") {
+    if is_missing {
         let remedy = "start `fillstream up` or any role: the first one makes it";
         return Finding::warning("stream", "there is no stream ORDERS yet", "one", remedy);
     }
     let remedy = "see permissions above; else the log of nats-server says why";
-    Finding::wrong("stream", told, "an answer to STREAM.INFO", remedy)
+    Finding::wrong("stream", chain(error).to_string(), "an answer to STREAM.INFO", remedy)
 }
 
 /// Other streams that take our subjects: ours could not be made, or is not the only one to acknowledge.
