@@ -66,7 +66,6 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("--listen", "localhost:3000", "such as 127.0.0.1:3000"),
     ("--listen", "3000", "such as 127.0.0.1:3000"),
     ("--public-url", "orders.example", "such as https://orders.example"),
-    ("--allow-origin", "*", "as browsers send them"),
     ("--allow-origin", "https://desk.example/", "as browsers send them"),
     ("--database-url", "mysql://localhost/rows", "sqlite:///path/file.db or postgres://"),
     ("--database-url", "rows.db", "sqlite:///path/file.db or postgres://"),

@@ -72,7 +72,7 @@ impl Stranger {
                     "deliver_policy": "new", "ack_policy": "explicit"
                 });
                 let body = json!({ "stream_name": "ORDERS", "config": config });
-                api("CREATE.ORDERS.executor.orders.swap.*.placed", body).await;
+                api("CREATE.ORDERS.executor", body).await;
             }
         }
     }

@@ -93,13 +93,17 @@ async fn an_operator_looks(url: &str) {
         ("$JS.API.CONSUMER.LIST.ORDERS", ""),
         ("$JS.API.CONSUMER.INFO.ORDERS.executor", ""),
         ("$JS.API.CONSUMER.CREATE.ORDERS.mine", create),
-        ("$JS.API.CONSUMER.MSG.NEXT.ORDERS.mine", "1"),
-        ("$JS.API.CONSUMER.DELETE.ORDERS.mine", ""),
     ] {
         let reply = ask(&mut operator, subject, &[], payload).await;
         assert!(!matches!(reply.status, Some(403 | 503)), "{subject}: {reply:?}");
         assert_eq!(reply.json().get("error"), None, "{subject}");
     }
+    // What is asked for comes under its own subject.
+    operator.send("$JS.API.CONSUMER.MSG.NEXT.ORDERS.mine", &[], "1").await.expect("the server reads");
+    let (subject, reply) = operator.receive().await.expect("the connection holds");
+    assert!(subject.starts_with("orders.") && reply.status.is_none(), "{subject}: {reply:?}");
+    let removed = ask(&mut operator, "$JS.API.CONSUMER.DELETE.ORDERS.mine", &[], "").await;
+    assert_eq!(removed.json()["success"], true);
     for subject in [
         "orders.swap.mine.placed",
         "markets.BTC-USDT",

@@ -26,7 +26,7 @@ use crate::site::Site;
 const MORE_PAGES: [&str; 3] = ["nats/README.md", "examples/nats/walk.md", "docs/screenshots/README.md"];
 
 /// Lines that are not run, by their beginning, and why.
-const NOT_RUN: [(&str, &str); 8] = [
+const NOT_RUN: [(&str, &str); 10] = [
     ("cargo ", "builds, or runs the tests: among them this one"),
     ("FILLSTREAM_SCREENSHOTS=", "runs the tests"),
     ("fillstream up --listen 0.0.0.0:3000 --jwks", "fetches the keys of an issuer"),
@@ -34,6 +34,8 @@ const NOT_RUN: [(&str, &str); 8] = [
     ("FILLSTREAM_JWT_SECRET=… fillstream serve", "is for that server"),
     ("nats --user", "is for that server"),
     ("nats-server ", "takes the NATS port of this machine"),
+    ("fillstream backup ", "goes to another disk; the cases of backups run it"),
+    ("fillstream restore ", "wants a machine without a stream; the cases of backups run it"),
     ("cp -a ", "goes to another disk"),
 ];
 

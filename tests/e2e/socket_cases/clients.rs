@@ -134,7 +134,8 @@ async fn refusal(request: Request<()>) -> Option<u16> {
 #[tokio::test]
 async fn only_pages_from_listed_origins_may_open_sockets() {
     let listed = Site::serve("api,bridge", &["--allow-origin=https://desk.example"]);
-    let any = Site::serve("api,bridge", &[]);
+    let own = Site::serve("api,bridge", &[]);
+    let any = Site::serve("api,bridge", &["--allow-origin=*"]);
     for (site, origin, refused) in [
         (&listed, Some("https://desk.example"), None),
         (&listed, None, None),
@@ -142,6 +143,10 @@ async fn only_pages_from_listed_origins_may_open_sockets() {
         (&listed, Some("http://desk.example"), Some(403)),
         (&listed, Some("null"), Some(403)),
         (&listed, Some(""), Some(403)),
+        (&own, Some("http://localhost:5173"), None),
+        (&own, Some("http://127.0.0.1:8080"), None),
+        (&own, Some("https://anywhere.example"), Some(403)),
+        (&own, Some("null"), Some(403)),
         (&any, Some("https://anywhere.example"), None),
         (&any, Some("null"), None),
     ] {

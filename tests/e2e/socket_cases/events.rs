@@ -16,14 +16,18 @@ use tokio::{
 use super::{Family, chain, kinds};
 use crate::site::Site;
 
+/// A page of another server of this machine.
+const PAGE: &str = "http://localhost:5173";
+
 /// The events up to the end of the stream: `(id, data)`. HTTP/1.0, so that the body is what comes until then.
 async fn events(site: &Site, order: &str, header: &str) -> Vec<(String, Value)> {
-    let request =
-        format!("GET /api/orders/{order}/events HTTP/1.0\r\nAccept: text/event-stream\r\n{header}\r\n");
+    let request = format!(
+        "GET /api/orders/{order}/events HTTP/1.0\r\nAccept: text/event-stream\r\nOrigin: {PAGE}\r\n{header}\r\n"
+    );
     let answer = exchange(site.address(), request.as_bytes()).await.expect("an answer");
     let body = String::from_utf8(answer.body.clone()).expect("text");
     assert_eq!((answer.status, answer.header("content-type")), (200, Some("text/event-stream")), "{body}");
-    assert_eq!(answer.header("access-control-allow-origin"), Some("*"), "pages of any origin may read it");
+    assert_eq!(answer.header("access-control-allow-origin"), Some(PAGE), "pages of this machine may read it");
     let event = |event: &str| {
         let mut lines = event.lines();
         let mut field = |name: &str| lines.next().and_then(|line| line.strip_prefix(name)).map(str::to_owned);
