@@ -30,7 +30,7 @@ pub(crate) fn fills(
     all
 }
 
-/// The messages of one user, out of trades as [`fills`] takes them.
+/// The messages of one user, out of all trades.
 #[must_use]
 pub fn own_fills(user: UserId, trades: &[Message<TradeExecuted>]) -> Vec<Told> {
     fills(trades, |one| one == user).remove(&user).unwrap_or_default()
