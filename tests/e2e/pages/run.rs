@@ -26,7 +26,7 @@ use crate::site::Site;
 const MORE_PAGES: [&str; 3] = ["nats/README.md", "examples/nats/walk.md", "docs/screenshots/README.md"];
 
 /// Lines that are not run, by their beginning, and why.
-const NOT_RUN: [(&str, &str); 11] = [
+const NOT_RUN: [(&str, &str); 10] = [
     ("cargo ", "builds, or runs the tests: among them this one"),
     ("FILLSTREAM_SCREENSHOTS=", "runs the tests"),
     ("fillstream up --listen 0.0.0.0:3000 --jwks", "fetches the keys of an issuer"),
@@ -37,7 +37,6 @@ const NOT_RUN: [(&str, &str); 11] = [
     ("fillstream backup ", "goes to another disk; the cases of backups run it"),
     ("fillstream restore ", "wants a machine without a stream; the cases of backups run it"),
     ("fillstream verify --data DIR", "is for what was restored"),
-    ("cp -a ", "goes to another disk"),
 ];
 
 /// Lines that end with another exit code than 0, by their beginning.
