@@ -161,9 +161,10 @@ impl State {
         let seq = self.last().next();
         let stored_at = self.stamp();
         self.by_subject.entry(record.subject.clone()).or_default().push(at);
-        let NewRecord { subject, event_id, payload, traceparent, .. } = record;
+        let NewRecord { subject, event_id, payload, traceparent, retries, .. } = record;
         let traceparent = traceparent.and_then(|text| text.parse().ok());
-        let record = Record::new(seq, subject, stored_at, Some(event_id), payload).traced(traceparent);
+        let record = Record::new(seq, subject, stored_at, Some(event_id), payload);
+        let record = record.traced(traceparent).retrying(retries);
         self.records.push(record);
         seq
     }

@@ -89,6 +89,8 @@ pub struct Record {
     pub event_id: Option<Uuid>,
     /// The trace that it belongs to, when its writer named one.
     pub traceparent: Option<TraceParent>,
+    /// The record that this one repeats, which an operator had tried again.
+    pub retries: Option<Seq>,
     /// The payload.
     pub payload: Bytes,
     reading: Reading,
@@ -98,13 +100,20 @@ impl Record {
     /// A record as it lies in the log; each of them is read anew.
     #[must_use]
     pub fn new(seq: Seq, subject: String, stored_at: i64, event_id: Option<Uuid>, payload: Bytes) -> Self {
-        Self { seq, subject, stored_at, event_id, traceparent: None, payload, reading: Reading::default() }
+        let (traceparent, retries, reading) = (None, None, Reading::default());
+        Self { seq, subject, stored_at, event_id, traceparent, retries, payload, reading }
     }
 
     /// The same as part of a trace.
     #[must_use]
     pub fn traced(self, traceparent: Option<TraceParent>) -> Self {
         Self { traceparent, ..self }
+    }
+
+    /// The same as a repetition of the record at this sequence.
+    #[must_use]
+    pub fn retrying(self, retries: Option<Seq>) -> Self {
+        Self { retries, ..self }
     }
 
     /// Its place and what it is: proves that a stream still holds it.

@@ -157,11 +157,15 @@ async fn at_the_end(log: &dyn EventLog) -> Result<(After, Box<dyn Follow>), LogE
 
 /// As [`at_the_end`], as soon as the stream can be reached: it was put back, and is the same one.
 async fn begins_anew(log: &dyn EventLog) -> Result<(After, Box<dyn Follow>), LogError> {
+    let mut retry = Retry::new("tail: not begun anew", PAUSE, LONGEST_PAUSE);
     loop {
         match at_the_end(log).await {
             Err(LogError::Recreated) => return Err(LogError::Recreated),
-            Err(_) => sleep(PAUSE).await,
-            Ok(begun) => return Ok(begun),
+            Err(error) => retry.failed(&error).await,
+            Ok(begun) => {
+                retry.done();
+                return Ok(begun);
+            }
         }
     }
 }
@@ -190,6 +194,8 @@ struct Follower {
     left: std::vec::IntoIter<Record>,
     behind: u64,
     recreated: u64,
+    /// Outlives a wait that is given up: whoever waits in steps would log the same trouble at each of them.
+    retry: Retry,
 }
 
 enum Source {
@@ -224,6 +230,7 @@ impl Follower {
             left: Vec::new().into_iter(),
             behind: 0,
             recreated: 0,
+            retry: Retry::new("tail: the leader is not asked yet", PAUSE, LONGEST_PAUSE),
         };
         follower.go_alone().await?;
         Ok(follower)
@@ -300,7 +307,6 @@ impl Follower {
 #[async_trait]
 impl Follow for Follower {
     async fn next(&mut self, max: usize) -> Result<Vec<Record>, LogError> {
-        let mut retry = Retry::new("tail: the leader is not asked yet", PAUSE, LONGEST_PAUSE);
         loop {
             let left: Vec<Record> = self.left.by_ref().take(max).collect();
             if let Some(last) = left.last() {
@@ -317,11 +323,11 @@ impl Follow for Follower {
                 Source::Nowhere => match self.go_alone().await {
                     Ok(()) => {}
                     Err(error) if error.is_final() => return Err(error),
-                    Err(error) => retry.failed(&error).await,
+                    Err(error) => self.retry.failed(&error).await,
                 },
                 Source::Own(_) => {
                     if let Err(error) = self.join().await {
-                        let pause = retry.note(&error);
+                        let pause = self.retry.note(&error);
                         // Meanwhile its own tail may come to the joint.
                         let Source::Own(own) = &mut self.source else { continue };
                         tokio::select! {
@@ -329,7 +335,7 @@ impl Follow for Follower {
                             () = sleep(pause) => continue,
                         }
                     }
-                    retry.done();
+                    self.retry.done();
                     if let Source::Own(own) = &mut self.source {
                         let records = own.tail.next(max).await?;
                         return self.took(records);

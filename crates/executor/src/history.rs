@@ -173,7 +173,14 @@ async fn placed(log: &dyn EventLog, order: OrderId) -> Result<Record, HistoryErr
     let first = log.first(&subject, Consistency::Leader).await?;
     let mut record = first.ok_or(HistoryError::Unknown(order))?;
     loop {
-        let Some(closed) = closing(log, PART, record.seq).await? else { return Ok(record) };
+        let Some(closed) = closing(log, PART, record.seq).await? else {
+            // The entry of a record that is tried again is closed behind its repetition, which may be here before that.
+            match repetition(log, &subject, &record).await? {
+                Some(again) if decode(&record).is_err() => record = again,
+                Some(_) | None => return Ok(record),
+            }
+            continue;
+        };
         match (closed.closing, closed.retried_as) {
             // The entry of an order that was decided; the event itself is good.
             (Closing::Resolved, _) => return Ok(record),
@@ -185,4 +192,10 @@ async fn placed(log: &dyn EventLog, order: OrderId) -> Result<Record, HistoryErr
             }
         }
     }
+}
+
+/// The record of a subject that repeats this one.
+async fn repetition(log: &dyn EventLog, subject: &str, of: &Record) -> Result<Option<Record>, LogError> {
+    let behind = log.read(subject, of.seq.next(), Consistency::Leader).await?;
+    Ok(behind.records.into_iter().find(|record| record.retries == Some(of.seq)))
 }

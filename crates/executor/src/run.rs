@@ -200,8 +200,6 @@ impl Executor {
     /// What the queue is told.
     async fn answer(&self, work: &Work, driven: Driven) {
         match driven {
-            // A record that was appended anew may be here before the entry of the former one is closed: once more, then.
-            Driven::WithOperator if work.delivered <= 1 => work.nak(self.settings.ack_wait).await,
             Driven::Ended | Driven::WithOperator => {
                 reach(Boundary::BeforeAck);
                 work.ack().await;

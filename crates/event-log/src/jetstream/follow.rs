@@ -24,7 +24,7 @@ use super::{
     Shared,
     connect::stream_info,
     prove::{Doubt, prove, prove_patiently},
-    read::{self, event_id, traceparent},
+    read::{self, with_headers},
 };
 use crate::{After, Consistency, Follow, Link, LogError, Record, stamp::millis};
 
@@ -156,11 +156,9 @@ impl Tail {
         self.consumed += 1;
         self.next = seq.next();
         self.behind = pending;
-        let headers = message.message.headers.as_ref();
-        let (event_id, traceparent) = (event_id(headers), traceparent(headers));
         let message = message.split().0;
-        let subject = message.subject.into_string();
-        Some(Record::new(seq, subject, stored_at, event_id, message.payload).traced(traceparent))
+        let record = Record::new(seq, message.subject.into_string(), stored_at, None, message.payload);
+        Some(with_headers(record, message.headers.as_ref()))
     }
 }
 

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::requests::Requests;
+use super::{message::RETRIES, requests::Requests};
 use crate::{LogError, Record, ServerError, error::Missing, stamp::parse_millis};
 
 #[derive(Deserialize)]
@@ -66,7 +66,9 @@ impl StoredMessage {
         let event_id = header("ce-id").and_then(|id| Uuid::try_parse(id).ok());
         let traceparent = header("traceparent").and_then(|trace| trace.parse().ok());
         let payload = Bytes::from(decode(&self.data)?);
-        Ok(Record::new(self.seq, self.subject, stored_at, event_id, payload).traced(traceparent))
+        let retries = header(RETRIES).and_then(|seq| seq.parse().ok());
+        let record = Record::new(self.seq, self.subject, stored_at, event_id, payload);
+        Ok(record.traced(traceparent).retrying(retries))
     }
 }
 

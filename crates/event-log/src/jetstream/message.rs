@@ -7,6 +7,9 @@ use crate::NewRecord;
 /// CloudEvents `source` of everything that is written here.
 const SOURCE: &str = "fillstream";
 
+/// The header that names the record which this one repeats.
+pub(super) const RETRIES: &str = "fillstream-retries";
+
 /// A record's place in an atomic batch.
 pub(super) struct Place<'a> {
     pub(super) batch_id: &'a str,
@@ -27,7 +30,7 @@ pub(super) fn headers(record: &NewRecord, fenced: bool, place: Option<Place<'_>>
         headers.insert("traceparent", traceparent.as_str());
     }
     if let Some(retries) = record.retries {
-        headers.insert("fillstream-retries", retries.to_string());
+        headers.insert(RETRIES, retries.to_string());
     }
     if fenced {
         headers.insert(header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, record.after.to_string());

@@ -8,7 +8,7 @@ use fillstream_domain::{Seq, TraceParent};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{leader::leader, requests::Requests};
+use super::{leader::leader, message::RETRIES, requests::Requests};
 use crate::{Consistency, LogError, Page, Record, ServerError, error::Missing, stamp::parse_millis};
 
 /// Records of one page: the batched direct get has no flow control, so this and [`PAGE_BYTES`] are it.
@@ -145,8 +145,14 @@ fn follows(page: &Page, message: &Message) -> Result<(), LogError> {
     Err(Missing::Part.into())
 }
 
+/// What parsed headers say of a record: id, trace, and which record it repeats.
+pub(super) fn with_headers(record: Record, headers: Option<&HeaderMap>) -> Record {
+    let retries = number(headers, RETRIES).map(Seq::new);
+    Record { event_id: event_id(headers), ..record }.traced(traceparent(headers)).retrying(retries)
+}
+
 /// The `ce-id` of parsed headers.
-pub(super) fn event_id(headers: Option<&HeaderMap>) -> Option<Uuid> {
+fn event_id(headers: Option<&HeaderMap>) -> Option<Uuid> {
     Uuid::try_parse(headers?.get("ce-id")?.as_str()).ok()
 }
 
@@ -155,7 +161,7 @@ pub(super) fn number(headers: Option<&HeaderMap>, name: &str) -> Option<u64> {
 }
 
 /// The trace of parsed headers.
-pub(super) fn traceparent(headers: Option<&HeaderMap>) -> Option<TraceParent> {
+fn traceparent(headers: Option<&HeaderMap>) -> Option<TraceParent> {
     headers?.get("traceparent")?.as_str().parse().ok()
 }
 
@@ -174,8 +180,8 @@ pub(super) fn place(headers: Option<&HeaderMap>) -> Result<(String, Seq, i64), L
 fn record(message: Message) -> Result<Record, LogError> {
     let headers = message.headers.as_ref();
     let (subject, seq, stored_at) = place(headers)?;
-    let traceparent = traceparent(headers);
-    Ok(Record::new(seq, subject, stored_at, event_id(headers), message.payload).traced(traceparent))
+    let record = Record::new(seq, subject, stored_at, None, message.payload);
+    Ok(with_headers(record, message.headers.as_ref()))
 }
 
 #[cfg(test)]

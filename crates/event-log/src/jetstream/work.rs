@@ -11,10 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tracing::debug;
 
-use super::{
-    Shared,
-    read::{event_id, traceparent},
-};
+use super::{Shared, read::with_headers};
 use crate::{Acknowledgement, LogError, Receipt, Record, ServerError, Work, WorkQueue, stamp::millis};
 
 /// Records that one pull asks for.
@@ -104,10 +101,9 @@ fn work(message: jetstream::Message) -> Option<Work> {
     let info = message.info().ok()?;
     let (seq, delivered) = (Seq::new(info.stream_sequence), u64::try_from(info.delivered).unwrap_or(1));
     let stored_at = millis(info.published);
-    let headers = message.message.headers.as_ref();
-    let (event_id, traceparent) = (event_id(headers), traceparent(headers));
     let (subject, payload) = (message.message.subject.to_string(), message.message.payload.clone());
-    let record = Record::new(seq, subject, stored_at, event_id, payload).traced(traceparent);
+    let record = Record::new(seq, subject, stored_at, None, payload);
+    let record = with_headers(record, message.message.headers.as_ref());
     Some(Work::new(record, delivered, Box::new(MessageReceipt { seq, message })))
 }
 
