@@ -145,10 +145,11 @@ fn follows(page: &Page, message: &Message) -> Result<(), LogError> {
     Err(Missing::Part.into())
 }
 
-/// What parsed headers say of a record: id, trace, and which record it repeats.
-pub(super) fn with_headers(record: Record, headers: Option<&HeaderMap>) -> Record {
+/// The record with the id, the trace and the repetition that parsed headers name.
+pub(super) fn with_headers(mut record: Record, headers: Option<&HeaderMap>) -> Record {
+    record.event_id = event_id(headers);
     let retries = number(headers, RETRIES).map(Seq::new);
-    Record { event_id: event_id(headers), ..record }.traced(traceparent(headers)).retrying(retries)
+    record.traced(traceparent(headers)).retrying(retries)
 }
 
 /// The `ce-id` of parsed headers.
