@@ -136,7 +136,7 @@ async fn books(process: &Process, last: u64, count: u64) -> Vec<Duration> {
 async fn restart(world: &World, log: &JetStreamLog, process: &mut Process, forget: bool) -> Duration {
     process.kill();
     if forget {
-        let snapshots = log.snapshots().await.expect("the store answers");
+        let snapshots = log.snapshots();
         for name in snapshots.names("").await.expect("the store answers") {
             snapshots.delete(&name).await.expect("the store forgets it");
         }

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fillstream_event_log::{Definitions, Durability, JetStreamLog, LogOptions};
+use fillstream_event_log::{Access, Definitions, Durability, JetStreamLog, LogOptions};
 use fillstream_nats_server::{Options, PortChoice, PrivateServer, SyncMode, locate};
 use fillstream_tests::{Process, Scratch, free_port};
 
@@ -43,8 +43,12 @@ impl World {
     pub(crate) async fn log(&self) -> JetStreamLog {
         let stream =
             serde_json::from_str(include_str!("../../nats/streams/orders.json")).expect("the file is JSON");
-        let options =
-            LogOptions { url: self.server.url(), name: "bench".to_owned(), durability: self.durability() };
+        let options = LogOptions {
+            access: Access::default(),
+            url: self.server.url(),
+            name: "bench".to_owned(),
+            durability: self.durability(),
+        };
         JetStreamLog::open(&options, &Definitions { stream }).await.expect("the stream can be opened")
     }
 

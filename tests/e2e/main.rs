@@ -23,3 +23,4 @@ mod pages;
 mod side_by_side;
 mod site;
 mod socket_cases;
+mod starts;

@@ -7,7 +7,9 @@ use fillstream_domain::{
     subject::SwapSubject,
     swap::{SwapEvent, SwapOrder},
 };
-use fillstream_event_log::{After, Definitions, Durability, EventLog, JetStreamLog, LogOptions, Record};
+use fillstream_event_log::{
+    Access, After, Definitions, Durability, EventLog, JetStreamLog, LogOptions, Record,
+};
 
 /// Opens the stream as any process does.
 ///
@@ -16,8 +18,12 @@ use fillstream_event_log::{After, Definitions, Durability, EventLog, JetStreamLo
 pub async fn open(nats_url: &str) -> JetStreamLog {
     let stream =
         serde_json::from_str(include_str!("../../nats/streams/orders.json")).expect("the file is JSON");
-    let options =
-        LogOptions { url: nats_url.to_owned(), name: "auditor".to_owned(), durability: Durability::Fsync };
+    let options = LogOptions {
+        access: Access::default(),
+        url: nats_url.to_owned(),
+        name: "auditor".to_owned(),
+        durability: Durability::Fsync,
+    };
     JetStreamLog::open(&options, &Definitions { stream }).await.expect("the stream can be opened")
 }
 

@@ -52,6 +52,11 @@ impl ServerError {
         self.is(ErrorCode::STREAM_NOT_FOUND)
     }
 
+    /// There is a stream of that name, with another definition.
+    pub(crate) fn says_stream_exists(&self) -> bool {
+        self.is(ErrorCode::STREAM_NAME_EXIST)
+    }
+
     pub(crate) fn is(&self, code: ErrorCode) -> bool {
         self.err_code == code.0
     }
@@ -191,6 +196,22 @@ impl LogError {
 
     pub(crate) fn unreadable(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Unreadable(Arc::from(cause.into()))
+    }
+
+    /// It may be well in a moment, or once there is room.
+    #[must_use]
+    pub const fn passes(&self) -> bool {
+        match self {
+            Self::Unreachable(_) | Self::StoreFull(_) => true,
+            Self::Server(_)
+            | Self::Unreadable(_)
+            | Self::Denied { .. }
+            | Self::Recreated
+            | Self::LostEnd { .. }
+            | Self::BeyondEnd { .. }
+            | Self::Trimmed { .. }
+            | Self::Invalid(_) => false,
+        }
     }
 
     /// Positions in the stream do not hold any more: waiting does not help.

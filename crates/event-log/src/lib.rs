@@ -33,7 +33,7 @@ mod work;
 pub use browse::{Browse, Message, Messages};
 pub use error::{AppendError, Cause, LogError, Refusal, ServerError};
 pub use jetstream::{
-    ArchiveError, ConnectError, Definitions, Greeting, Inspector, JetStreamLog, JetStreamQueue,
+    Access, ArchiveError, ConnectError, Definitions, Greeting, Inspector, JetStreamLog, JetStreamQueue,
     JetStreamSnapshots, Limits, LogOptions, Probe, Right, StreamArchive, StreamShape, host_and_port,
     without_passwords,
 };

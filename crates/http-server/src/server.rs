@@ -11,6 +11,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     select,
+    sync::watch,
     time::timeout,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -60,8 +61,9 @@ impl Server {
         Self { listener, serving }
     }
 
-    /// Answers until it is told to stop; then closes the port, and returns once the requests under way are answered.
-    pub async fn run(self, router: Router, stop: CancellationToken) {
+    /// Answers until it is told to stop; then closes the port, and returns once the requests under way are answered. A
+    /// connection keeps the router that it was accepted with.
+    pub async fn run(self, router: watch::Receiver<Router>, stop: CancellationToken) {
         let connections = TaskTracker::new();
         let mut retry = Retry::new("connections are not accepted", ACCEPT_PAUSE.0, ACCEPT_PAUSE.1);
         loop {
@@ -76,7 +78,7 @@ impl Server {
                     let shared = self.serving.proxies.trust(peer.ip());
                     // Without a spare place there is nobody to tell it.
                     let Some(place) = self.serving.places.take(peer.ip(), shared) else { continue };
-                    let (serving, router) = (self.serving.clone(), router.clone());
+                    let (serving, router) = (self.serving.clone(), router.borrow().clone());
                     connections.spawn(serve(stream, peer, place, serving, router, stop.clone()));
                 }
                 // The peer was gone before it was accepted.

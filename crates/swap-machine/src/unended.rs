@@ -113,6 +113,10 @@ pub struct Summary {
     pub oldest: Option<Timestamp>,
 }
 
+/// A swap whose pause is over is taken up after this part of the patience: the queue has forgotten it, and whoever had it in
+/// hand goes on at once or has died.
+const AFTER_A_PAUSE: u32 = 3;
+
 /// The list.
 #[derive(Debug)]
 pub struct Unended {
@@ -152,17 +156,24 @@ impl Unended {
     /// Takes the stream's next record of a swap in. The same one again changes nothing but the time that is waited.
     pub fn hear(&mut self, heard: Heard, now: Moment) {
         let Heard { order, seq, stored_at, tells } = heard;
+        if let (Tells::Goes | Tells::Pauses(_), Some(entry)) = (tells, self.orders.get(&order).copied())
+            && entry.pause.is_some_and(|(retry, _)| seq <= retry)
+        {
+            // Whoever had it in hand has said more already: the pause stays as it is.
+            return self.put(order, Entry { last: entry.last.max(seq), moved_at: stored_at, ..entry });
+        }
         // Much of it may be over for a record of long ago; a clock that is wrong can only shorten it to nothing.
         let age = now.wall.since(stored_at);
         let left_of = |span: Duration| now.running.saturating_add(span.saturating_sub(age));
         let (span, pause) = match tells {
             Tells::Ends => return self.forget(order),
-            Tells::Goes => (Duration::ZERO, None),
+            Tells::Goes => (self.patience, None),
             Tells::Pauses(span) => {
-                (span, Some((seq, self.pause_over_at(order, seq).unwrap_or_else(|| left_of(span)))))
+                let pause = (seq, self.pause_over_at(order, seq).unwrap_or_else(|| left_of(span)));
+                (span.saturating_add(self.patience / AFTER_A_PAUSE), Some(pause))
             }
         };
-        let due = left_of(self.patience.saturating_add(span));
+        let due = left_of(span);
         let waits = if self.ours.contains(&order) { Waits::Ours } else { Waits::Until(due) };
         self.put(order, Entry { last: seq, moved_at: stored_at, pause, elsewhere: false, waits });
     }

@@ -33,8 +33,8 @@ fn what_nobody_moves_is_taken_up_after_the_patience_and_what_ended_never() {
     list.hear(heard(3, 4, 10_000, Tells::Pauses(Duration::from_secs(30))), at(10_000));
     assert_eq!(list.take_due(at(14_999)), None);
     assert_eq!(list.take_due(at(15_000)), Some(order(1)));
-    assert_eq!(list.take_due(at(54_999)), None, "in our hands, or in a pause");
-    assert_eq!(list.take_due(at(55_000)), Some(order(3)));
+    assert_eq!(list.take_due(at(44_999)), None, "in our hands, or in a pause");
+    assert_eq!(list.take_due(at(45_000)), Some(order(3)));
     list.release(order(1), Released::Ended, at(55_000));
     list.release(order(3), Released::Again(Duration::from_secs(1)), at(55_000));
     assert_eq!(list.take_due(at(55_999)), None);
@@ -108,6 +108,23 @@ fn a_pause_ends_when_it_was_heard_of_long_enough_ago() {
     assert_eq!((list.summary().elsewhere, list.pause_over_at(order(1), seq)), (0, None));
 }
 
+/// A process hears of its own steps after it has taken them.
+#[test]
+fn a_pause_is_not_made_longer_by_what_led_to_it() {
+    let mut list = Unended::new(PATIENCE);
+    let (retry, left) = (Seq::new(6), Duration::from_secs(2));
+    list.hear(heard(1, 4, 0, Tells::Goes), at(0));
+    assert!(list.take(order(1)));
+    list.release(order(1), Released::Pausing { retry, left }, at(1_000));
+    list.hear(heard(1, 5, 1_000, Tells::Goes), at(1_001));
+    list.hear(heard(1, 6, 1_000, Tells::Pauses(left)), at(1_002));
+    assert_eq!((list.take_due(at(2_999)), list.take_due(at(3_000))), (None, Some(order(1))));
+    // The others leave it alone for a while, but not as long as a swap that the queue brings.
+    let mut others = Unended::new(PATIENCE);
+    others.hear(heard(1, 6, 1_000, Tells::Pauses(left)), at(1_000));
+    assert_eq!((others.take_due(at(7_999)), others.take_due(at(8_000))), (None, Some(order(1))));
+}
+
 #[test]
 fn a_record_is_told_by_its_subject_and_payload() {
     let id = "0198c0de-7a5e-7c3a-9f00-3f2a1b4c5d6e";
@@ -176,11 +193,11 @@ proptest! {
                 Act::Hear(number, tells) => {
                     list.hear(heard(number, seq, ms, tells), at(ms));
                     let ours = twin.ours.contains(&number);
-                    let due = |pause: u64| (!ours).then_some(ms + 15_000 + pause);
+                    let due = |pause: u64| (!ours).then_some(ms + pause);
                     match tells {
                         Tells::Ends => _ = twin.orders.remove(&number),
-                        Tells::Goes => _ = twin.orders.insert(number, due(0)),
-                        Tells::Pauses(_) => _ = twin.orders.insert(number, due(20_000)),
+                        Tells::Goes => _ = twin.orders.insert(number, due(15_000)),
+                        Tells::Pauses(_) => _ = twin.orders.insert(number, due(25_000)),
                     }
                 }
                 Act::Take(number) => {

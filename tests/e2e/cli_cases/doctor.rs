@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fillstream_event_log::{Definitions, Durability, EventLog, JetStreamLog, LogOptions};
+use fillstream_event_log::{Access, Definitions, Durability, EventLog, JetStreamLog, LogOptions};
 use fillstream_nats_server::{Options, PortChoice, PrivateServer, locate};
 use fillstream_tests::{Process, Scratch, free_port, stream};
 use serde_json::{Value, json};
@@ -141,7 +141,6 @@ async fn a_foreign_stream_is_told_setting_by_setting() {
         ("wrong", "max_age"),
         ("wrong", "max_msgs"),
         ("wrong", "deny_delete"),
-        ("wrong", "deny_purge"),
         ("wrong", "allow_rollup_hdrs"),
         ("wrong", "subjects without parked.>"),
         ("wrong", "stream OTHER takes"),
@@ -156,8 +155,12 @@ async fn a_foreign_stream_is_told_setting_by_setting() {
 
 /// Makes a stream as a stranger would.
 async fn make(nats: &PrivateServer, definition: &Value) {
-    let options =
-        LogOptions { url: nats.url(), name: "stranger".to_owned(), durability: Durability::OsBuffer };
+    let options = LogOptions {
+        access: Access::default(),
+        url: nats.url(),
+        name: "stranger".to_owned(),
+        durability: Durability::OsBuffer,
+    };
     // Opening it fails behind the making, because it is no log of ours.
     let opened = JetStreamLog::open(&options, &Definitions { stream: definition.clone() }).await;
     assert!(opened.is_err(), "{definition}");

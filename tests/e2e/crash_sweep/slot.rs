@@ -50,12 +50,12 @@ impl Slot<'_> {
         for point in points {
             let process = self.start_and_reach(Told::Freeze(point)).await;
             let other = self.stage.executor(self.faults, None);
-            self.witness.settle().await;
+            self.witness.settle_by(&[&other]).await;
             process.signal(Signal::CONT);
             // It has to work again, whatever it still believes of its former orders.
             drop(other);
             self.stage.place("SOL").await;
-            self.witness.settle().await;
+            self.witness.settle_by(&[&process]).await;
         }
         points.len()
     }

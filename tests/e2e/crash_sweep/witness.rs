@@ -11,7 +11,7 @@ use fillstream_domain::{
     swap::{SwapEvent, SwapOrder},
 };
 use fillstream_event_log::{After, EventLog, JetStreamLog, Record};
-use fillstream_tests::stream;
+use fillstream_tests::{Process, stream};
 use fillstream_venues::{Audit, SwapTerms, open_simulated};
 use parking_lot::Mutex;
 use tokio::{task::JoinHandle, time::sleep};
@@ -62,10 +62,18 @@ impl<'a> Witness<'a> {
 
     /// Waits until every order that was answered with 201 has ended.
     pub(super) async fn settle(&self) {
+        self.settle_by(&[]).await;
+    }
+
+    /// As [`settle`](Self::settle), by these processes, whose words are shown when they do not.
+    pub(super) async fn settle_by(&self, executors: &[&Process]) {
         let deadline = Instant::now() + PATIENCE;
         while !self.is_settled() {
             assert!(!self.reader.is_finished(), "the stream holds what must not be there: see above");
-            assert!(Instant::now() < deadline, "orders have not ended: {:#?}", self.unsettled());
+            if Instant::now() >= deadline {
+                let said: Vec<_> = executors.iter().map(|executor| executor.said()).collect();
+                panic!("orders have not ended: {:#?}\n{}", self.unsettled(), said.join("\n--\n"));
+            }
             sleep(POLL).await;
         }
     }

@@ -53,7 +53,7 @@ async fn read(book: &Book) -> Result<Levels, Failure> {
         Some(at) => at,
         None => log.info().await?.last_seq,
     };
-    let snapshots = log.snapshots().await?;
+    let snapshots = log.snapshots();
     Ok(book_at(&log, Some(&snapshots), &book.symbol, at).await?)
 }
 

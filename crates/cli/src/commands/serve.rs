@@ -55,6 +55,7 @@ pub(crate) fn run(serve: Serve) -> Result<ExitCode, Failure> {
     Node::run(Start {
         roles: serve.role,
         nats_url,
+        nats_access: serve.nats.access.access(),
         durability,
         durability_is_unknown,
         replicas: serve.nats.replicas,

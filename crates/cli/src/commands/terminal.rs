@@ -3,11 +3,15 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use fillstream_event_log::{Durability, JetStreamLog};
+use fillstream_event_log::{Durability, JetStreamLog, LogOptions};
 use fillstream_nats_server::address_of;
 
 use super::refusal::sentence;
-use crate::{Failure, node::open_log, settings::NatsSettings};
+use crate::{
+    Failure,
+    node::open_log,
+    settings::{AccessSettings, data_dir},
+};
 
 /// Which stream a command asks.
 #[derive(Debug, Clone, Args)]
@@ -15,6 +19,8 @@ pub(crate) struct StreamArgs {
     /// NATS server [default: the one that `fillstream up` started]
     #[arg(long, env = "FILLSTREAM_NATS_URL", hide_env_values = true, value_name = "URL", global = true)]
     pub(crate) nats_url: Option<String>,
+    #[command(flatten)]
+    pub(crate) access: AccessSettings,
     /// Data directory of `fillstream up` [default: fillstream in the user's data directory]
     #[arg(long, env = "FILLSTREAM_DATA", value_name = "DIR", global = true)]
     pub(crate) data: Option<PathBuf>,
@@ -23,8 +29,7 @@ pub(crate) struct StreamArgs {
 impl StreamArgs {
     /// The data directory.
     pub(crate) fn data_dir(&self) -> Result<PathBuf, Failure> {
-        let (nats_url, data) = (self.nats_url.clone(), self.data.clone());
-        NatsSettings { nats_url, data, durability: None, replicas: 1 }.data_dir()
+        data_dir(self.data.as_deref())
     }
 
     /// The address of the NATS server.
@@ -43,9 +48,15 @@ impl StreamArgs {
         })
     }
 
+    /// How a connection with this name comes to the server at `url`.
+    pub(crate) fn options(&self, url: String, name: &str) -> LogOptions {
+        let (access, durability) = (self.access.access(), Durability::OsBuffer);
+        LogOptions { access, url, name: name.to_owned(), durability }
+    }
+
     /// Opens the stream.
     pub(crate) async fn open(&self) -> Result<JetStreamLog, Failure> {
-        let opened = open_log(&self.url()?, "fillstream command", Durability::OsBuffer, 1).await;
+        let opened = open_log(&self.options(self.url()?, "fillstream command"), 1).await;
         opened.map_err(|error| format!("{}; `fillstream doctor` looks into it", sentence(&*error)).into())
     }
 }

@@ -99,6 +99,7 @@ pub(crate) fn run(up: Up) -> Result<ExitCode, Failure> {
     let start = Start {
         roles: Role::ALL.to_vec(),
         nats_url,
+        nats_access: up.nats.access.access(),
         durability,
         durability_is_unknown: up.nats.durability_is_unknown(),
         replicas: up.nats.replicas,

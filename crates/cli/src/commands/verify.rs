@@ -29,7 +29,7 @@ pub(crate) fn run(command: &Verify) -> Result<ExitCode, Failure> {
     block_on(async {
         let log = command.stream.open().await?;
         let snapshots = match command.from_snapshot {
-            true => Some(log.snapshots().await?),
+            true => Some(log.snapshots()),
             false => None,
         };
         let length = log.info().await?.last_seq;

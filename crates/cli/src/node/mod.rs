@@ -18,6 +18,7 @@ mod parts;
 mod requests;
 mod room;
 mod sockets;
+mod starting;
 mod stored;
 mod venues;
 mod watching;
@@ -27,7 +28,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use clap::ValueEnum;
 use fillstream_event_log::{
-    Definitions, Durability, EventLog, Inspector, JetStreamLog, LogOptions, SharedLog, SnapshotStore,
+    Access, Definitions, Durability, EventLog, Inspector, JetStreamLog, LogOptions, SharedLog, SnapshotStore,
 };
 use fillstream_matching::definitions;
 use fillstream_nats_server::Control;
@@ -41,6 +42,7 @@ use self::{
     health::{Health, Watched},
     parts::Parts,
     requests::NatsRequests,
+    starting::patiently,
     watching::Watching,
     web::{Reads, Web},
 };
@@ -93,6 +95,7 @@ impl Role {
 pub(crate) struct Start {
     pub(crate) roles: Vec<Role>,
     pub(crate) nats_url: String,
+    pub(crate) nats_access: Access,
     pub(crate) durability: Durability,
     /// It was not stated, and the server does not tell: the least is assumed.
     pub(crate) durability_is_unknown: bool,
@@ -132,11 +135,15 @@ impl Start {
     }
 
     /// Where the matcher keeps its states, and the api looks back from: a bucket that other roles need not make.
-    async fn snapshots(&self, log: &JetStreamLog) -> Result<Option<Arc<dyn SnapshotStore>>, Failure> {
-        if !self.has(Role::Api) && !self.has(Role::Matcher) && !self.has(Role::Executor) {
-            return Ok(None);
-        }
-        Ok(Some(Arc::new(log.snapshots().await?)))
+    fn snapshots(&self, log: &JetStreamLog) -> Option<Arc<dyn SnapshotStore>> {
+        let wanted = self.has(Role::Api) || self.has(Role::Matcher) || self.has(Role::Executor);
+        wanted.then(|| Arc::new(log.snapshots()) as _)
+    }
+
+    /// How a connection of this process comes to the server.
+    fn options(&self, name: String) -> LogOptions {
+        let (access, url) = (self.nats_access.clone(), self.nats_url.clone());
+        LogOptions { access, url, name, durability: self.durability }
     }
 
     /// The log as the parts follow it: one tail for all of them, and none where nobody follows.
@@ -160,18 +167,12 @@ impl Node {
 }
 
 /// Opens the log that commands and roles work on.
-pub(crate) async fn open_log(
-    url: &str,
-    name: &str,
-    durability: Durability,
-    replicas: u8,
-) -> Result<JetStreamLog, Failure> {
+pub(crate) async fn open_log(options: &LogOptions, replicas: u8) -> Result<JetStreamLog, Failure> {
     let mut stream: Value = serde_json::from_str(STREAM)?;
     if replicas > 1 {
         stream["num_replicas"] = replicas.into();
     }
-    let options = LogOptions { url: url.to_owned(), name: name.to_owned(), durability };
-    Ok(JetStreamLog::open(&options, &Definitions { stream }).await?)
+    Ok(JetStreamLog::open(options, &Definitions { stream }).await?)
 }
 
 async fn run(start: Start) -> Result<(), Failure> {
@@ -205,8 +206,12 @@ impl Running {
         let name = format!("fillstream {}", names.join("+"));
         // First of all: that a port is taken must not be found out with orders in hand.
         let door = web::bind(&start).await?;
-        let log = open_log(&start.nats_url, &name, start.durability, start.replicas).await?;
-        let durability = log.info().await?.durability;
+        let options = start.options(name.clone());
+        let log =
+            patiently("start: the stream is not open", async || open_log(&options, start.replicas).await)
+                .await?;
+        let durability =
+            patiently("start: the stream does not answer", async || Ok(log.info().await?)).await?.durability;
         let url = without_passwords(&start.nats_url);
         let unknown = if start.durability_is_unknown {
             ": the server does not tell, so the least is assumed; --durability states what it is"
@@ -221,24 +226,22 @@ impl Running {
         };
         let stop = CancellationToken::new();
         let watching = Watching::start(&start, &log, &stop).await;
-        let shared = start.share(&log).await?;
-        let is_new = definitions(&log).await?.is_empty();
-        let snapshots = start.snapshots(&log).await?;
+        let shared = patiently("start: the tail is not open", async || start.share(&log).await).await?;
+        let defined = patiently("start: markets are not read", async || Ok(definitions(&log).await?)).await?;
+        let snapshots = start.snapshots(&log);
         let parts =
             Parts::start(&start, &log, &shared, store.clone(), snapshots.clone(), &watching, &stop).await?;
-        if is_new {
+        if defined.is_empty() {
             parts.first_markets(&log).await;
         }
         if let Some(store) = &store {
             figures::rows(&watching.metrics, store);
         }
         let messages = Arc::new(log.clone());
-        let options = LogOptions {
-            url: start.nats_url.clone(),
-            name: format!("{name} health"),
-            durability: start.durability,
-        };
-        let leader = Inspector::connect(&options).await?;
+        let options = start.options(format!("{name} health"));
+        let leader =
+            patiently("start: health does not reach NATS", async || Ok(Inspector::connect(&options).await?))
+                .await?;
         let watched = Watched::new(&start, Arc::clone(&shared), leader, &parts, watching);
         let health = Arc::new(Health::new(watched));
         let operations = operations::serve(&start, &health, durability, &stop).await?;

@@ -1,6 +1,6 @@
 //! The listening port: HTTP of the api, sockets of the bridge, and what operators ask.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -21,8 +21,8 @@ use fillstream_http_server::{Places, Server, Serving, Tls};
 use fillstream_read_store::ReadStore;
 use fillstream_stream_bridge::{log_router, market_sockets};
 use tokio::{
-    net::{TcpListener, TcpSocket},
-    sync::Semaphore,
+    net::TcpSocket,
+    sync::{Semaphore, watch},
     task::JoinHandle,
     time::timeout,
 };
@@ -37,6 +37,7 @@ use super::{
     described, figures, open_files, ops,
     parts::Parts,
     sockets::{Sockets, divert},
+    starting,
     stored::Rows,
 };
 use crate::Failure;
@@ -68,10 +69,17 @@ impl Web {
 
 /// The open port, and how who comes in is known.
 pub(crate) struct Door {
-    listener: TcpListener,
+    listen: SocketAddr,
     askers: Arc<Askers>,
     limits: Arc<Limits>,
-    tls: Option<Arc<Tls>>,
+    places: Arc<Places>,
+    scheme: &'static str,
+    serving: JoinHandle<()>,
+    stop: CancellationToken,
+    /// The router of connections that come in.
+    router: watch::Sender<Router>,
+    /// The node's router, once there is one: for those that have come in before.
+    opened: watch::Sender<Option<Router>>,
 }
 
 /// Who asks, and how much that may be.
@@ -91,7 +99,7 @@ pub(crate) struct Reads {
     pub(crate) operations: ops::Watch,
 }
 
-/// Opens the port, when a role needs one. What comes in before [`serve`] waits.
+/// Opens the port, when a role needs one. What comes in before [`serve`] waits for a moment, then is told to come again.
 pub(crate) async fn bind(start: &Start) -> Result<Option<Door>, Failure> {
     let Some(address) = start.http.address(start.has(Role::Api) || start.has(Role::Bridge)) else {
         return Ok(None);
@@ -108,7 +116,18 @@ pub(crate) async fn bind(start: &Start) -> Result<Option<Door>, Failure> {
     let listener = open().map_err(|error: std::io::Error| {
         format!("cannot listen on {address}: {error}; --listen takes another address")
     })?;
-    Ok(Some(Door { listener, askers, limits, tls }))
+    let listen = listener.local_addr()?;
+    let places = Places::new(start.http.places(open_files()));
+    let stop = CancellationToken::new();
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    if let Some(tls) = &tls {
+        tokio::spawn(stop.clone().run_until_cancelled_owned(Arc::clone(tls).watch()));
+    }
+    let (opened, opening) = watch::channel(None);
+    let (router, routers) = watch::channel(starting::router(opening));
+    let server = Server::new(listener, serving(start, Arc::clone(&places), tls));
+    let serving = tokio::spawn(server.run(routers, stop.clone()));
+    Ok(Some(Door { listen, askers, limits, places, scheme, serving, stop, router, opened }))
 }
 
 /// Answers at the port, when there is one.
@@ -118,25 +137,18 @@ pub(crate) async fn serve(
     reads: Reads,
     parts: &Parts,
 ) -> Result<Web, Failure> {
-    let stop = CancellationToken::new();
-    let Some(Door { listener, askers, limits, tls }) = door else {
+    let Some(Door { listen, askers, limits, places, scheme, serving, stop, router, opened }) = door else {
         println!("{} at work, no port opened", names(start));
-        return Ok(Web { serving: None, stop, answers: None });
+        return Ok(Web { serving: None, stop: CancellationToken::new(), answers: None });
     };
-    let listen = listener.local_addr()?.to_string();
-    let places = Places::new(start.http.places(open_files()));
+    let listen = listen.to_string();
     figures::door(&reads.operations.metrics(), Arc::clone(&limits), Arc::clone(&places));
     let app = answers(start, reads, parts, &listen, Known { askers, limits }).await?;
-    let scheme = if tls.is_some() { "https" } else { "http" };
+    drop(router.send_replace(app.clone()));
+    drop(opened.send_replace(Some(app.clone())));
     println!("{scheme}://{listen} serves {}", names(start));
     let address = start.http.public_url.clone().unwrap_or(format!("{scheme}://{listen}"));
-    if let Some(tls) = &tls {
-        let watch = stop.clone().run_until_cancelled_owned(Arc::clone(tls).watch());
-        tokio::spawn(watch);
-    }
-    let answers = Some((app.clone(), address));
-    let server = Server::new(listener, serving(start, places, tls));
-    let serving = tokio::spawn(server.run(app, stop.clone()));
+    let answers = Some((app, address));
     Ok(Web { serving: Some(serving), stop, answers })
 }
 

@@ -25,8 +25,8 @@ use clap::{
 };
 use database::DatabaseLimits;
 use door::DoorSettings;
-use fillstream_event_log::Durability;
 pub(crate) use fillstream_event_log::without_passwords;
+use fillstream_event_log::{Access, Durability};
 use fillstream_swap_machine::Backoff;
 use fillstream_venues::{Faults, SimulatedSettings};
 pub(crate) use matcher::MatcherSettings;
@@ -52,6 +52,9 @@ pub(crate) struct NatsSettings {
         help_heading = "Stream"
     )]
     pub(crate) nats_url: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) access: AccessSettings,
 
     /// Where the private nats-server, the read model and the simulated venues keep their data
     /// [default: fillstream in the user's data directory]
@@ -97,17 +100,72 @@ impl NatsSettings {
         self.nats_url.is_some() && self.durability.is_none()
     }
 
-    /// The data directory: the one given, else `fillstream` in the user's data directory (XDG base directories).
+    /// The data directory.
     pub(crate) fn data_dir(&self) -> Result<PathBuf, Failure> {
-        if let Some(data) = &self.data {
-            return Ok(data.clone());
-        }
-        let base = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|dir| dir.is_absolute());
-        let base =
-            base.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share")));
-        Ok(base
-            .ok_or("there is no home directory: say where the data goes with --data DIR")?
-            .join("fillstream"))
+        data_dir(self.data.as_deref())
+    }
+}
+
+/// The data directory: the one given, else `fillstream` in the user's data directory (XDG base directories).
+pub(crate) fn data_dir(given: Option<&Path>) -> Result<PathBuf, Failure> {
+    if let Some(data) = given {
+        return Ok(data.to_owned());
+    }
+    let base = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|dir| dir.is_absolute());
+    let base = base.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share")));
+    Ok(base.ok_or("there is no home directory: say where the data goes with --data DIR")?.join("fillstream"))
+}
+
+/// What proves the NATS server, and us to it.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct AccessSettings {
+    /// PEM file with the authority that signed the NATS server's certificate; the connection is encrypted then
+    #[arg(
+        long,
+        env = "FILLSTREAM_NATS_TLS_CA",
+        value_name = "FILE",
+        global = true,
+        help_heading = "NATS connection"
+    )]
+    nats_tls_ca: Option<PathBuf>,
+
+    /// PEM file with our certificate for the NATS server
+    #[arg(
+        long,
+        env = "FILLSTREAM_NATS_TLS_CERT",
+        value_name = "FILE",
+        requires = "nats_tls_key",
+        global = true,
+        help_heading = "NATS connection"
+    )]
+    nats_tls_cert: Option<PathBuf>,
+
+    /// PEM file with the key of --nats-tls-cert
+    #[arg(
+        long,
+        env = "FILLSTREAM_NATS_TLS_KEY",
+        value_name = "FILE",
+        requires = "nats_tls_cert",
+        global = true,
+        help_heading = "NATS connection"
+    )]
+    nats_tls_key: Option<PathBuf>,
+
+    /// Credentials file (.creds) of a NATS user
+    #[arg(
+        long,
+        env = "FILLSTREAM_NATS_CREDS",
+        value_name = "FILE",
+        global = true,
+        help_heading = "NATS connection"
+    )]
+    nats_creds: Option<PathBuf>,
+}
+
+impl AccessSettings {
+    pub(crate) fn access(&self) -> Access {
+        let certificate = self.nats_tls_cert.clone().zip(self.nats_tls_key.clone());
+        Access { ca: self.nats_tls_ca.clone(), certificate, creds: self.nats_creds.clone() }
     }
 }
 
@@ -173,7 +231,8 @@ impl HttpSettings {
 
     /// Refuses requests over a NATS server that others reach, as a port that others reach is refused.
     pub(crate) fn check_requests(&self, nats_urls: &str) -> Result<(), Failure> {
-        let others_reach = nats_urls.split(',').find(|url| !address::is_loopback(url.trim()));
+        let mut urls = nats_urls.trim_end_matches([',', ' ']).split(',');
+        let others_reach = urls.find(|url| !address::is_loopback(url.trim()));
         match others_reach {
             Some(url) if self.nats_requests && !self.auth.is_on() => Err(format!(
                 "--nats-url {}: others reach this server, and without authentication would be believed about who they are; \

@@ -1,8 +1,8 @@
 //! Connecting: the client, the stream as its definition file says, the incarnation.
 
-use std::time::Duration;
+use std::{io, path::PathBuf, time::Duration};
 
-use async_nats::{ConnectOptions, Event, StatusCode};
+use async_nats::{ConnectErrorKind, ConnectOptions, Event, StatusCode};
 use fillstream_domain::{Incarnation, Seq};
 use serde::Deserialize;
 use serde_json::Value;
@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{
     JetStreamLog, Shared,
     batch::nothing,
-    credentials::{with_credentials, without_passwords},
+    credentials::{with_access, with_credentials, without_passwords},
     requests::{LinkKeeper, Requests},
     writer::Writer,
 };
@@ -35,9 +35,23 @@ pub struct Definitions {
     pub stream: Value,
 }
 
+/// What proves a server to us and us to it, besides user, password and token, which stand in the address.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Access {
+    /// A PEM file with the authority that has signed the server's certificate. With one the connection is encrypted,
+    /// whatever the address says; with none the machine's own authorities are believed.
+    pub ca: Option<PathBuf>,
+    /// PEM files with our certificate and its key.
+    pub certificate: Option<(PathBuf, PathBuf)>,
+    /// A credentials file (`.creds`) with a user's JWT and seed.
+    pub creds: Option<PathBuf>,
+}
+
 /// How to connect.
 #[derive(Debug, Clone)]
 pub struct LogOptions {
+    /// What proves server and client.
+    pub access: Access,
     /// `nats://host:port`, several separated by commas; the first with `user:password@` or `token@` says who we are.
     pub url: String,
     /// How the connection names itself in the server's lists.
@@ -56,6 +70,14 @@ pub enum ConnectError {
         url: String,
         /// What the client said.
         source: async_nats::ConnectError,
+    },
+    /// The file with the user's credentials could not be read.
+    #[error("cannot read the NATS credentials in {}", path.display())]
+    Credentials {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
     },
     /// The stream could not be made or read.
     #[error("cannot open the stream")]
@@ -77,6 +99,31 @@ pub enum ConnectError {
     Definition,
 }
 
+fn says_invalid(error: &async_nats::ConnectError) -> bool {
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
+    source.is_some_and(|source| source.kind() == io::ErrorKind::InvalidData)
+}
+
+impl ConnectError {
+    /// It may be well in a moment: whoever starts waits for it.
+    #[must_use]
+    pub fn passes(&self) -> bool {
+        match self {
+            Self::Server { source, .. } => match source.kind() {
+                ConnectErrorKind::Dns | ConnectErrorKind::TimedOut | ConnectErrorKind::MaxReconnects => true,
+                // A certificate that is not believed comes as an error of reading.
+                ConnectErrorKind::Io => !says_invalid(source),
+                ConnectErrorKind::ServerParse
+                | ConnectErrorKind::Authentication
+                | ConnectErrorKind::AuthorizationViolation
+                | ConnectErrorKind::Tls => false,
+            },
+            Self::Stream(error) => error.passes(),
+            Self::Credentials { .. } | Self::Settings { .. } | Self::Definition => false,
+        }
+    }
+}
+
 impl JetStreamLog {
     /// Connects, and makes the stream when it is not there. An existing stream is checked, never changed.
     ///
@@ -92,6 +139,7 @@ impl JetStreamLog {
             found => found?,
         };
         check(name, &found)?;
+        compare_replicas(name, &found, &definitions.stream);
         let durability = if found.memory { Durability::Memory } else { options.durability };
         let writer = Writer::start(requests.clone(), name.to_owned(), durability);
         let incarnation = found.incarnation;
@@ -117,8 +165,9 @@ pub(super) async fn connect(
     let keeper = LinkKeeper::new();
     let told = keeper.clone();
     // A text would be one address to the client, with commas in it.
-    let addresses: Vec<_> = options.url.split(',').map(str::trim).collect();
-    let client = with_credentials(ConnectOptions::new(), &options.url)
+    let addresses: Vec<_> = options.url.split(',').map(str::trim).filter(|url| !url.is_empty()).collect();
+    let client = with_access(with_credentials(ConnectOptions::new(), &options.url), &options.access)
+        .await?
         .name(&options.name)
         .custom_inbox_prefix(OWN_INBOX)
         .subscription_capacity(SUBSCRIPTION_CAPACITY)
@@ -160,7 +209,7 @@ pub(super) struct Found {
     pub(super) incarnation: Incarnation,
     pub(super) first_seq: Seq,
     pub(super) last_seq: Seq,
-    pub(super) replicated: bool,
+    pub(super) replicas: usize,
     memory: bool,
     config: Value,
 }
@@ -184,9 +233,16 @@ pub(super) async fn stream_info(requests: &Requests, stream: &str) -> Result<Fou
     info_request(requests, stream, format!("$JS.API.STREAM.INFO.{stream}"), nothing()).await
 }
 
+/// Makes the stream, with an incarnation of its own. When another process is faster, it is that one's stream.
 async fn create(requests: &Requests, stream: &str, definition: &Value) -> Result<Found, LogError> {
+    let mut definition = definition.clone();
+    let incarnation = format!("{:016x}", Uuid::now_v7().as_u64_pair().1);
+    definition["metadata"][INCARNATION] = incarnation.into();
     let subject = format!("$JS.API.STREAM.CREATE.{stream}");
-    info_request(requests, stream, subject, definition.to_string().into()).await
+    match info_request(requests, stream, subject, definition.to_string().into()).await {
+        Err(LogError::Server(error)) if error.says_stream_exists() => stream_info(requests, stream).await,
+        made => made,
+    }
 }
 
 async fn info_request(
@@ -212,7 +268,7 @@ async fn info_request(
         incarnation: Incarnation::new(incarnation),
         first_seq: state.first_seq,
         last_seq: state.last_seq,
-        replicated: config.get("num_replicas").and_then(Value::as_u64).unwrap_or(1) > 1,
+        replicas: replicas(&config),
         memory: config.get("storage").and_then(Value::as_str) == Some("memory"),
         config,
     })
@@ -224,9 +280,26 @@ fn kept_incarnation(config: &Value) -> Option<u64> {
     u64::from_str_radix(text, 16).ok()
 }
 
+/// Warns of a stream that has fewer replicas than are wished for: only an operator may change that.
+fn compare_replicas(stream: &str, found: &Found, definition: &Value) {
+    let wanted = replicas(definition);
+    if found.replicas < wanted {
+        warn!(
+            stream,
+            replicas = found.replicas,
+            wanted,
+            "the stream stays as it is: nats stream edit {stream} --replicas {wanted}"
+        );
+    }
+}
+
+fn replicas(config: &Value) -> usize {
+    config.get("num_replicas").and_then(|replicas| replicas.as_u64()?.try_into().ok()).unwrap_or(1)
+}
+
 /// What the system rests on; everything else is the operator's choice.
 fn check(stream: &str, found: &Found) -> Result<(), ConnectError> {
-    for (setting, wanted) in [("allow_direct", true), ("deny_delete", true), ("deny_purge", true)] {
+    for (setting, wanted) in [("allow_direct", true), ("deny_delete", true)] {
         let value = found.config.get(setting).and_then(Value::as_bool).unwrap_or(false);
         if value != wanted {
             return Err(ConnectError::Settings {

@@ -3,6 +3,8 @@
 use async_nats::{ConnectOptions, ServerAddr};
 use percent_encoding::percent_decode_str;
 
+use super::connect::{Access, ConnectError};
+
 /// Takes user and password, or a token alone, out of the first address that has them.
 pub(super) fn with_credentials(options: ConnectOptions, urls: &str) -> ConnectOptions {
     let addresses = urls.split(',').filter_map(|url| url.trim().parse::<ServerAddr>().ok());
@@ -13,6 +15,22 @@ pub(super) fn with_credentials(options: ConnectOptions, urls: &str) -> ConnectOp
         (Some(token), None) => options.token(plain(token)),
         (None, _) => options,
     }
+}
+
+/// With what proves the server to us and us to it.
+pub(super) async fn with_access(
+    mut options: ConnectOptions,
+    access: &Access,
+) -> Result<ConnectOptions, ConnectError> {
+    if let Some(ca) = &access.ca {
+        options = options.require_tls(true).add_root_certificates(ca.clone());
+    }
+    if let Some((certificate, key)) = &access.certificate {
+        options = options.require_tls(true).add_client_certificate(certificate.clone(), key.clone());
+    }
+    let Some(path) = &access.creds else { return Ok(options) };
+    let with = options.credentials_file(path).await;
+    with.map_err(|source| ConnectError::Credentials { path: path.clone(), source })
 }
 
 /// Host and port of one NATS address, whoever comes there.

@@ -39,7 +39,7 @@ use tokio::sync::watch;
 
 pub use archive::{ArchiveError, StreamArchive, StreamShape};
 pub(crate) use connect::OWN_INBOX;
-pub use connect::{ConnectError, Definitions, LogOptions};
+pub use connect::{Access, ConnectError, Definitions, LogOptions};
 pub use credentials::{host_and_port, without_passwords};
 pub use inspect::{Greeting, Inspector, Probe, Right};
 pub use limits::Limits;
@@ -96,12 +96,10 @@ impl JetStreamLog {
         limits::limits(&self.0.requests, &self.0.stream).await
     }
 
-    /// The snapshots beside the log: an object store, made when it is not there.
-    ///
-    /// # Errors
-    /// When it cannot be made or opened.
-    pub async fn snapshots(&self) -> Result<JetStreamSnapshots, LogError> {
-        JetStreamSnapshots::open(self.0.requests.clone()).await
+    /// The snapshots beside the log: an object store, opened or made when it is first needed.
+    #[must_use]
+    pub fn snapshots(&self) -> JetStreamSnapshots {
+        JetStreamSnapshots::beside(self.0.requests.clone(), &self.0.stream)
     }
 }
 
@@ -160,7 +158,7 @@ impl EventLog for JetStreamLog {
             incarnation: found.incarnation,
             first_seq: found.first_seq,
             last_seq: found.last_seq,
-            replicated: found.replicated,
+            replicated: found.replicas > 1,
             durability: self.0.durability,
         })
     }

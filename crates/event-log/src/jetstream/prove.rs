@@ -52,7 +52,7 @@ pub(super) async fn prove(shared: &Shared, after: After, doubt: &mut Doubt) -> R
     };
     let since = *doubt.0.get_or_insert_with(Instant::now);
     if since.elapsed() >= LEADER_WITHOUT_QUORUM
-        || !stream_info(&shared.requests, &shared.stream).await?.replicated
+        || stream_info(&shared.requests, &shared.stream).await?.replicas < 2
     {
         return Err(lost);
     }

@@ -5,7 +5,7 @@
 //!  $O.<bucket>.M.<name>  written last: the id, how many chunks, size, digest
 //! ```
 
-use std::{error::Error, io::ErrorKind, time::Duration};
+use std::{error::Error, io::ErrorKind, sync::Arc, time::Duration};
 
 use async_nats::jetstream::{
     self,
@@ -15,11 +15,18 @@ use async_nats::jetstream::{
 use async_trait::async_trait;
 use base64::{Engine, prelude::BASE64_URL_SAFE};
 use bytes::Bytes;
+use fillstream_retry::chain;
 use futures_util::TryStreamExt;
+use parking_lot::Mutex;
 use tokio::{io::AsyncReadExt, time::timeout};
 use tracing::warn;
 
-use super::{fence::LEADER, read, requests::Requests};
+use super::{
+    connect::{Found, stream_info},
+    fence::LEADER,
+    read,
+    requests::Requests,
+};
 use crate::{Link, LogError, SnapshotStore, error::Missing, snapshots::check_name};
 
 /// The bucket's name.
@@ -29,41 +36,94 @@ const STREAM: &str = "OBJ_fillstream-snapshots";
 /// A server that is silent for so long between two chunks cannot be reached.
 const CHUNK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// See the module's first line. Clones share the connection.
+/// Snapshots beside a stream. The bucket is opened when it is first needed, made when it is not there, with as many
+/// replicas as the stream has, and looked for again after it was gone. Clones share all of it.
 #[derive(Clone)]
 pub struct JetStreamSnapshots {
     requests: Requests,
-    bucket: ObjectStore,
+    /// The stream whose replicas a new bucket gets.
+    beside: String,
+    opened: Arc<Mutex<Option<Bucket>>>,
+}
+
+/// The bucket as it was found or made.
+#[derive(Clone)]
+struct Bucket {
+    objects: ObjectStore,
     stream: Stream,
 }
 
 impl JetStreamSnapshots {
-    /// Makes the bucket when it is not there; one that an operator has made otherwise is taken as it is.
-    pub(super) async fn open(requests: Requests) -> Result<Self, LogError> {
-        let context = jetstream::new(requests.client().clone());
-        let bucket = match context.get_object_store(BUCKET).await {
-            Ok(bucket) => bucket,
-            Err(_) => {
+    pub(super) fn beside(requests: Requests, stream: &str) -> Self {
+        Self { requests, beside: stream.to_owned(), opened: Arc::default() }
+    }
+
+    /// The bucket; one that an operator has made otherwise is taken as it is.
+    async fn bucket(&self) -> Result<Bucket, LogError> {
+        let known = self.opened.lock().clone();
+        if let Some(bucket) = known {
+            return Ok(bucket);
+        }
+        let context = jetstream::new(self.requests.client().clone());
+        match stream_info(&self.requests, STREAM).await {
+            Ok(found) => self.compare_replicas(&found).await?,
+            Err(LogError::Server(error)) if error.says_no_stream() => {
                 let description =
                     "States that spare a replay. Nothing is lost with them but time.".to_owned();
-                let config =
-                    Config { bucket: BUCKET.to_owned(), description: Some(description), ..Config::default() };
-                context.create_object_store(config).await.map_err(LogError::unreachable)?
+                let config = Config {
+                    bucket: BUCKET.to_owned(),
+                    description: Some(description),
+                    num_replicas: stream_info(&self.requests, &self.beside).await?.replicas,
+                    ..Config::default()
+                };
+                self.linked(context.create_object_store(config)).await?;
             }
-        };
-        let stream = context.get_stream(STREAM).await.map_err(LogError::unreachable)?;
-        Ok(Self { requests, bucket, stream })
+            Err(error) => return Err(error),
+        }
+        let objects = self.linked(context.get_object_store(BUCKET)).await?;
+        let stream = self.linked(context.get_stream(STREAM)).await?;
+        let bucket = Bucket { objects, stream };
+        *self.opened.lock() = Some(bucket.clone());
+        Ok(bucket)
+    }
+
+    /// Warns of a bucket that is lost with fewer machines than the stream.
+    async fn compare_replicas(&self, found: &Found) -> Result<(), LogError> {
+        let wanted = stream_info(&self.requests, &self.beside).await?.replicas;
+        if found.replicas < wanted {
+            warn!(
+                bucket = BUCKET,
+                replicas = found.replicas,
+                wanted,
+                "snapshots have fewer replicas than the stream: nats stream edit {STREAM} --replicas {wanted}"
+            );
+        }
+        Ok(())
+    }
+
+    /// What was asked of the bucket; after an error it is looked for again, because it may be gone.
+    fn or_look_again<T>(&self, answer: Result<T, LogError>) -> Result<T, LogError> {
+        if answer.is_err() {
+            *self.opened.lock() = None;
+        }
+        answer
     }
 
     /// The entry of a snapshot: none when there is none, or an unreadable one.
     async fn entry(&self, name: &str) -> Result<Option<ObjectInfo>, LogError> {
-        let Some(entry) = read::last(&self.requests, STREAM, &entry_subject(name), LEADER).await? else {
-            return Ok(None);
+        let found = match read::last(&self.requests, STREAM, &entry_subject(name), LEADER).await {
+            // Without a bucket there is no snapshot.
+            Err(LogError::Server(error)) if error.says_no_stream() => {
+                *self.opened.lock() = None;
+                None
+            }
+            found => found?,
         };
+        let Some(entry) = found else { return Ok(None) };
         match serde_json::from_slice::<ObjectInfo>(&entry.payload) {
             Ok(info) => Ok((!info.deleted).then_some(info)),
             Err(error) => {
-                warn!(name, %error, "the entry of a snapshot cannot be read");
+                warn!(name, error = %chain(&error), "the entry of a snapshot cannot be read");
                 Ok(None)
             }
         }
@@ -71,7 +131,8 @@ impl JetStreamSnapshots {
 
     /// Subjects that match, and how many messages each has.
     async fn subjects(&self, filter: &str) -> Result<Vec<(String, usize)>, LogError> {
-        let found = self.linked(self.stream.info_with_subjects(filter)).await?;
+        let bucket = self.bucket().await?;
+        let found = self.linked(bucket.stream.info_with_subjects(filter)).await?;
         self.linked(found.try_collect()).await
     }
 
@@ -100,7 +161,8 @@ impl JetStreamSnapshots {
 
     /// All of a snapshot; none when it does not have its digest.
     async fn content(&self, info: &ObjectInfo) -> Result<Option<Bytes>, LogError> {
-        let mut object = self.linked(self.bucket.get(&info.name)).await?;
+        let bucket = self.bucket().await?;
+        let mut object = self.linked(bucket.objects.get(&info.name)).await?;
         // With room to see the end in, or the last read would copy all that was read.
         let mut content = Vec::with_capacity(info.size + 1);
         loop {
@@ -119,24 +181,36 @@ impl JetStreamSnapshots {
 impl SnapshotStore for JetStreamSnapshots {
     async fn put(&self, name: &str, snapshot: Bytes) -> Result<(), LogError> {
         check_name(name)?;
-        self.linked(self.bucket.put(name, &mut &*snapshot)).await.map(drop)
+        let put = async || {
+            let bucket = self.bucket().await?;
+            self.linked(bucket.objects.put(name, &mut &*snapshot)).await.map(drop)
+        };
+        let was_open = self.opened.lock().is_some();
+        match self.or_look_again(put().await) {
+            // The bucket was deleted, perhaps: it is made again.
+            Err(_) if was_open => self.or_look_again(put().await),
+            put => put,
+        }
     }
 
     async fn get(&self, name: &str) -> Result<Option<Bytes>, LogError> {
         check_name(name)?;
-        let Some(info) = self.entry(name).await? else {
-            warn!(name, "a snapshot is missing");
-            return Ok(None);
+        let get = async {
+            let Some(info) = self.entry(name).await? else {
+                warn!(name, "a snapshot is missing");
+                return Ok(None);
+            };
+            let content = if self.is_complete(&info).await? { self.content(&info).await? } else { None };
+            if content.is_none() {
+                warn!(name, size = info.size, "a snapshot is damaged");
+            }
+            Ok(content)
         };
-        let content = if self.is_complete(&info).await? { self.content(&info).await? } else { None };
-        if content.is_none() {
-            warn!(name, size = info.size, "a snapshot is damaged");
-        }
-        Ok(content)
+        self.or_look_again(get.await)
     }
 
     async fn names(&self, prefix: &str) -> Result<Vec<String>, LogError> {
-        let entries = self.subjects(&format!("$O.{BUCKET}.M.>")).await?;
+        let entries = self.or_look_again(self.subjects(&format!("$O.{BUCKET}.M.>")).await)?;
         let mut names: Vec<_> = entries.iter().filter_map(|(subject, _)| name_of(subject)).collect();
         names.retain(|name| name.starts_with(prefix));
         names.sort_unstable();
@@ -145,14 +219,18 @@ impl SnapshotStore for JetStreamSnapshots {
 
     async fn delete(&self, name: &str) -> Result<(), LogError> {
         check_name(name)?;
-        let info = self.entry(name).await?;
-        // The object store would leave a mark under every name for ever. The entry goes first: it must not outlive
-        // the chunks.
-        self.linked(self.stream.purge().filter(entry_subject(name)).into_future()).await?;
-        if let Some(info) = info {
-            self.linked(self.stream.purge().filter(chunk_subject(&info)).into_future()).await?;
-        }
-        Ok(())
+        let delete = async {
+            let info = self.entry(name).await?;
+            let stream = self.bucket().await?.stream;
+            // The object store would leave a mark under every name for ever. The entry goes first: it must not outlive
+            // the chunks.
+            self.linked(stream.purge().filter(entry_subject(name)).into_future()).await?;
+            if let Some(info) = info {
+                self.linked(stream.purge().filter(chunk_subject(&info)).into_future()).await?;
+            }
+            Ok(())
+        };
+        self.or_look_again(delete.await)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use fillstream_domain::Seq;
 use fillstream_event_log::{
-    After, ConnectError, Definitions, Durability, EventLog, JetStreamLog, Link, LogError, LogOptions,
+    Access, After, ConnectError, Definitions, Durability, EventLog, JetStreamLog, Link, LogError, LogOptions,
 };
 use serde_json::json;
 
@@ -13,7 +13,7 @@ use crate::{
 };
 
 fn options(url: String) -> LogOptions {
-    LogOptions { url, name: "suite".to_owned(), durability: Durability::Fsync }
+    LogOptions { access: Access::default(), url, name: "suite".to_owned(), durability: Durability::Fsync }
 }
 
 #[tokio::test]
@@ -44,7 +44,24 @@ async fn what_the_log_rests_on_is_checked() {
     };
     check("allow_direct", json!(false)).await;
     check("deny_delete", json!(false)).await;
-    check("deny_purge", json!(false)).await;
+}
+
+#[tokio::test]
+async fn a_stream_says_which_one_it_is_and_may_forbid_purges() {
+    for purges in [json!(null), json!(true), json!(false)] {
+        let server = Server::durable();
+        let mut stream = stream_definition();
+        stream["deny_purge"] = purges;
+        let definitions = Definitions { stream };
+        let options = options(server.process.url());
+        // Several that are the first ones at once.
+        let opened = (0..4).map(|_| JetStreamLog::open(&options, &definitions));
+        let opened = futures_util::future::join_all(opened).await;
+        let opened: Vec<_> = opened.into_iter().map(|log| log.unwrap().incarnation().to_string()).collect();
+        let info = server.witness().await.api("STREAM.INFO.ORDERS", "").await;
+        let named = info["config"]["metadata"]["fillstream-incarnation"].as_str().unwrap();
+        assert_eq!(opened, [named; 4]);
+    }
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use async_nats::{
 use bytes::Bytes;
 use fillstream_domain::Incarnation;
 use fillstream_event_log::{
-    Definitions, Durability, EventLog, JetStreamLog, LogOptions, MemoryLog, SharedLog, StreamInfo,
+    Access, Definitions, Durability, EventLog, JetStreamLog, LogOptions, MemoryLog, SharedLog, StreamInfo,
 };
 use fillstream_nats_server::{Options, PortChoice, PrivateServer, SyncMode, locate};
 use serde_json::Value;
@@ -74,8 +74,12 @@ impl Server {
 
     /// A log that reaches the server by another address.
     pub(crate) async fn log_at(&self, url: &str) -> JetStreamLog {
-        let options =
-            LogOptions { url: url.to_owned(), name: "suite".to_owned(), durability: self.durability };
+        let options = LogOptions {
+            access: Access::default(),
+            url: url.to_owned(),
+            name: "suite".to_owned(),
+            durability: self.durability,
+        };
         JetStreamLog::open(&options, &Definitions { stream: stream_definition() }).await.unwrap()
     }
 

@@ -22,7 +22,7 @@ fn content(bytes: usize, salt: usize) -> Bytes {
 async fn on_each_store(case: impl AsyncFn(Box<dyn SnapshotStore>)) {
     case(Box::new(MemorySnapshots::default())).await;
     let server = Server::durable();
-    case(Box::new(server.log().await.snapshots().await.unwrap())).await;
+    case(Box::new(server.log().await.snapshots())).await;
 }
 
 #[tokio::test]
@@ -85,7 +85,7 @@ async fn messages(witness: &Witness) -> u64 {
 async fn what_is_deleted_or_replaced_leaves_nothing_behind() {
     let server = Server::durable();
     let (log, witness) = (server.log().await, server.witness().await);
-    let store = log.snapshots().await.unwrap();
+    let store = log.snapshots();
     store.put("BTC-USDT/1", content(LARGE, 1)).await.unwrap();
     let one = messages(&witness).await;
     assert!(one > 5, "{one} messages");
@@ -95,15 +95,34 @@ async fn what_is_deleted_or_replaced_leaves_nothing_behind() {
     assert_eq!(messages(&witness).await, 0);
     // Opened again it is the same store.
     store.put("BTC-USDT/2", content(7, 1)).await.unwrap();
-    let again = server.log().await.snapshots().await.unwrap();
+    let again = server.log().await.snapshots();
     assert_eq!(again.get("BTC-USDT/2").await.unwrap(), Some(content(7, 1)));
-    assert_eq!(log.snapshots().await.unwrap().names("").await.unwrap(), ["BTC-USDT/2"]);
+    assert_eq!(log.snapshots().names("").await.unwrap(), ["BTC-USDT/2"]);
+}
+
+#[tokio::test]
+async fn a_bucket_that_is_deleted_is_made_again() {
+    let server = Server::durable();
+    let (log, witness) = (server.log().await, server.witness().await);
+    let store = log.snapshots();
+    // Nothing is made before it is needed.
+    assert_eq!(store.get("BTC-USDT/1").await.unwrap(), None);
+    let delete = format!("STREAM.DELETE.{STREAM}");
+    for _ in 0..2 {
+        store.put("BTC-USDT/1", content(LARGE, 1)).await.unwrap();
+        assert_eq!(store.get("BTC-USDT/1").await.unwrap(), Some(content(LARGE, 1)));
+        witness.api(&delete, "").await;
+        soon("a snapshot", store.put("BTC-USDT/2", content(7, 2))).await.unwrap();
+        assert_eq!(store.names("").await.unwrap(), ["BTC-USDT/2"]);
+        witness.api(&delete, "").await;
+        assert_eq!(soon("no snapshot", store.get("BTC-USDT/2")).await.unwrap(), None);
+    }
 }
 
 /// Damages a snapshot in a store of its own; it must be none, and its neighbour must be whole.
 async fn damaged(how: &str, damage: impl AsyncFn(&Witness)) {
     let server = Server::durable();
-    let store = server.log().await.snapshots().await.unwrap();
+    let store = server.log().await.snapshots();
     let witness = server.witness().await;
     // The damaged one is first in the stream: its chunks, then its entry.
     store.put("damaged", content(LARGE, 1)).await.unwrap();
@@ -172,7 +191,7 @@ async fn a_damaged_snapshot_is_none() {
 async fn a_cut_gives_an_error_or_all_of_it() {
     let server = Server::durable();
     let proxy = Proxy::before(&server).await;
-    let store = server.log_at(&proxy.url()).await.snapshots().await.unwrap();
+    let store = server.log_at(&proxy.url()).await.snapshots();
     let snapshot = content(LARGE, 1);
     store.put("BTC-USDT/1", snapshot.clone()).await.unwrap();
     let (mut whole, mut failed) = (0, 0);

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use fillstream_event_log::{Definitions, Durability, JetStreamLog, LogOptions};
+use fillstream_event_log::{Access, Definitions, Durability, JetStreamLog, LogOptions};
 use fillstream_nats_server::{Options, PortChoice, PrivateServer, SyncMode, locate};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -48,7 +48,7 @@ impl Server {
     async fn log(&self) -> Arc<JetStreamLog> {
         let (url, name) = (self.process().url(), "sockets".to_owned());
         let definitions = Definitions { stream: serde_json::from_str(ORDERS).unwrap() };
-        let options = LogOptions { url, name, durability: Durability::OsBuffer };
+        let options = LogOptions { access: Access::default(), url, name, durability: Durability::OsBuffer };
         Arc::new(JetStreamLog::open(&options, &definitions).await.unwrap())
     }
 }

@@ -217,7 +217,10 @@ export function mount(root, named) {
     if (!answer || !ready || gone) return;
     const market = chosen(answer.markets, named);
     if (!market) return void root.append(noMarket(answer.markets, named, 'travel'));
-    journey = new Journey(market, answer.markets, ready.last_seq);
+    // What the server says of itself may be a second old; the book is not older than what was told.
+    const book = await getPatiently(`/api/v1/markets/${inAddress(market.symbol)}/book?depth=1`, () => gone);
+    if (!book || gone) return;
+    journey = new Journey(market, answer.markets, Math.max(ready.last_seq, book.seq));
     root.append(journey.node);
     stop = onServer(({ ready: now }) => now?.last_seq && journey.reach(now.last_seq));
   };

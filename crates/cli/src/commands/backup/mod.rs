@@ -19,7 +19,7 @@ use std::{
 use clap::Args;
 use fillstream_clock::now;
 use fillstream_domain::Seq;
-use fillstream_event_log::{Durability, EventLog, LogOptions, StreamArchive, StreamShape};
+use fillstream_event_log::{EventLog, StreamArchive, StreamShape};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -49,12 +49,12 @@ pub(crate) struct Backup {
 pub(crate) fn run(backup: &Backup) -> Result<ExitCode, Failure> {
     block_on(async {
         empty(&backup.dir)?;
-        let url = backup.stream.url()?;
-        let archive = StreamArchive::connect(&options(&url, "fillstream backup")).await?;
+        let options = backup.stream.options(backup.stream.url()?, "fillstream backup");
+        let archive = StreamArchive::connect(&options).await?;
         if archive.shape(STREAM).await?.is_none() {
             return Err(format!("there is no stream {STREAM} to save").into());
         }
-        let log = open_log(&url, "fillstream backup", Durability::OsBuffer, 1).await?;
+        let log = open_log(&options, 1).await?;
         let (shape, snapshot) = save(backup, &archive).await?;
         let last = last_seq(&shape);
         let bar = backup.output.bar(last.get(), "reading  {bar:40} {pos}/{len}  {eta} left");
@@ -105,10 +105,6 @@ async fn save(backup: &Backup, archive: &StreamArchive) -> Result<(StreamShape, 
     bar.finish_and_clear();
     file.sync_all().await?;
     Ok((shape, SavedFile { name: SNAPSHOT.to_owned(), bytes, sha256: hex(&hash.finalize()) }))
-}
-
-fn options(url: &str, name: &str) -> LogOptions {
-    LogOptions { url: url.to_owned(), name: name.to_owned(), durability: Durability::OsBuffer }
 }
 
 fn last_seq(shape: &StreamShape) -> Seq {

@@ -7,7 +7,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::Args;
-use fillstream_event_log::{Durability, EventLog, StreamArchive, StreamShape};
+use fillstream_event_log::{EventLog, StreamArchive, StreamShape};
 use fillstream_nats_server::{Options, PrivateServer, address_of, locate};
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ use super::{
     content::content,
     last_seq,
     manifest::{Manifest, SNAPSHOT},
-    options, told,
+    told,
 };
 use crate::{
     Failure,
@@ -82,7 +82,8 @@ fn private_server(restore: &Restore) -> Result<PrivateServer, Failure> {
 }
 
 async fn restored(restore: &Restore, manifest: &Manifest, url: &str) -> Result<(), Failure> {
-    let archive = StreamArchive::connect(&options(url, "fillstream restore")).await?;
+    let options = restore.stream.options(url.to_owned(), "fillstream restore");
+    let archive = StreamArchive::connect(&options).await?;
     if let Some(there) = archive.shape(STREAM).await? {
         return Err(format!(
             "stream {STREAM} is there already, up to sequence {}: a backup is restored where there is none \
@@ -96,7 +97,7 @@ async fn restored(restore: &Restore, manifest: &Manifest, url: &str) -> Result<(
     let bar = restore.output.bar(manifest.snapshot.bytes, "restoring  {bar:40} {bytes}/{total_bytes}");
     archive.restore(STREAM, &shape, &mut file, |bytes| bar.inc(bytes as u64)).await?;
     bar.finish_and_clear();
-    let log = open_log(url, "fillstream restore", Durability::OsBuffer, 1).await?;
+    let log = open_log(&options, 1).await?;
     let bar = restore.output.bar(manifest.content.last.get(), "reading  {bar:40} {pos}/{len}  {eta} left");
     let found = content(&log, manifest.content.last, |seq| bar.set_position(seq.get())).await?;
     bar.finish_and_clear();

@@ -96,7 +96,7 @@ async fn stream(
     round: &mut Round,
 ) -> Result<Stream, Failure> {
     let connected = connect(doctor).await;
-    let (url, inspector) = match connected {
+    let (options, inspector) = match connected {
         Ok(connected) => connected,
         Err(finding) => {
             round.tell([finding])?;
@@ -104,7 +104,7 @@ async fn stream(
         }
     };
     let greeting = inspector.greeting();
-    round.tell(broker::greeting(&greeting, &without_passwords(&url)))?;
+    round.tell(broker::greeting(&greeting, &without_passwords(&options.url)))?;
     let stated = doctor.durability.map(Durability::from).or(process.durability());
     let configured = data.join("nats");
     round.tell([broker::durability(&match doctor.stream.nats_url {
@@ -140,7 +140,7 @@ async fn stream(
     if !(may && opens) {
         return Ok(Stream::Not);
     }
-    let log = open_log(&url, "fillstream doctor", Durability::OsBuffer, 1).await?;
+    let log = open_log(&options, 1).await?;
     let positions = async {
         let mut findings = lag::markets(&inspector, &log).await?;
         findings.push(lag::parked(&log).await?);
@@ -151,25 +151,21 @@ async fn stream(
     Ok(Stream::Reached(Checkpoint { incarnation: info.incarnation, seq: info.last_seq, record: None }))
 }
 
-async fn connect(doctor: &Doctor) -> Result<(String, Inspector), Finding> {
+async fn connect(doctor: &Doctor) -> Result<(LogOptions, Inspector), Finding> {
     let url = doctor.stream.url().map_err(|error| {
         let remedy = "start `fillstream up`, give its --data, or name a server with --nats-url";
         Finding::wrong("nats_server", error.to_string(), "one that runs", remedy)
     })?;
-    let options = LogOptions {
-        url: url.clone(),
-        name: "fillstream doctor".to_owned(),
-        durability: Durability::OsBuffer,
-    };
+    let options = doctor.stream.options(url, "fillstream doctor");
     let connected = doctor.output.waiting("connecting to NATS", Inspector::connect(&options)).await;
     let inspector = connected.map_err(|error| {
         let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-        let found = format!("{} cannot be connected to: {cause}", without_passwords(&url));
+        let found = format!("{} cannot be connected to: {cause}", without_passwords(&options.url));
         let remedy =
             "start it (nats-server -c nats/server.conf), look at address, user and password in --nats-url";
         Finding::wrong("nats_server", found, "one that lets us in", remedy)
     })?;
-    Ok((url, inspector))
+    Ok((options, inspector))
 }
 
 /// Why the stream does not tell of itself: it is gone when there are rows of it, else it was never made.
