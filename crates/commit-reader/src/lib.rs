@@ -24,7 +24,7 @@ use tracing::{error, info, warn};
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// What a reader does with a record among the commits that is none of this version.
+/// Treatment of a record among the commits that is none of this version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnForeign {
     /// It is said and passed over, whatever it is: a view can be made anew by a version that reads it.
@@ -40,7 +40,7 @@ pub enum OnForeign {
 pub struct LaterVersion {
     /// Its sequence.
     pub seq: Seq,
-    /// What is not known.
+    /// Cause.
     #[source]
     pub source: NotACommit,
 }
@@ -101,7 +101,7 @@ impl WholeCommit {
     }
 }
 
-/// What a record is to a reader of commits.
+/// Meaning of a record to a reader of commits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     /// It ends a commit.
@@ -120,7 +120,7 @@ pub enum Step {
 /// See the crate's first line. One for each tail; records are pushed in order.
 #[derive(Debug)]
 pub struct CommitReader {
-    /// Who reads, for the log.
+    /// Name of the reader, for the log.
     reader: &'static str,
     on_foreign: OnForeign,
     parts: HashMap<Symbol, Parts<Arc<Commit>>>,

@@ -16,7 +16,7 @@ use crate::Boundary;
 /// Longer than the kernel takes to stop the other threads' last one: this one must not run on meanwhile.
 const STOPPING: Duration = Duration::from_millis(20);
 
-/// What this process was told to do, and where.
+/// Command to this process, and the point at which it acts.
 struct Told {
     signal: Signal,
     name: String,

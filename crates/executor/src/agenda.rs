@@ -79,7 +79,7 @@ impl Agenda {
         InHand { agenda: self, order }
     }
 
-    /// When the pause that the record at `retry` tells of is over, if it was heard of here.
+    /// End of the pause that the record at `retry` tells of, if it was heard of here.
     pub(crate) fn pause_over_at(&self, order: OrderId, retry: Seq) -> Option<Instant> {
         self.list.lock().pause_over_at(order, retry).map(|running| self.began + running)
     }

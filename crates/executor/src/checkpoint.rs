@@ -1,4 +1,4 @@
-//! How far an executor has followed the swaps, and which of them had not ended there: an object beside the log that spares
+//! Place up to which an executor has followed the swaps, and those that had not ended there: an object beside the log that spares
 //! a restart the reading of all swaps. It is never the only truth: without it, or when its record is not the stream's, the
 //! swaps are read from the beginning; and once a day they are, to find what a wrong one has left out.
 
@@ -11,7 +11,7 @@ use tracing::warn;
 
 /// The object's name. Any executor's is as good as another's.
 const NAME: &str = "executor/unended";
-/// What is written and read here.
+/// Version of the object that is written and read here.
 const VERSION: u32 = 1;
 
 /// Unended swaps as of a record.
@@ -21,7 +21,7 @@ pub(crate) struct Checkpoint {
     incarnation: Incarnation,
     /// The last record of a swap that it covers.
     pub(crate) reached: RecordRef,
-    /// When the swaps were last read from the beginning.
+    /// Time at which the swaps were last read from the beginning.
     pub(crate) counted_at: Timestamp,
     /// Order, its last record and when the stream took that.
     unended: Vec<(OrderId, Seq, Timestamp)>,

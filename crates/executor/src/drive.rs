@@ -29,7 +29,7 @@ use crate::{
 /// First and longest pause before the stream is asked again that could not be reached.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
-/// What drives an order needs.
+/// Ports and settings for driving an order.
 pub(crate) struct Drive<'a> {
     pub(crate) log: &'a dyn EventLog,
     pub(crate) effects: &'a Effects,
@@ -41,7 +41,7 @@ pub(crate) struct Drive<'a> {
     pub(crate) hold: Duration,
 }
 
-/// How far an order was driven.
+/// Progress of an order that was driven.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Driven {
     /// To its end, or an operator has left it out for good.
@@ -54,7 +54,7 @@ pub(crate) enum Driven {
     Pausing {
         /// The record.
         retry: Seq,
-        /// What is left of it.
+        /// Pause that is left.
         left: Duration,
     },
     /// To a step at a venue that is not configured here: another executor may have it.
@@ -70,11 +70,11 @@ struct Held {
     /// need not wait for the log.
     offers: Option<Vec<Offer>>,
     built: Option<Result<Built, String>>,
-    /// When the pause is over that the record at this sequence tells of.
+    /// End of the pause that the record at this sequence tells of.
     pause: Option<(Seq, Instant)>,
 }
 
-/// Why a step was not done.
+/// Reasons why a step was not done.
 enum Interrupted {
     Append(AppendError),
     Over(Driven),
@@ -214,7 +214,7 @@ impl Drive<'_> {
         Ok(())
     }
 
-    /// What is left of the pause before the next attempt, as far as this process has heard of it before.
+    /// Rest of the pause before the next attempt, as far as this process has heard of it before.
     fn pause_left(&self, held: &Held) -> Pause {
         let retry = held.history.progress_seq;
         let known = held.pause.filter(|(seq, _)| *seq == retry).map(|(_, over)| over);

@@ -53,7 +53,7 @@ impl Effects {
         Self { venues: venues.into_iter().map(configured).collect(), settings, clock }
     }
 
-    /// Whether a venue can be reached from here.
+    /// True when a venue can be reached from here.
     pub(crate) fn has(&self, id: VenueId) -> bool {
         self.configured(id).is_some()
     }

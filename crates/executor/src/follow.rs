@@ -26,7 +26,7 @@ const BELIEVED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 /// Between two looks at what stands in the way of the swaps on the list.
 const TELL_EVERY: Duration = Duration::from_secs(1);
 
-/// Why swaps stand still that only another executor can go on with.
+/// Name of the obstacle of swaps that stand still and that only another executor can go on with.
 const ELSEWHERE: &str = "executor: swaps at venues that are not configured here";
 
 /// A record of a swap, as far as the list needs it.

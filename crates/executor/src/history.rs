@@ -33,7 +33,7 @@ pub struct SwapHistory {
     pub traceparent: Option<TraceParent>,
 }
 
-/// Why an order cannot be folded from its history.
+/// Reasons why an order cannot be folded from its history.
 #[derive(Debug, thiserror::Error)]
 pub enum HistoryError {
     /// The stream cannot be read.
@@ -53,7 +53,7 @@ pub enum HistoryError {
     Unreadable {
         /// Its sequence.
         seq: Seq,
-        /// Why.
+        /// Cause.
         source: DecodeError,
     },
     /// A record is an event of another order, or no placed event where one must be.
@@ -64,7 +64,7 @@ pub enum HistoryError {
     Illegal {
         /// Its sequence.
         seq: Seq,
-        /// Why.
+        /// Cause.
         source: IllegalEvent,
     },
 }

@@ -31,5 +31,5 @@ pub use resolve::{ResolveError, resolve};
 pub use run::Executor;
 pub use settings::Settings;
 
-/// How this part names itself in parked entries.
+/// Name of this part in parked entries.
 const PART: &str = "executor";

@@ -9,7 +9,7 @@ use fillstream_swap_machine::{Verdict, VerdictError};
 
 use crate::{PART, SwapHistory, drive::event_record, history::HistoryError, read_history};
 
-/// Why a decision was not taken.
+/// Reasons why a decision was not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum ResolveError {
     /// The order cannot be read.

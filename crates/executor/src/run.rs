@@ -41,7 +41,7 @@ const FROM_STREAM: usize = 4_096;
 /// of another one: the list has it.
 const HANDED_BACK: u64 = 3;
 
-/// What keeps the queue from being asked.
+/// Name of the obstacle that keeps the queue from being asked.
 const ALL_IN_HAND: &str = "executor: no more orders taken from the queue";
 
 /// Works on swap orders.
@@ -88,7 +88,7 @@ impl Executor {
         self.agenda.summary()
     }
 
-    /// What stands in the executor's way.
+    /// Trouble that stands in the executor's way.
     #[must_use]
     pub const fn obstacles(&self) -> &Obstacles {
         &self.obstacles
@@ -197,7 +197,7 @@ impl Executor {
         }
     }
 
-    /// What the queue is told.
+    /// Answers the queue.
     async fn answer(&self, work: &Work, driven: Driven) {
         match driven {
             Driven::Ended | Driven::WithOperator => {
@@ -213,7 +213,7 @@ impl Executor {
         }
     }
 
-    /// What the list is told.
+    /// State in which the list gets an order back.
     fn released(&self, driven: Driven) -> Released {
         let Settings { ack_wait, stalled_after, .. } = self.settings;
         match driven {

@@ -1,10 +1,10 @@
-//! What can be set about the executor.
+//! Settings of the executor.
 
 use std::time::Duration;
 
 use fillstream_swap_machine::Backoff;
 
-/// What can be set about the executor.
+/// Settings of the executor.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
     /// Longest wait for a quote; without any in time the attempt has failed.
@@ -15,7 +15,7 @@ pub struct Settings {
     pub look_interval_min: Duration,
     /// Longest pause between two looks at a venue that gives no hint.
     pub look_interval_max: Duration,
-    /// When the next attempt is due.
+    /// Backoff before the next attempt.
     pub backoff: Backoff,
     /// The queue's `ack_wait`: without a word for this long an order goes to another executor.
     pub ack_wait: Duration,

@@ -68,7 +68,7 @@ fn as_written<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de 
     <&RawValue>::deserialize(deserializer).map(Some)
 }
 
-/// What [`ExecuteBody`] reads.
+/// Schema of what [`ExecuteBody`] reads.
 pub(crate) fn execute_schema() -> Value {
     let token = json!({ "enum": Token::ALL.map(Token::ticker) });
     json!({

@@ -1,4 +1,4 @@
-//! What is told about the routes of swap orders.
+//! Descriptions of the routes of swap orders.
 
 use fillstream_http_edge::described::{Operation, Shape};
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ pub(crate) fn keyed(operation: Operation) -> Operation {
     operation.header("Idempotency-Key", about, body::client_order_id()).problems(422, &["key_reused"])
 }
 
-/// What an append may come to. Only `stream_unreachable` leaves open whether something is stored.
+/// Adds what an append may come to. Only `stream_unreachable` leaves open whether something is stored.
 pub(crate) fn appends(operation: Operation) -> Operation {
     operation.problems(503, &["stream_unreachable", "append_refused", "going_down"])
 }
@@ -72,7 +72,7 @@ fn logs(id: &'static str, summary: &'static str) -> Operation {
         .answers::<LogsAnswer>(200, "A page, its steps in their order.")
 }
 
-/// What the doors of sockets and event streams check.
+/// Adds what the doors of sockets and event streams check.
 fn watches(operation: Operation) -> Operation {
     operation
         .query("after", "Resume behind this: a message's token, or a sequence.", json!({ "type": "string" }))

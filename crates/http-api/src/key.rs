@@ -6,7 +6,7 @@ use fillstream_http_edge::FieldProblem;
 
 use crate::body::Scalar;
 
-/// Where the key stands in a header.
+/// Place of the key in a request, as problems name it.
 const HEADER: &str = "header:Idempotency-Key";
 
 /// The client's key: from the header, from the body's field at `pointer`, or from both when they are equal.

@@ -52,14 +52,14 @@ pub struct StoredOrder {
     pub ended: bool,
 }
 
-/// What the handlers work with.
+/// State that the handlers work with.
 #[derive(Clone)]
 pub struct Api {
-    /// Where orders are appended and read.
+    /// Log where orders are appended and read.
     pub log: Arc<dyn EventLog>,
-    /// Where ended orders are read.
+    /// Read store of ended orders.
     pub stored: Arc<dyn StoredOrders>,
-    /// Whether new orders are taken.
+    /// State of the intake: open, or why new orders are refused.
     pub room: Room,
     /// Finds out who asks.
     pub askers: Arc<Askers>,

@@ -1,4 +1,4 @@
-//! What a client is told when an append came to nothing. What is known to be stored nowhere is never called uncertain.
+//! Answers to an append that came to nothing. What is known to be stored nowhere is never called uncertain.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use fillstream_event_log::AppendError;

@@ -5,7 +5,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use fillstream_http_edge::Problem;
 use tokio::sync::watch;
 
-/// Why there is no room for new orders; nothing while there is. Clones watch the same.
+/// Reason why there is no room for new orders; nothing while there is. Clones watch the same.
 #[derive(Debug, Clone)]
 pub struct Room(Option<watch::Receiver<Option<String>>>);
 

@@ -1,4 +1,4 @@
-//! Which request goes where.
+//! Routes of swap orders.
 
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use fillstream_http_edge::{Problem, described::Routes};
@@ -37,12 +37,12 @@ async fn upgrade_required() -> Problem {
         .header(header::CONNECTION, HeaderValue::from_static("upgrade"))
 }
 
-/// What an unknown address is answered.
+/// Answer to an unknown address.
 pub async fn not_found(uri: Uri) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "not_found", format!("There is nothing at {}.", uri.path()))
 }
 
-/// What a wrong method is answered; the router adds `Allow`.
+/// Answer to a wrong method; the router adds `Allow`.
 pub async fn method_not_allowed(method: Method, uri: Uri) -> Problem {
     let detail = format!("{} does not take {method}; the Allow header says what it takes.", uri.path());
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)

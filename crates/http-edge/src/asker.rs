@@ -1,4 +1,4 @@
-//! Who asks: whoever the request names, or, with authentication, whoever its token proves.
+//! The asker of a request: the user it names, or, with authentication, the user its token proves.
 //!
 //! ```text
 //!                          ┌─ Open: query user_id, X-User-Id ──────────────┐
@@ -22,7 +22,7 @@ use crate::{
     tokens::{Proven, Tokens},
 };
 
-/// How a server finds out who asks. One for the whole process: it holds the open tickets.
+/// Rules by which a server finds out who asks. One for the whole process: it holds the open tickets.
 #[derive(Debug)]
 pub struct Askers {
     /// Nothing without authentication.
@@ -51,7 +51,7 @@ impl Askers {
         Self { limits, ..self }
     }
 
-    /// Who asks over HTTP. With authentication it is always somebody, without perhaps nobody.
+    /// Asker over HTTP. With authentication it is always somebody, without perhaps nobody.
     ///
     /// # Errors
     /// 401 for a token that is missing or does not hold, and for any `Authorization` that nobody would check; 400 for
@@ -61,7 +61,7 @@ impl Askers {
         self.find(headers, query, None, Needed::Always).await
     }
 
-    /// Who asks for what is public: nobody, also with authentication, when the request names nobody and proves
+    /// Asker of what is public: nobody, also with authentication, when the request names nobody and proves
     /// nothing. What it does prove or name is checked as by [`asker`](Self::asker).
     ///
     /// # Errors
@@ -70,7 +70,7 @@ impl Askers {
         self.find(headers, query, None, Needed::IfNamed).await
     }
 
-    /// Who asks for a socket: as [`asker`](Self::asker), or by `?ticket=`, which is spent by this.
+    /// Asker of a socket: as [`asker`](Self::asker), or by `?ticket=`, which is spent by this.
     ///
     /// # Errors
     /// As [`asker`](Self::asker); 401 for a ticket that is unknown, used or expired.
@@ -79,7 +79,7 @@ impl Askers {
         self.find(headers, query, ticket, Needed::Always).await
     }
 
-    /// Who asks for a public socket: as [`guest`](Self::guest), or by `?ticket=`, which is spent by this.
+    /// Asker of a public socket: as [`guest`](Self::guest), or by `?ticket=`, which is spent by this.
     ///
     /// # Errors
     /// As [`socket`](Self::socket).
@@ -88,7 +88,7 @@ impl Askers {
         self.find(headers, query, ticket, Needed::IfNamed).await
     }
 
-    /// Whether whoever asks has to prove it. Where they do, what is public names nobody.
+    /// True when askers have to prove who they are. Where they do, what is public names nobody.
     #[must_use]
     pub const fn verify(&self) -> bool {
         self.tokens.is_some()
@@ -102,7 +102,7 @@ impl Askers {
         self.limits.charge(user, cost)
     }
 
-    /// How long the token still holds by which the asker came in; nothing without one.
+    /// Time for which the token still holds by which the asker came in; nothing without one.
     #[must_use]
     pub fn time_left(&self, asker: Asker) -> Option<Duration> {
         let left = asker.ends?.unix_ms().saturating_sub((self.clock)().unix_ms());
@@ -161,7 +161,7 @@ impl Askers {
     }
 }
 
-/// Whether there must be a token.
+/// Demand for a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Needed {
     Always,
@@ -176,12 +176,12 @@ fn nobody_would_check() -> Problem {
         .header(header::WWW_AUTHENTICATE, HeaderValue::from_static("None"))
 }
 
-/// Who asks, as far as [`Askers`] found out.
+/// The asker, as far as [`Askers`] found out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Asker {
     user: Option<UserId>,
     verified: bool,
-    /// When the token ends that proves it.
+    /// End of the token that proves it.
     ends: Option<Timestamp>,
 }
 
@@ -211,7 +211,7 @@ impl Asker {
         }
     }
 
-    /// Whether a swap order of this owner is shown: with authentication to its owner alone, without to anybody.
+    /// True when a swap order of this owner is shown: with authentication to its owner alone, without to anybody.
     #[must_use]
     pub fn may_see(self, owner: Option<UserId>) -> bool {
         !self.verified || owner.is_some() && owner == self.user

@@ -1,4 +1,4 @@
-//! What a request's connection is, as the listening port knows it: in the extensions of every request that came over one.
+//! A request's connection, as the listening port knows it: in the extensions of every request that came over one.
 //! Requests over NATS have none.
 
 use std::{
@@ -12,11 +12,11 @@ use std::{
 /// See the module's first line.
 #[derive(Debug, Clone)]
 pub struct Connection {
-    /// Who is at the other end of it: a client, or a proxy.
+    /// Address at the other end: of a client, or a proxy.
     pub peer: IpAddr,
     /// It is encrypted up to here.
     pub secure: bool,
-    /// What is held of a message that is not complete, once it has become a socket.
+    /// Bytes held of a message that is not complete, once it has become a socket.
     pub unfinished: Arc<Unfinished>,
 }
 
@@ -52,7 +52,7 @@ impl Unfinishing {
         self.held.load(Ordering::Relaxed)
     }
 
-    /// How many sockets were closed because there was no room for more of their message.
+    /// Number of sockets that were closed because there was no room for more of their message.
     #[must_use]
     pub fn refused(&self) -> u64 {
         self.refused.load(Ordering::Relaxed)

@@ -1,4 +1,4 @@
-//! What every request passes before it is routed.
+//! Checks that every request passes before it is routed.
 //!
 //! ```text
 //!  request ─▶ proxies: who is the client ─▶ Host: one of ours? ─▶ Origin: may it change things? ─▶ rate of the address ─▶ router
@@ -32,16 +32,16 @@ pub const OPERATIONS: [&str; 3] = ["/health", "/ready", "/metrics"];
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientAddress(pub IpAddr);
 
-/// What is checked with what.
+/// Settings of the checks.
 #[derive(Debug)]
 pub struct Guard {
     /// The names under which this server is asked.
     pub hosts: Hosts,
     /// The pages that may ask.
     pub origins: Origins,
-    /// Who is believed about the client.
+    /// Proxies that are believed about the client.
     pub proxies: Proxies,
-    /// How much an address may ask.
+    /// Limits of an address.
     pub limits: Arc<Limits>,
 }
 

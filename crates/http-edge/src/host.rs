@@ -18,7 +18,7 @@ impl Hosts {
         Self(names.into_iter().map(|name| name.to_ascii_lowercase()).collect())
     }
 
-    /// Whether a host, with or without a port, is one of ours. Addresses always are: no foreign site is called so.
+    /// True when a host, with or without a port, is one of ours. Addresses always are: no foreign site is called so.
     #[must_use]
     pub fn allow(&self, host: &str) -> bool {
         let Some(name) = name_of(host) else { return false };

@@ -1,4 +1,4 @@
-//! Where keys come from, and when they are looked for again.
+//! Sources of keys, and the times at which they are looked for again.
 //!
 //! ```text
 //!  every so often ─▶ read anew: withdrawn keys go out ─ failed ─▶ the old ones are kept for a while, then there are none: 503
@@ -37,12 +37,12 @@ const MAX_SET_BYTES: u64 = 1 << 20;
 /// Between two tries to read a set that cannot be read.
 const FAILURE_PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 
-/// How long keys are good.
+/// Times for which keys are good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyTimes {
     /// Between two readings of the set: a key that the issuer has withdrawn is good for that long at most.
     pub refresh: Duration,
-    /// How long the last set is good that could be read, when none can any more.
+    /// Time for which the last set is good that could be read, when none can any more.
     pub keep: Duration,
 }
 
@@ -52,7 +52,7 @@ impl Default for KeyTimes {
     }
 }
 
-/// Why there are no keys.
+/// Reasons why there are no keys.
 #[derive(Debug, thiserror::Error)]
 pub enum KeySourceError {
     /// The file or the address cannot be read.
@@ -60,15 +60,15 @@ pub enum KeySourceError {
     Unreadable {
         /// File or address.
         place: String,
-        /// What went wrong.
+        /// Cause.
         source: Box<dyn Error + Send + Sync>,
     },
-    /// What was read is no JWK set.
+    /// A text was read that is no JWK set.
     #[error("{place} is no JWK set")]
     NoSet {
         /// File or address.
         place: String,
-        /// What went wrong.
+        /// Cause.
         source: serde_json::Error,
     },
     /// Nothing in it is of use.
@@ -119,7 +119,7 @@ impl KeySource {
 #[derive(Debug)]
 pub(crate) struct KeySet {
     shared: Arc<Shared>,
-    /// When the last fetch for a token's sake began. Held during a fetch, so that all wait for the same one.
+    /// Start of the last fetch for a token's sake. Held during a fetch, so that all wait for the same one.
     last: Mutex<Instant>,
     pause: Duration,
     refreshing: AbortHandle,
@@ -248,7 +248,7 @@ fn parse(place: &str, text: &str) -> Result<Keys, KeySourceError> {
     if keys.len() == 0 { Err(KeySourceError::NoKeys { place }) } else { Ok(keys) }
 }
 
-/// Who asks over https is not led to http, and trusts whom the operating system trusts: issuers are often in-house.
+/// HTTP client for the issuer: from https never led to http, with the trust of the operating system, as issuers are often in-house.
 fn agent(place: &str) -> Agent {
     let secure = place.starts_with("https://");
     if !secure {

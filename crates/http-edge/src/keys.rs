@@ -23,7 +23,7 @@ pub(crate) struct Key {
 #[derive(Debug, Default)]
 pub(crate) struct Keys {
     keys: Vec<(Option<String>, Arc<Key>)>,
-    /// How many keys of the set are of no use: other purposes, other algorithms, too short.
+    /// Number of the set's keys that are of no use: other purposes, other algorithms, too short.
     pub(crate) skipped: usize,
 }
 
@@ -48,7 +48,7 @@ impl Keys {
         Ok(found)
     }
 
-    /// How many are of use.
+    /// Number of usable keys.
     pub(crate) const fn len(&self) -> usize {
         self.keys.len()
     }
@@ -99,7 +99,7 @@ fn usable(jwk: &Jwk) -> Option<Key> {
     Some(Key { algorithm, decoding })
 }
 
-/// Whether the key has the length that its algorithm asks for.
+/// True when the key has the length that its algorithm asks for.
 fn is_whole(algorithm: Algorithm, key: &DecodingKey) -> bool {
     use jsonwebtoken::DecodingKeyKind::{RsaModulusExponent, SecretOrDer};
     match key.kind() {

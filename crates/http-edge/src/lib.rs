@@ -1,4 +1,4 @@
-//! What every HTTP answer and every socket upgrade shares: problems (RFC 9457), who asks, from where, how much.
+//! Parts that every HTTP answer and every socket upgrade share: problems (RFC 9457), who asks, from where, how much.
 
 mod asker;
 mod bearer;

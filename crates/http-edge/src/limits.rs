@@ -1,4 +1,4 @@
-//! How much one address and one user may ask: token buckets that refill all the time, each with its burst.
+//! Limits of what one address and one user may ask: token buckets that refill all the time, each with its burst.
 //!
 //! ```text
 //!  request ─▶ guard: of this address? ─▶ Askers: of this user? ─▶ handler: orders, or a cancel, of this user?
@@ -53,7 +53,7 @@ impl Rate {
     }
 }
 
-/// Which rates hold; those that are nothing are not limited.
+/// Rates that hold; those that are nothing are not limited.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Rates {
     /// Requests of one address.
@@ -66,7 +66,7 @@ pub struct Rates {
     pub cancels_of_user: Option<Rate>,
 }
 
-/// What is asked of a user's buckets.
+/// Kind of a request, by which of a user's buckets it takes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cost {
     /// A request of any kind.
@@ -77,7 +77,7 @@ pub enum Cost {
     Cancel,
 }
 
-/// How often each limit has refused since the start.
+/// Number of refusals of each limit since the start.
 #[derive(Debug, Default)]
 pub struct Refusals {
     /// Requests of one address.
@@ -113,7 +113,7 @@ impl Limits {
         }
     }
 
-    /// How often each has refused.
+    /// Number of refusals of each limit.
     #[must_use]
     pub const fn refusals(&self) -> &Refusals {
         &self.refusals
@@ -218,7 +218,7 @@ impl<K: Hash + Eq + Copy> Buckets<K> {
     }
 }
 
-/// What is left of a limit.
+/// Rest of a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Standing {
     name: &'static str,

@@ -19,7 +19,7 @@ pub enum Origins {
 }
 
 impl Origins {
-    /// Whether a page of this origin may come in that asks under the name `host`, with its port.
+    /// True when a page of this origin may come in that asks under the name `host`, with its port.
     #[must_use]
     pub fn allow(&self, origin: &str, host: Option<&str>) -> bool {
         let is_listed = |listed: &[String]| listed.iter().any(|allowed| allowed == origin);
@@ -56,7 +56,7 @@ impl Origins {
     }
 }
 
-/// Whether a page of `origin` was served under this host and port.
+/// True when a page of `origin` was served under this host and port.
 fn is_of(origin: &str, host: &str) -> bool {
     authority(origin).is_some_and(|authority| authority.eq_ignore_ascii_case(host))
 }
@@ -65,7 +65,7 @@ fn authority(origin: &str) -> Option<&str> {
     origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"))
 }
 
-/// Whether a page of `origin` comes from this machine, whatever its port.
+/// True when a page of `origin` comes from this machine, whatever its port.
 fn is_loopback(origin: &str) -> bool {
     let Some(authority) = authority(origin) else { return false };
     let name = match authority.strip_prefix('[') {

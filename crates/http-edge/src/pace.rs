@@ -1,4 +1,4 @@
-//! How often one socket's client may speak.
+//! Rate at which one socket's client may speak.
 
 use std::num::NonZeroU32;
 

@@ -1,4 +1,4 @@
-//! Which proxies are believed about the client: what anybody else says of itself in `X-Forwarded-…` is dropped.
+//! Proxies that are believed about the client: what anybody else says of itself in `X-Forwarded-…` is dropped.
 
 use std::{net::IpAddr, str::FromStr};
 
@@ -11,7 +11,7 @@ use crate::connection::canonical;
 pub(crate) const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// The host that the client asked.
 pub(crate) const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-/// How the client asked: http or https.
+/// Header that says how the client asked: http or https.
 pub(crate) const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 /// The same in one header (RFC 7239), which nothing here reads.
 const FORWARDED: HeaderName = HeaderName::from_static("forwarded");
@@ -20,7 +20,7 @@ const FORWARDED: HeaderName = HeaderName::from_static("forwarded");
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Network(IpNet);
 
-/// Why a text names no network.
+/// Error of a text that names no network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be an address or a network, such as 10.0.0.7 or 10.0.0.0/8")]
 pub struct NotANetwork;
@@ -45,7 +45,7 @@ pub enum Proxies {
 }
 
 impl Proxies {
-    /// Whether a peer is a proxy that is believed.
+    /// True when a peer is a proxy that is believed.
     #[must_use]
     pub fn trust(&self, peer: IpAddr) -> bool {
         let peer = canonical(peer);

@@ -19,7 +19,7 @@ use crate::{
     signatures,
 };
 
-/// How far the clocks of issuer and server may differ, for `exp` and `nbf`.
+/// Span by which the clocks of issuer and server may differ, for `exp` and `nbf`.
 pub const LEEWAY: Duration = Duration::from_secs(30);
 /// Shortest secret for HS256: the hash's own length (RFC 7518 section 3.2).
 pub const MIN_SECRET_BYTES: usize = 32;
@@ -32,7 +32,7 @@ pub struct Tokens {
     audience: Option<String>,
 }
 
-/// Why tokens cannot be verified with this.
+/// Reasons why tokens cannot be verified with this.
 #[derive(Debug, thiserror::Error)]
 pub enum TokensError {
     /// The secret can be guessed.
@@ -83,7 +83,7 @@ impl Tokens {
         self
     }
 
-    /// What the token proves.
+    /// Claims that the token proves.
     ///
     /// # Errors
     /// 401 when it proves nothing; 503 when there are no keys to tell.
@@ -133,7 +133,7 @@ fn no_keys_now() -> Problem {
         .header(header::RETRY_AFTER, HeaderValue::from_static("2"))
 }
 
-/// What a token proves, and until when it does.
+/// Proof by a token, and its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Proven {
     pub(crate) user: UserId,

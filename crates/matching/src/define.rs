@@ -12,7 +12,7 @@ use uuid::Uuid;
 /// The markets of a stream that has none yet (CONTRACT.md).
 const DEFAULT_MARKETS: [&str; 3] = ["BTC/USDT", "ETH/USDT", "SOL/USDC"];
 
-/// Why a definition was not written.
+/// Reasons why a definition was not written.
 #[derive(Debug, thiserror::Error)]
 pub enum DefineError {
     /// No market can have it.

@@ -24,7 +24,7 @@ use crate::{
 
 /// Records that a replay takes at once.
 const REPLAY_BATCH: usize = 5_000;
-/// How long an input may be missing that a commit covers: longer than a replica of the stream is behind.
+/// Time that an input may be missing that a commit covers: longer than a replica of the stream is behind.
 const INPUT_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A machine and where it stands.
@@ -46,7 +46,7 @@ impl Loaded {
     }
 }
 
-/// Why a market cannot be loaded.
+/// Reasons why a market cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The stream cannot be read.

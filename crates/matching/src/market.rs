@@ -42,7 +42,7 @@ use crate::{
     tail::tail,
 };
 
-/// How this part names itself in parked entries.
+/// Name of this part in parked entries.
 const PART: &str = "matcher";
 /// Outcomes that may wait for their commit before no further input is read: some seconds of them.
 const MAX_PENDING: usize = 50_000;
@@ -60,18 +60,18 @@ const AHEAD_PAUSE: Duration = Duration::from_secs(10);
 const PARK_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PARK_PAUSE: Duration = Duration::from_secs(5);
 
-/// What a market's task works with.
+/// Ports and settings of a market's task.
 #[derive(Clone)]
 pub(crate) struct Context {
     pub(crate) log: Arc<dyn EventLog>,
     pub(crate) snapshots: Option<Arc<dyn SnapshotStore>>,
     pub(crate) clock: fn() -> Timestamp,
     pub(crate) settings: Settings,
-    /// How keeping snapshots goes, over all markets: told of once.
+    /// Retries of keeping snapshots, over all markets: told of once.
     pub(crate) keeping: Arc<Mutex<Retry>>,
 }
 
-/// Why a market's task has to begin anew.
+/// Reasons why a market's task has to begin anew.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Ended {
     #[error(transparent)]
@@ -92,7 +92,7 @@ pub(crate) enum Ended {
     Panicked,
 }
 
-/// Whether we commit.
+/// Role of this matcher: it commits, or stands by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stance {
     Leading,
@@ -109,7 +109,7 @@ struct Heard {
     says: Says,
 }
 
-/// What can be compared of a commit without doing it again.
+/// Fields of a commit that can be compared without doing it again.
 #[derive(Debug, PartialEq, Eq)]
 struct Says {
     inputs: usize,
@@ -121,7 +121,7 @@ struct UnderWay {
     /// The message that it comes behind.
     fence: Seq,
     last_input: Seq,
-    /// What is to be kept once it is stored.
+    /// Snapshot to be kept once the commit is stored.
     taken: Option<Taken>,
 }
 

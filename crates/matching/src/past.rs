@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use crate::snapshots::{Levels, nearest_levels};
 
-/// Why there is no such book.
+/// Reasons why there is no such book.
 #[derive(Debug, thiserror::Error)]
 pub enum PastError {
     /// The stream has not come so far.

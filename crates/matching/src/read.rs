@@ -8,7 +8,7 @@ use fillstream_matcher::Recorded;
 /// not make one of ours too large for the log.
 const REASON_BYTES: usize = 500;
 
-/// What the record says, or why it says nothing that a matcher could act on.
+/// The record's input, or the reason why it holds none that a matcher could act on.
 pub(crate) fn recorded(record: &Record) -> Recorded {
     let stored_at = Timestamp::from_unix_ms(record.stored_at);
     let input = input(record).map_err(|mut reason| {

@@ -37,7 +37,7 @@ const LONG_PAUSE: Duration = Duration::from_secs(10);
 /// Pause before a market begins anew whose task has panicked: what broke it may come again.
 const PANIC_PAUSE: Duration = Duration::from_secs(1);
 
-/// How far a market is.
+/// Progress of a market.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct MarketState {
     /// It is loaded and at work.
@@ -48,7 +48,7 @@ pub struct MarketState {
     pub pending: usize,
     /// This process commits.
     pub leading: bool,
-    /// What stands in the way of its work, with the causes: it is tried again and again. None while all is well.
+    /// Trouble that keeps it from its work, with the causes: it is tried again and again. None while all is well.
     pub reason: Option<String>,
 }
 

@@ -112,7 +112,7 @@ impl Taken {
     }
 }
 
-/// Where a market's snapshots are.
+/// Place of a market's snapshots.
 pub(crate) struct Home {
     incarnation: Incarnation,
     symbol: Symbol,
@@ -163,7 +163,7 @@ impl Home {
         Ok(names.into_iter().rev().filter_map(|name| Some((seq(&name)?, name))).collect())
     }
 
-    /// What is kept under a name; nothing when it is gone, or the store does not give it.
+    /// Object kept under a name; nothing when it is gone, or the store does not give it.
     pub(crate) async fn read(&self, store: &dyn SnapshotStore, name: &str) -> Option<Bytes> {
         store.get(name).await.unwrap_or_else(|error| {
             warn!(symbol = %self.symbol, name, error = %chain(&error), "a snapshot cannot be read and is passed over");

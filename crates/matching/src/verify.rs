@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 
 use crate::load::{Loaded, Replay, newest_snapshot};
 
-/// What a verification found.
+/// Findings of a verification.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// The stream's last sequence when it began.
@@ -23,7 +23,7 @@ pub struct Report {
     pub markets: Vec<Verified>,
 }
 
-/// What was found of a market.
+/// Findings about a market.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Verified {
     /// The market.
@@ -43,12 +43,12 @@ pub struct Verified {
     pub difference: Option<Difference>,
 }
 
-/// Where a log does not reproduce itself.
+/// Place where a log does not reproduce itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Difference {
     /// The sequence near which it is.
     pub seq: Seq,
-    /// What is there and what should be.
+    /// Statement of what is there and what should be.
     pub what: String,
 }
 

@@ -1,4 +1,4 @@
-//! What is appended to the stream, and what came of it.
+//! Counts of appends to the stream, by kind and outcome.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::{Durations, observe, seconds};
 /// Upper bounds in records, up to the server's limit of a batch.
 const GROUPS: [f64; 10] = [1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0];
 
-/// What an appended record is, by its subject.
+/// Kind of an appended record, by its subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EventKind {
     /// An event of a swap order.
@@ -42,7 +42,7 @@ impl EventKind {
     }
 }
 
-/// What came of an append.
+/// Outcome of an append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AppendOutcome {
     /// The stream has it.
@@ -75,7 +75,7 @@ impl AppendOutcome {
     }
 }
 
-/// How an attempt of a swap ended, or what an order waits for.
+/// Outcome of a swap's attempt, or what an order waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Attempt {
     /// The swap was executed.

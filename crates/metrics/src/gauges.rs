@@ -1,4 +1,4 @@
-//! How the process is, as of the last look at its health.
+//! Health of the process as gauges, as of the last look.
 
 use std::sync::atomic::AtomicU64;
 
@@ -72,12 +72,12 @@ impl Gauges {
         gauges
     }
 
-    /// Whether a role is ready.
+    /// Sets the readiness of a role.
     pub fn ready(&self, role: &'static str, ready: bool) {
         self.ready.get_or_create(&Role { role }).set(u64::from(ready));
     }
 
-    /// How far a part is, and the age in seconds of the oldest event that it lacks, where that is known.
+    /// Sets the lag of a part, and the age in seconds of the oldest event that it lacks, where that is known.
     pub fn part(&self, part: &'static str, position: u64, lag_seconds: Option<f64>) {
         self.position.get_or_create(&Part { part }).set(position);
         if let Some(lag) = lag_seconds {
@@ -85,7 +85,7 @@ impl Gauges {
         }
     }
 
-    /// How far a market is, and the age in seconds of its oldest input without an outcome, where that is known.
+    /// Sets the lag of a market, and the age in seconds of its oldest input without an outcome, where that is known.
     pub fn market(&self, market: &str, position: u64, waiting_seconds: Option<f64>) {
         let market = Market { market: market.to_owned() };
         self.market_position.get_or_create(&market).set(position);

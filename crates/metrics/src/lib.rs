@@ -40,13 +40,13 @@ const SECONDS: [f64; 14] =
 #[derive(Debug)]
 pub struct Metrics {
     registry: Mutex<Registry>,
-    /// What is appended to the stream.
+    /// Counts of appends to the stream.
     pub appends: Appends,
-    /// What is asked over HTTP.
+    /// Counts of HTTP requests.
     pub requests: Requests,
-    /// What is asked of venues.
+    /// Counts of calls to venues.
     pub venues: VenueCalls,
-    /// How the process is, as of the last look at its health.
+    /// Health of the process, as of the last look.
     pub gauges: Gauges,
 }
 

@@ -9,7 +9,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-/// Whether a figure only grows.
+/// Kind of a figure: one that only grows, or one that goes up and down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Counter,

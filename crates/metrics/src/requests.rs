@@ -1,4 +1,4 @@
-//! What is asked over HTTP, and how it is answered.
+//! Counts and durations of HTTP requests, by answer.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What is asked of venues.
+//! Counts and durations of calls to venues.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use prometheus_client::{
 
 use crate::{Durations, observe, seconds};
 
-/// What a venue can be asked.
+/// Kind of a call to a venue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum VenueCall {
     /// A price.
@@ -19,7 +19,7 @@ pub enum VenueCall {
     Prepare,
     /// To send one.
     Submit,
-    /// What became of one.
+    /// Look at what became of a transaction.
     Observe,
 }
 

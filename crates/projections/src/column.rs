@@ -1,4 +1,4 @@
-//! How values lie in a column, where that is not their own JSON.
+//! Forms of values in a column, where that is not their own JSON.
 
 /// JSON may hold U+0000 and PostgreSQL's TEXT may not; one foreign reason must not stop the whole model.
 pub(crate) fn storable(text: &str) -> String {

@@ -22,29 +22,29 @@ use crate::column::{flag, storable};
 pub struct OrderRow {
     /// The order.
     pub order_id: OrderId,
-    /// Who placed it, when that is known.
+    /// User who placed it, when that is known.
     pub user_id: Option<UserId>,
     /// The client's own name for it, when one was given.
     pub client_order_id: Option<ClientKey>,
-    /// What is paid.
+    /// Token that is paid.
     pub token_in: Token,
-    /// What is received.
+    /// Token that is received.
     pub token_out: Token,
-    /// How much is paid.
+    /// Amount that is paid.
     pub amount_in: Amount,
-    /// How much less than the quote is accepted, in percent.
+    /// Percentage below the quote that is accepted.
     pub slippage: Slippage,
     /// Attempts that the order gets.
     pub max_attempts: u8,
     /// SHA-256 of the request's terms, in hex.
     pub fingerprint: String,
-    /// What clients see.
+    /// Status that clients see.
     pub status: Status,
     /// The attempt under way or last made; 0 before the first.
     pub attempt: u8,
-    /// When it was placed.
+    /// Time at which it was placed.
     pub created_at: Timestamp,
-    /// When its last event was written.
+    /// Time at which its last event was written.
     pub updated_at: Timestamp,
     /// Nobody can tell whether the transaction landed; an operator is asked.
     #[serde(with = "flag")]
@@ -53,12 +53,12 @@ pub struct OrderRow {
     pub placed_seq: Seq,
     /// Sequence of the last event.
     pub last_seq: Seq,
-    /// What its attempts have brought.
+    /// Results of its attempts.
     #[serde(flatten)]
     pub execution: Execution,
 }
 
-/// What an order's attempts have brought so far, or, in a patch, what is new of it.
+/// Results of an order's attempts so far, or, in a patch, what is new of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Execution {
     /// Raydium's price in the last routing that brought one.
@@ -71,24 +71,24 @@ pub struct Execution {
     pub tx_id: Option<String>,
     /// Token out per token in, once it landed.
     pub executed_price: Option<Price>,
-    /// What was received, once it landed.
+    /// Amount that was received, once it landed.
     pub amount_out: Option<Amount>,
-    /// Where it landed.
+    /// Venue where it landed.
     pub dex_used: Option<VenueId>,
-    /// Why it ended without a swap.
+    /// Reason why it ended without a swap.
     pub failure_reason: Option<String>,
 }
 
-/// What later events change in an order's row.
+/// Changes of an order's row by later events.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OrderPatch {
     /// The order.
     pub order_id: OrderId,
-    /// What clients see.
+    /// Status that clients see.
     pub status: Status,
     /// The attempt under way or last made.
     pub attempt: u8,
-    /// When the last of the events was written.
+    /// Time at which the last of the events was written.
     pub updated_at: Timestamp,
     /// Sequence of the last of the events.
     pub last_seq: Seq,
@@ -195,7 +195,7 @@ impl Execution {
 }
 
 impl OrderPatch {
-    /// What the event changes; nothing for the placed event, which makes a row of its own.
+    /// Change by the event; nothing for the placed event, which makes a row of its own.
     fn of(seq: Seq, event: &SwapEvent) -> Option<Self> {
         let nothing = Execution::default();
         let (status, attempt, needs_review, execution) = match event {

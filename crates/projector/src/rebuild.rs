@@ -10,7 +10,7 @@ use crate::batch::rows;
 /// Records of one transaction.
 const BATCH: usize = 5000;
 
-/// Why a model could not be rebuilt.
+/// Reasons why a model could not be rebuilt.
 #[derive(Debug, thiserror::Error)]
 pub enum RebuildError {
     /// The stream could not be read.

@@ -24,12 +24,12 @@ use fillstream_projections::rows::EventRow;
 use fillstream_read_store::{Checkpoint, ReadStore, StoreError};
 use serde_json::{Value, json};
 
-/// How the files' names begin.
+/// Prefix of the files' names.
 const NAME: &str = "rows-ahead-of-stream-";
 /// Rows that are read at once.
 const PAGE: u32 = 500;
 
-/// Why the rows were not rescued. They are not rebuilt then.
+/// Reasons why the rows were not rescued. They are not rebuilt then.
 #[derive(Debug, thiserror::Error)]
 pub enum RescueError {
     /// The stream could not be asked.
@@ -43,12 +43,12 @@ pub enum RescueError {
     File {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// Cause.
         source: io::Error,
     },
 }
 
-/// What only the rows knew, and where it lies now.
+/// Rows that only the model knew, and the file that has them now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Rescued {
     pub(crate) file: PathBuf,

@@ -35,7 +35,7 @@ use crate::batch::{BeganInside, Rows, rows};
 use crate::rescue::{RescueError, rescue};
 use crate::{RebuildError, rebuild};
 
-/// How this part names itself in parked entries.
+/// Name of this part in parked entries.
 const PART: &str = "projector";
 /// Records of one transaction at most: large enough to carry its cost, small enough to be short.
 const BATCH: usize = 2000;
@@ -54,7 +54,7 @@ pub struct Projector {
     log: Arc<dyn EventLog>,
     store: ReadStore,
     clock: fn() -> Timestamp,
-    /// Where rows are written to that the stream has lost.
+    /// Directory of the files to which rows are written that the stream has lost.
     directory: PathBuf,
     position: watch::Sender<Seq>,
     applied_at: Mutex<Option<Timestamp>>,
@@ -63,7 +63,7 @@ pub struct Projector {
     obstacles: Obstacles,
 }
 
-/// Why the model must be begun anew.
+/// Reasons why the model must be begun anew.
 #[derive(Debug, thiserror::Error)]
 enum Ended {
     #[error(transparent)]
@@ -93,7 +93,7 @@ impl From<RescueError> for Ended {
     }
 }
 
-/// What is tried again, each with its own pauses: reading may go well where writing does not.
+/// Retries, each with its own pauses: reading may go well where writing does not.
 struct Retries {
     read: Retry,
     write: Retry,
@@ -135,26 +135,26 @@ impl Projector {
         self.position.subscribe()
     }
 
-    /// When the stream took the last record whose rows are in the model; nothing before the first one that this process
+    /// Time at which the stream took the last record whose rows are in the model; nothing before the first one that this process
     /// has applied.
     #[must_use]
     pub fn newest_applied_at(&self) -> Option<Timestamp> {
         *self.applied_at.lock()
     }
 
-    /// What stands in its way now.
+    /// Trouble that stands in its way now.
     #[must_use]
     pub const fn obstacles(&self) -> &Obstacles {
         &self.obstacles
     }
 
-    /// How many commits it has left out because their end is not in the stream.
+    /// Number of commits that it has left out because their end is not in the stream.
     #[must_use]
     pub fn torn(&self) -> u64 {
         self.torn.load(Ordering::Relaxed)
     }
 
-    /// How many rows it has written to files because the stream has lost them.
+    /// Number of rows that it has written to files because the stream has lost them.
     #[must_use]
     pub fn rescued(&self) -> u64 {
         self.rescued.load(Ordering::Relaxed)
@@ -241,7 +241,7 @@ impl Projector {
         }
     }
 
-    /// Where the model stands; nothing when it had to be looked at, and is to be begun again.
+    /// Reads the model's checkpoint; nothing when it had to be looked at, and is to be begun again.
     async fn begin(&self, retries: &mut Retries) -> Result<Option<Checkpoint>, Ended> {
         let incarnation = self.log.incarnation();
         let at = match self.store.checkpoint().await {
@@ -367,7 +367,7 @@ impl Projector {
         }
     }
 
-    /// Whether the database is there, and the model where this projector has left it.
+    /// True when the database is there, and the model where this projector has left it.
     async fn stays_at(&self, at: Checkpoint) -> Result<bool, StoreError> {
         let found = self.store.checkpoint().await?;
         Ok(!self.store.is_damaged() && found.unwrap_or(Checkpoint::start(at.incarnation)) == at)

@@ -16,7 +16,7 @@ use tracing::{info, warn};
 /// Between two log lines about the same trouble.
 const TELL_EVERY: Duration = Duration::from_secs(30);
 
-/// What stands in the way of a part now, by what it tries to do: what `/ready`, the log and the doctor give as the reason.
+/// Trouble of a part now, by what it tries to do: what `/ready`, the log and the doctor give as the reason.
 /// Clones share one list.
 #[derive(Debug, Clone, Default)]
 pub struct Obstacles(Arc<Mutex<BTreeMap<&'static str, Obstacle>>>);
@@ -24,7 +24,7 @@ pub struct Obstacles(Arc<Mutex<BTreeMap<&'static str, Obstacle>>>);
 /// One thing that does not succeed at the moment.
 #[derive(Debug, Clone)]
 pub struct Obstacle {
-    /// When it failed first.
+    /// Time of its first failure.
     pub since: Instant,
     /// The last failure, with its causes.
     pub reason: String,

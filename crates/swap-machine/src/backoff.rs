@@ -1,4 +1,4 @@
-//! When the next attempt is due.
+//! Backoff before the next attempt.
 
 use std::time::Duration;
 

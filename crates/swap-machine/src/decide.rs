@@ -12,7 +12,7 @@ use fillstream_domain::{
 
 use crate::Backoff;
 
-/// What the shell does next. Each says what must be on record before it starts.
+/// Next step of the shell. Each says what must be on record before it starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     /// Append this, and ask the venues meanwhile: asking moves nothing.
@@ -55,7 +55,7 @@ pub struct Built {
     pub last_valid_height: u64,
 }
 
-/// What a look at the venue showed of a transaction.
+/// Result of a look for a transaction at the venue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Look {
     /// It landed, with this output.
@@ -70,7 +70,7 @@ pub enum Look {
     Unknowable(String),
 }
 
-/// How much of the pause before the next attempt is known to be left.
+/// Rest of the pause before the next attempt, as far as it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pause {
     /// Only what the recorded instants say.
@@ -79,7 +79,7 @@ pub enum Pause {
     Left(Duration),
 }
 
-/// What to do next with an order.
+/// Decides the next step of an order.
 #[must_use]
 pub fn next(order: &SwapOrder, now: Timestamp, pause: Pause) -> Step {
     match (order.phase(), order.left_out()) {
@@ -228,7 +228,7 @@ pub fn after_build(
     }
 }
 
-/// What a look decides; nothing while the transaction may still land.
+/// Decision after a look; nothing while the transaction may still land.
 #[must_use]
 pub fn after_look(
     order: &SwapOrder,
@@ -257,7 +257,7 @@ pub fn after_look(
 /// A transaction by its names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transaction {
-    /// Where it went.
+    /// Venue where it landed.
     pub venue: VenueId,
     /// Its id.
     pub tx_id: String,
@@ -326,12 +326,12 @@ fn attempt_failed(
     })
 }
 
-/// What an operator found out about a transaction that nobody else could decide.
+/// Verdict of an operator about a transaction that nobody else could decide.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// It landed and brought this amount; `named` when the record does not name it, or another one than that landed.
     Landed {
-        /// What was received.
+        /// Amount that was received.
         amount_out: Amount,
         /// The transaction, by the operator's word.
         named: Option<Transaction>,
@@ -340,7 +340,7 @@ pub enum Verdict {
     Dead,
 }
 
-/// Why a verdict cannot be recorded.
+/// Reasons why a verdict cannot be recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum VerdictError {
     /// The order is not under review.

@@ -1,4 +1,4 @@
-//! What the executor does next with a swap order. Pure: an order folded from its events and an instant in, a
+//! Decisions about the executor's next step with a swap order. Pure: an order folded from its events and an instant in, a
 //! [`Step`] out; what came of the step in, the next event out.
 //!
 //! ```text

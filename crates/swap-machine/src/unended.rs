@@ -20,11 +20,11 @@ use fillstream_domain::{OrderId, Seq, Timestamp, subject::SwapSubject, swap::Swa
 pub struct Moment {
     /// Time since the process began; only ever goes on.
     pub running: Duration,
-    /// What the wall clock shows.
+    /// Time on the wall clock.
     pub wall: Timestamp,
 }
 
-/// What a record tells about its swap's end.
+/// News of a record about its swap's end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tells {
     /// It goes on: placed, another step, or a record that cannot be read.
@@ -40,11 +40,11 @@ pub enum Tells {
 pub struct Heard {
     /// The swap.
     pub order: OrderId,
-    /// Where the record lies.
+    /// Place of the record.
     pub seq: Seq,
-    /// When the stream took it, by the server's clock.
+    /// Time at which the stream took it, by the server's clock.
     pub stored_at: Timestamp,
-    /// What it tells.
+    /// News that it holds.
     pub tells: Tells,
 }
 
@@ -69,7 +69,7 @@ impl Heard {
     }
 }
 
-/// How a swap left our hands.
+/// State in which a swap left our hands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Released {
     /// It has ended, or was left out for good.
@@ -80,7 +80,7 @@ pub enum Released {
     Pausing {
         /// The record.
         retry: Seq,
-        /// What is left.
+        /// Pause that is left.
         left: Duration,
     },
     /// Only another executor can do its next step; it is looked at again after this time.
@@ -96,11 +96,11 @@ pub struct UnendedSwap {
     pub order: OrderId,
     /// Its last record that was heard; [`Seq::ZERO`] when none was yet.
     pub last: Seq,
-    /// When the stream took that.
+    /// Time at which the stream took that.
     pub moved_at: Timestamp,
 }
 
-/// How many there are and how the oldest one does.
+/// Number of swaps that have not ended, and the oldest.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Summary {
     /// Swaps that have not ended, those with an operator among them.
@@ -109,7 +109,7 @@ pub struct Summary {
     pub with_operator: usize,
     /// Swaps whose next step only another executor can do.
     pub elsewhere: usize,
-    /// When the one that has had no event for the longest time had its last one, those with an operator left aside.
+    /// Time of the last event of the one that has had none for the longest time, those with an operator left aside.
     pub oldest: Option<Timestamp>,
 }
 
@@ -195,7 +195,7 @@ impl Unended {
         (due <= now.running && self.take(order)).then_some(order)
     }
 
-    /// When [`take_due`](Self::take_due) is worth another call, by the running clock; never while nothing waits.
+    /// Instant at which [`take_due`](Self::take_due) is worth another call, by the running clock; never while nothing waits.
     #[must_use]
     pub fn next_due(&self) -> Option<Duration> {
         self.due.first().map(|(due, _)| *due)
@@ -227,7 +227,7 @@ impl Unended {
         }
     }
 
-    /// When the pause that the record at `retry` tells of is over, by the running clock, if it was heard of here: the clocks
+    /// End of the pause that the record at `retry` tells of, by the running clock, if it was heard of here: the clocks
     /// are compared once, and what is done to them afterwards changes nothing.
     #[must_use]
     pub fn pause_over_at(&self, order: OrderId, retry: Seq) -> Option<Duration> {
@@ -246,7 +246,7 @@ impl Unended {
         heard.map(|(order, entry)| UnendedSwap { order: *order, last: entry.last, moved_at: entry.moved_at })
     }
 
-    /// How many there are, and the oldest.
+    /// Number of swaps that have not ended, and the oldest.
     #[must_use]
     pub fn summary(&self) -> Summary {
         let with_operator = self.orders.values().filter(|entry| entry.waits == Waits::ForOperator).count();

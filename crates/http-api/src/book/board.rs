@@ -1,4 +1,4 @@
-//! Where what the matchers say meets those who wait for it, and those who ask soon after.
+//! Board where outcomes meet those who wait for them, and those who ask soon after.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -16,7 +16,7 @@ const KEPT_ANSWERS: usize = 4096;
 /// about 400 bytes each.
 const KEPT_CHANGES: usize = 16_384;
 
-/// Who waits, and what came lately.
+/// Requests that wait, and outcomes that came lately.
 #[derive(Default)]
 pub(super) struct Board(Mutex<Posted>);
 

@@ -9,13 +9,13 @@ const DEFAULT_LIMIT: u32 = 100;
 /// Entries of a page at most: some 500 KB.
 const MAX_LIMIT: u32 = 1000;
 
-/// Where a page of orders ends: the page with this cursor holds those placed before the sequence.
+/// End of a page of orders: the page with this cursor holds those placed before the sequence.
 #[must_use]
 pub fn orders_cursor(placed_seq: Seq) -> String {
     URL_SAFE_NO_PAD.encode(format!("orders/{placed_seq}"))
 }
 
-/// Where a page of a market's trades ends: the page with this cursor holds those before the place.
+/// End of a page of a market's trades: the page with this cursor holds those before the place.
 #[must_use]
 pub fn trades_cursor(Position { seq, index }: Position) -> String {
     URL_SAFE_NO_PAD.encode(format!("trades/{seq}/{index}"))

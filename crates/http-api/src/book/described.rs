@@ -1,4 +1,4 @@
-//! What is told about the book's routes.
+//! Descriptions of the book's routes.
 
 use fillstream_domain::book::{BookStatus, Definition};
 use fillstream_http_edge::described::{Operation, Shape};
@@ -84,7 +84,7 @@ pub(super) fn get_order() -> Operation {
         .answers::<BookOrderView>(200, "The order as it stands.")
 }
 
-/// What the matcher may say to an amend or a cancel.
+/// Adds what the matcher may say to an amend or a cancel.
 fn asked(operation: Operation) -> Operation {
     appends(of_one(operation))
         .problems(507, &["store_full"])

@@ -23,7 +23,7 @@ pub(super) struct Accepted {
     terms: Terms,
     user: UserId,
     key: Option<ClientKey>,
-    /// What speaks against it now, and perhaps did not when it was first sent: a repetition is answered all the same.
+    /// Objections of now, which perhaps did not hold when it was first sent: a repetition is answered all the same.
     refused: Option<Problem>,
 }
 

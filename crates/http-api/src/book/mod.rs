@@ -45,29 +45,29 @@ pub use ports::{BookAt, OrdersWanted, PastBooks, PastError, StoreUnreachable, St
 pub use routes::book_router;
 pub use written::Written;
 
-/// How long PATCH and DELETE wait for the matcher's answer before they say 202 (CONTRACT.md).
+/// Time that PATCH and DELETE wait for the matcher's answer before they say 202 (CONTRACT.md).
 pub const OUTCOME_PATIENCE: Duration = Duration::from_secs(5);
 
-/// What the book's handlers work with.
+/// State that the book's handlers work with.
 #[derive(Clone)]
 pub struct BookApi {
-    /// Where orders are appended, and found before the read store knows them.
+    /// Log where orders are appended, and found before the read store knows them.
     pub log: Arc<dyn EventLog>,
-    /// Where orders, trades and books are read.
+    /// Store of orders, trades and books.
     pub stored: Arc<dyn StoredMarkets>,
-    /// What the matcher says to amends and cancels.
+    /// Outcomes of amends and cancels.
     pub outcomes: Arc<dyn Outcomes>,
     /// The markets and their definitions.
     pub markets: Arc<Markets>,
     /// Books as they were, when this process can show them.
     pub past: Option<Arc<dyn PastBooks>>,
-    /// Whether new orders are taken.
+    /// State of the intake: open, or why new orders are refused.
     pub room: Room,
-    /// What was acknowledged here: lists wait until the read store has it.
+    /// Places acknowledged here: lists wait until the read store has them.
     pub written: Arc<Written>,
     /// Finds out who asks.
     pub askers: Arc<Askers>,
-    /// How long PATCH and DELETE wait: [`OUTCOME_PATIENCE`], less in tests.
+    /// Time that PATCH and DELETE wait: [`OUTCOME_PATIENCE`], less in tests.
     pub patience: Duration,
     /// The present instant.
     pub clock: fn() -> Timestamp,

@@ -1,4 +1,4 @@
-//! What the matchers say: to an amend or a cancel, and of every order that changes.
+//! Outcomes told by the matchers: of an amend or a cancel, and of every order that changes.
 //!
 //! ```text
 //!  markets.* from the stream's end ─▶ whole commits ─┬▶ answer of each amend and cancel ─┬▶ who waits for that sequence
@@ -28,7 +28,7 @@ const TAKEN: usize = 256;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// What became of an amend or a cancel.
+/// Outcome of an amend or a cancel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// The answer itself.
@@ -177,7 +177,7 @@ fn answers(parts: &[(Seq, Arc<Commit>)]) -> Vec<(Seq, Answer)> {
     answers
 }
 
-/// Whether somebody waits for such an answer.
+/// True when somebody waits for such an answer.
 const fn is_awaited(result: &InputResult) -> bool {
     match result {
         InputResult::Amended

@@ -1,4 +1,4 @@
-//! What the book's handlers read from elsewhere.
+//! Ports through which the book's handlers read.
 
 use std::time::Duration;
 
@@ -18,10 +18,10 @@ const LOOK_AGAIN: Duration = Duration::from_millis(10);
 #[error("the read store did not answer")]
 pub struct StoreUnreachable;
 
-/// Which of a user's orders are wanted.
+/// Selection of a user's orders.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrdersWanted {
-    /// Whose.
+    /// Their user.
     pub user: UserId,
     /// Of this market alone.
     pub symbol: Option<Symbol>,
@@ -90,7 +90,7 @@ pub trait StoredMarkets: Send + Sync + 'static {
     ) -> Result<Option<BookAt>, StoreUnreachable>;
 }
 
-/// Why a past book cannot be shown.
+/// Reasons why a past book cannot be shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PastError {
     /// The stream has not come so far.

@@ -1,4 +1,4 @@
-//! What a matcher's refusal of an amend or a cancel is over HTTP.
+//! Problems for a matcher's refusal of an amend or a cancel.
 
 use axum::http::StatusCode;
 use fillstream_domain::{

@@ -1,4 +1,4 @@
-//! Which request of the book goes where.
+//! Routes of the book.
 
 use axum::http::Method;
 use fillstream_http_edge::{Problem, described::Routes};

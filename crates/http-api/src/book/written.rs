@@ -1,4 +1,4 @@
-//! What this process has had acknowledged or has answered, so that its lists and books show it: a user who places an order
+//! Places that this process has acknowledged or answered, so that its lists and books show them: a user who places an order
 //! and asks for all of them misses none, and a book is never older than what was said of it.
 
 use std::{
@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::StoredMarkets;
 
-/// How long a list or a book waits for the read store; afterwards it shows what there is.
+/// Time that a list or a book waits for the read store; afterwards it shows what there is.
 pub(super) const PATIENCE: Duration = Duration::from_millis(500);
 
 /// The last sequence that this process has written, or answered with.

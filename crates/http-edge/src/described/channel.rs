@@ -1,4 +1,4 @@
-//! What goes over a channel: a socket, or a subject of the stream.
+//! Messages of a channel: a socket, or a subject of the stream.
 
 use std::borrow::Cow;
 
@@ -40,7 +40,7 @@ impl Message {
         self
     }
 
-    /// What stands in its headers.
+    /// Adds its headers.
     #[must_use]
     pub fn headers(mut self, schema: Value) -> Self {
         self.headers = Some(schema);
@@ -48,7 +48,7 @@ impl Message {
     }
 }
 
-/// How a channel is reached.
+/// Ways to reach a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
     /// A WebSocket of the HTTP server.
@@ -70,7 +70,7 @@ pub struct Channel {
     pub(super) closes: Vec<(u16, &'static str)>,
     pub(super) told: Vec<Message>,
     pub(super) heard: Vec<Message>,
-    /// What answers each message that is heard, on the requester's own subject.
+    /// Answer to each message that is heard, on the requester's own subject.
     pub(super) replies: Vec<Message>,
 }
 
@@ -126,21 +126,21 @@ impl Channel {
         self
     }
 
-    /// What the server says.
+    /// Adds a message that the server sends.
     #[must_use]
     pub fn tells(mut self, messages: impl IntoIterator<Item = Message>) -> Self {
         self.told.extend(messages);
         self
     }
 
-    /// What the server listens to.
+    /// Adds a message that the server listens to.
     #[must_use]
     pub fn hears(mut self, messages: impl IntoIterator<Item = Message>) -> Self {
         self.heard.extend(messages);
         self
     }
 
-    /// What answers a message that was heard.
+    /// Adds the answer to a message that was heard.
     #[must_use]
     pub fn replies(mut self, messages: impl IntoIterator<Item = Message>) -> Self {
         self.replies.extend(messages);

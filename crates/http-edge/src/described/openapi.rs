@@ -15,7 +15,7 @@ use crate::Problem;
 /// Media type of problems.
 const PROBLEM: &str = "application/problem+json";
 
-/// What a document says about the whole.
+/// Statements about the whole document.
 #[derive(Debug, Clone, Copy)]
 pub struct About {
     /// Of the service.

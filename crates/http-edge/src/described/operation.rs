@@ -1,4 +1,4 @@
-//! What a method of a path takes and answers.
+//! Operations: what a method of a path takes and answers.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -140,7 +140,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         Routes { router: self.router.with_state(state), described: self.described }
     }
 
-    /// What is told so far.
+    /// Descriptions so far.
     #[must_use]
     pub fn described(&self) -> &[Described] {
         &self.described

@@ -25,7 +25,7 @@ use crate::{commit, snapshots::Taken};
 /// what waits for its commit is bounded.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// How far the newest stamps may be ahead of our own clock: what clocks of one deployment may differ by.
+/// Span by which the newest stamps may be ahead of our own clock: what clocks of one deployment may differ by.
 const CLOCKS_APART: Duration = Duration::from_secs(60);
 
 /// Commits that were not stored, or of which nobody knows.
@@ -57,7 +57,7 @@ impl Trouble {
         (self.reason, self.until) = (None, None);
     }
 
-    /// Whether a commit that was heard, and says what ours would say, is the one that we did not know of.
+    /// True when a commit that was heard, and says what ours would say, is the one that we did not know of.
     pub(super) fn solves(&mut self, last_input: Seq) -> bool {
         self.doubt.take_if(|doubt| *doubt == last_input).is_some()
     }
@@ -77,7 +77,7 @@ impl Market {
             && self.ahead().is_none()
     }
 
-    /// What stands in the way of a commit.
+    /// Trouble that stands in the way of a commit.
     pub(super) fn obstacle(&self) -> Option<String> {
         let ahead = self.ahead().map(|ahead| {
             let seconds = ahead.as_secs();
@@ -111,7 +111,7 @@ impl Market {
         })
     }
 
-    /// What is due of the machine's state and its levels.
+    /// Takes what is due of the machine's state and its levels.
     fn take_snapshot(&mut self) -> Option<Taken> {
         let every = self.context.settings.snapshot_every;
         let machine_due = self.since_snapshot >= every;

@@ -1,4 +1,4 @@
-//! What is to be done though nothing comes: taking over, and letting time go on.
+//! Work that is due though nothing comes: taking over, and letting time go on.
 
 use bytes::Bytes;
 use fillstream_crash_point::{Boundary, reach};
@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::{AHEAD_PAUSE, CLOCK_PAUSE, Ended, LATE_PAUSE, Market, Stance};
 
 impl Market {
-    /// When something has to be done though nothing comes.
+    /// Instant at which something has to be done though nothing comes.
     pub(super) fn wakes_at(&self) -> Option<Instant> {
         let takeover = self.context.settings.takeover_after;
         match self.stance {
@@ -30,7 +30,7 @@ impl Market {
         }
     }
 
-    /// When time has to go on by an input of its own.
+    /// Instant at which time has to go on by an input of its own.
     fn ticks_at(&self) -> Option<Instant> {
         if self.ahead().is_some() {
             return Some(self.clock_due);

@@ -1,4 +1,4 @@
-//! What commits tell of one market's book: its best prices, and its depth.
+//! Best prices and depth of one market's book, as commits change them.
 //!
 //! ```text
 //!  read store: levels, checkpoint ──▶ BookFeed ◀── parts of later commits

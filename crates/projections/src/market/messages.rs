@@ -1,4 +1,4 @@
-//! What a part of a commit tells users of their orders, and everybody of trades.
+//! Messages of a part of a commit: to users of their orders, and to everybody of trades.
 //!
 //! ```text
 //!  changes of a part, in order ──▶ order_update   to the order's user, numbered on that user's channel

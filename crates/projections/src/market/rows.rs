@@ -17,7 +17,7 @@ pub struct BookOrderRow {
     pub order_id: OrderId,
     /// The client's own name for it, when one was given.
     pub client_order_id: Option<ClientKey>,
-    /// Who placed it.
+    /// User who placed it.
     pub user_id: UserId,
     /// The market.
     pub symbol: Symbol,
@@ -26,22 +26,22 @@ pub struct BookOrderRow {
     /// Limit or market.
     #[serde(rename = "type")]
     pub order_type: OrderType,
-    /// How long it stays.
+    /// Time in force.
     pub time_in_force: TimeInForce,
     /// As a maker only.
     #[serde(with = "flag")]
     pub post_only: bool,
-    /// When it expires, if ever.
+    /// Time of expiry, if any.
     pub expires_at: Option<Timestamp>,
-    /// What happens when it would trade with its own user's orders.
+    /// Self-trade rule.
     pub self_trade_prevention: SelfTradePrevention,
-    /// Where it stands; open until its matcher has said otherwise.
+    /// Status; open until its matcher has said otherwise.
     pub status: BookStatus,
     /// The limit; none on market orders.
     pub price: Option<Amount>,
     /// All of it.
     pub quantity: Amount,
-    /// What of it has traded.
+    /// Quantity that has traded.
     pub filled_quantity: Amount,
     /// The sum of price times quantity of its trades.
     pub filled_quote: Amount,
@@ -49,7 +49,7 @@ pub struct BookOrderRow {
     pub fee: Amount,
     /// SHA-256 of the request's terms, in hex.
     pub fingerprint: String,
-    /// When the intake accepted it.
+    /// Time at which the intake accepted it.
     pub created_at: Timestamp,
     /// Market time of its last change; when it was accepted before the first.
     pub updated_at: Timestamp,
@@ -80,7 +80,7 @@ pub struct BookOrderPatch {
 /// A message of a user's channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserUpdateRow {
-    /// Whose channel.
+    /// User of the channel.
     pub user_id: UserId,
     /// Sequence of the part.
     pub seq: Seq,
@@ -113,7 +113,7 @@ pub struct TradeRow {
     pub symbol: Symbol,
     /// The maker's.
     pub price: Amount,
-    /// How much, in base.
+    /// Quantity, in base.
     pub quantity: Amount,
     /// The user who bought.
     pub buyer_id: UserId,
@@ -177,7 +177,7 @@ pub struct MarketRow {
     pub depth_index: u32,
 }
 
-/// What a commit changes in its market's row. None keeps what the row has.
+/// Changes of a market's row by a commit. None keeps what the row has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[expect(missing_docs, reason = "the fields of MarketRow")]
 pub struct MarketPatch {
