@@ -1,4 +1,4 @@
-//! What programmers connect by, served by the binary itself.
+//! Descriptions that programmers connect by, served by the binary itself.
 //!
 //! ```text
 //!  Routes of all parts ──▶ /openapi.json ─┐
@@ -53,7 +53,7 @@ const ABOUT: About = About {
     ],
 };
 
-/// Where this process is found.
+/// Address of this process.
 #[derive(Debug, Clone)]
 pub struct Hosts {
     /// Host and port of HTTP and sockets.

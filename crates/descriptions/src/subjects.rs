@@ -1,4 +1,4 @@
-//! What lies in the stream, by subject.
+//! Records in the stream, by subject.
 
 use fillstream_domain::schema::{EVERY_EVENT, EventSchema};
 use fillstream_http_edge::described::{Channel, Message, Reach, Shape};

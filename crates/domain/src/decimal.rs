@@ -2,7 +2,7 @@
 
 use rust_decimal::Decimal;
 
-/// Why a text is not a decimal that we can hold.
+/// Reasons why a text is not a decimal that we can hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DecimalError {
     /// Not digits with an optional sign, point and exponent.

@@ -1,4 +1,4 @@
-//! What an order is: ids, money as integers with units, the request of a client, the events that tell an
+//! Orders: ids, money as integers with units, the request of a client, the events that tell an
 //! order's life, and the one table of legal life cycles.
 //!
 //! ```text

@@ -28,7 +28,7 @@ impl EventType {
     }
 }
 
-/// Why a stored message is not an event that this version can read.
+/// Reasons why a stored message is not an event that this version can read.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
     /// Not JSON, or a field is missing or of another type.
@@ -76,7 +76,7 @@ impl<'a> Envelope<'a> {
         Ok(serde_json::from_slice(payload)?)
     }
 
-    /// Why this payload, whose type nobody here knows, cannot be read.
+    /// Reason why this payload, whose type nobody here knows, cannot be read.
     pub(crate) fn unknown(payload: &'a [u8]) -> DecodeError {
         match Self::of_whole(payload) {
             Ok(Self { name, version }) => DecodeError::Unknown { name: name.into_owned(), version },

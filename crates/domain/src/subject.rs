@@ -1,4 +1,4 @@
-//! Where events live in the stream: the names, and reading them back.
+//! Subjects of events in the stream: the names, and reading them back.
 //!
 //! ```text
 //!  orders.swap.<order_id>.placed      one event, written once
@@ -24,7 +24,7 @@ pub const ALL_DEFINITIONS: &str = "orders.book.*.definition";
 /// All parked entries.
 pub const ALL_PARKED: &str = "parked.>";
 
-/// What a process appends to find out whether the stream takes appends again; it means nothing.
+/// Subject of the probe by which a process finds out whether the stream takes appends again; it means nothing.
 pub const PROBE: &str = "parked.probe";
 
 /// The subject of a swap order's placed event.

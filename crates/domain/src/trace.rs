@@ -34,7 +34,7 @@ impl TraceParent {
         Self { trace_id: trace.as_u128().max(1), parent_id: parent.as_u64_pair().1.max(1), flags: 1 }
     }
 
-    /// What all spans and log lines of one trace share: 32 hexadecimal digits.
+    /// Id that all spans and log lines of one trace share: 32 hexadecimal digits.
     #[must_use]
     pub fn trace_id(self) -> impl fmt::Display {
         struct TraceId(u128);

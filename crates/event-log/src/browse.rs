@@ -13,7 +13,7 @@ pub struct Message {
     pub seq: Seq,
     /// Its subject.
     pub subject: String,
-    /// When the stream took it, by the server's clock: milliseconds since the Unix epoch, truncated.
+    /// Time at which the stream took it, by the server's clock: milliseconds since the Unix epoch, truncated.
     pub stored_at: i64,
     /// Its headers by name; the values of one that is repeated are joined by commas.
     pub headers: Vec<(String, String)>,
@@ -26,7 +26,7 @@ pub struct Message {
 pub struct Messages {
     /// Those that were asked for, as far as a page holds them.
     pub messages: Vec<Message>,
-    /// How many more match behind the last one.
+    /// Number of matches behind the last one.
     pub left: u64,
 }
 

@@ -90,7 +90,7 @@ impl ServerError {
     }
 }
 
-/// Why a log will never take a record.
+/// Reasons why a log will never take a record.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The server said so.
@@ -101,7 +101,7 @@ pub enum Refusal {
     Invalid(String),
 }
 
-/// Why a record was not appended, as far as is known.
+/// Reasons why a record was not appended, as far as is known.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AppendError {
     /// The fence did not hold; nothing was stored.
@@ -135,7 +135,7 @@ impl AppendError {
     }
 }
 
-/// Why the log could not be read.
+/// Reasons why the log could not be read.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum LogError {
     /// No answer, or the connection broke, or the cluster has nobody to answer: it may be well in a moment.
@@ -167,7 +167,7 @@ pub enum LogError {
     /// A tail was to begin behind a sequence that the stream has not reached, by the word of its leader.
     #[error("sequence {after} is beyond the stream's end, which is {last}")]
     BeyondEnd {
-        /// Where the tail was to begin.
+        /// Beginning of the tail.
         after: Seq,
         /// The last sequence now.
         last: Seq,
@@ -241,7 +241,7 @@ impl From<ServerError> for LogError {
     }
 }
 
-/// Why an answer is missing.
+/// Reasons why an answer is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Missing {
     /// It did not come in time, or the connection broke before it.

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use crate::{AppendError, LogError, NewRecord, Record};
 
-/// Who may answer a read.
+/// Members of a cluster that may answer a read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Consistency {
     /// Any replica: fast, and possibly behind on a replicated stream.
@@ -16,7 +16,7 @@ pub enum Consistency {
     Leader,
 }
 
-/// What an acknowledgement is worth.
+/// Worth of an acknowledgement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
     /// Synced to disk before it is acknowledged.
@@ -60,11 +60,11 @@ pub struct StreamInfo {
     pub last_seq: Seq,
     /// Direct reads may be answered by a replica that is behind.
     pub replicated: bool,
-    /// What an acknowledgement is worth.
+    /// Worth of an acknowledgement.
     pub durability: Durability,
 }
 
-/// Where a tail begins: behind this, exclusive.
+/// Beginning of a tail: behind this, exclusive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum After {
     /// Behind this sequence, whatever record it is; behind [`Seq::ZERO`] with the first record that is there. Only
@@ -193,7 +193,7 @@ pub trait EventLog: Send + Sync + 'static {
     /// The incarnation that this log was opened with.
     fn incarnation(&self) -> Incarnation;
 
-    /// Whether the stream can be reached, and every change of it.
+    /// State of the connection to the stream, and every change of it.
     fn link(&self) -> watch::Receiver<Link>;
 }
 
@@ -212,7 +212,7 @@ pub trait Follow: Send {
     /// The last record given; none before the first one, unless the tail began behind a known record.
     fn reached(&self) -> Option<RecordRef>;
 
-    /// Whether nothing of the tail's pattern lies behind what it has given, by the leader's word: what decisions rest
+    /// True when nothing of the tail's pattern lies behind what it has given, by the leader's word: what decisions rest
     /// on. A replica's count ([`behind`](Self::behind)) may be 0 though more is stored.
     ///
     /// # Errors
@@ -224,6 +224,6 @@ pub trait Follow: Send {
     /// lacks: a figure to show, not to decide by.
     fn behind(&self) -> u64;
 
-    /// How often the tail had to be set up again (its consumer was lost, had a gap or lay on a replica that lags).
+    /// Number of times that the tail was set up again (its consumer was lost, had a gap or lay on a replica that lags).
     fn recreated(&self) -> u64;
 }

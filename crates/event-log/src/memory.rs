@@ -46,14 +46,14 @@ struct Shared {
 struct State {
     /// All that were ever stored and not put back: the one at sequence n lies at n - 1.
     records: Vec<Record>,
-    /// How many of them were removed from the front.
+    /// Number of records that were removed from the front.
     trimmed: usize,
     by_subject: HashMap<String, Vec<usize>>,
-    /// What the clock shows, when a test has set it.
+    /// Time that the clock shows, when a test has set it.
     set_time: Option<i64>,
     /// The stream's now.
     incarnation: Incarnation,
-    /// How often tails had to be set up again: the stream was put back, trimmed or made anew.
+    /// Number of times that tails had to be set up again: the stream was put back, trimmed or made anew.
     restarts: u64,
 }
 
@@ -336,7 +336,7 @@ impl Browse for MemoryLog {
 
 struct MemoryTail {
     log: MemoryLog,
-    /// Where it began, then the last record given.
+    /// Beginning of the tail, then the last record given.
     after: After,
     next: Seq,
     /// Of the stream, when the tail was set up.

@@ -1,4 +1,4 @@
-//! Who hears how appends end, for health and figures. It decides nothing.
+//! Observers of the ends of appends, for health and figures. They decide nothing.
 
 use std::time::Duration;
 

@@ -21,7 +21,7 @@ pub(crate) struct Answers<'a> {
     pub(crate) last: Seq,
 }
 
-/// Whether a tail may begin behind the place.
+/// Checks that a tail may begin behind the place.
 pub(crate) fn holds(after: After, answers: &Answers<'_>) -> Result<(), LogError> {
     let (seq, last) = (after.seq(), answers.last);
     let lost = match after {

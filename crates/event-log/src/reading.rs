@@ -1,4 +1,4 @@
-//! What a payload says, made once for all that read the same record.
+//! Readings of a payload, made once for all that read the same record.
 
 use std::{
     any::Any,

@@ -16,7 +16,7 @@ pub const HEADER_ROOM: usize = 1024;
 /// A record to be appended. Every append is fenced: it says after which record of its subject it comes.
 #[derive(Debug, Clone)]
 pub struct NewRecord {
-    /// Where it goes: a literal subject of 1024 bytes at most.
+    /// Subject: a literal one of 1024 bytes at most.
     pub subject: String,
     /// The sequence of the subject's last record that the writer knows; [`Seq::ZERO`] when there must be none.
     pub after: Seq,
@@ -82,7 +82,7 @@ pub struct Record {
     pub seq: Seq,
     /// Its subject.
     pub subject: String,
-    /// When the stream took it, by the server's clock: milliseconds since the Unix epoch, truncated. On one server it
+    /// Time at which the stream took it, by the server's clock: milliseconds since the Unix epoch, truncated. On one server it
     /// rises with the sequence unless that clock is set back.
     pub stored_at: i64,
     /// The id its writer gave it; none when a foreign writer gave none.
@@ -123,7 +123,7 @@ impl Record {
         RecordRef { seq: self.seq, id: self.event_id.map_or_else(foreign, RecordId::Event) }
     }
 
-    /// What `read` makes of the payload. The followers of a [`SharedLog`](crate::SharedLog) get clones of one record,
+    /// Reading of the payload by `read`. The followers of a [`SharedLog`](crate::SharedLog) get clones of one record,
     /// and clones read once: the others get what the first one made, if they ask for the same type. It is kept as long
     /// as one of them is, and must depend on the payload alone.
     #[must_use]

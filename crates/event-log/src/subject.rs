@@ -3,7 +3,7 @@
 /// Bytes of a subject: the server takes protocol lines of 4096, and drops the connection of whoever sends more.
 const MAX_SUBJECT: usize = 1024;
 
-/// Whether a record can be stored there.
+/// True when a record can be stored there.
 pub(crate) fn is_literal(subject: &str) -> bool {
     let token = |token: &str| !matches!(token, "" | "*" | ">");
     subject.len() <= MAX_SUBJECT
@@ -11,7 +11,7 @@ pub(crate) fn is_literal(subject: &str) -> bool {
         && !subject.contains(|c: char| c.is_whitespace() || c.is_control())
 }
 
-/// Whether a text is a pattern of subjects: tokens between dots, `*` for one of them, `>` at the end for the rest.
+/// True when a text is a pattern of subjects: tokens between dots, `*` for one of them, `>` at the end for the rest.
 #[must_use]
 pub fn is_pattern(pattern: &str) -> bool {
     let mut tokens = pattern.split('.').rev();
@@ -22,7 +22,7 @@ pub fn is_pattern(pattern: &str) -> bool {
         && !pattern.contains(|c: char| c.is_whitespace() || c.is_control())
 }
 
-/// Whether a pattern covers a literal subject: `*` is one token, `>` the rest.
+/// True when a pattern covers a literal subject: `*` is one token, `>` the rest.
 pub(crate) fn matches(pattern: &str, subject: &str) -> bool {
     let (mut pattern, mut subject) = (pattern.split('.'), subject.split('.'));
     loop {

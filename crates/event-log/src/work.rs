@@ -21,7 +21,7 @@ pub trait WorkQueue: Send + 'static {
     async fn next(&mut self) -> Work;
 }
 
-/// What a worker says of a record in hand.
+/// Verdict of a worker on a record in hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Acknowledgement {
     /// Done: it is not handed out again. An acknowledgement that gets lost hands it out once more.
@@ -32,7 +32,7 @@ pub enum Acknowledgement {
     Later(Duration),
 }
 
-/// Where the acknowledgements of one record go. They are sent, not proved to have arrived.
+/// Destination of one record's acknowledgements. They are sent, not proved to have arrived.
 #[async_trait]
 pub trait Receipt: Send + Sync + 'static {
     /// Tells the queue.
@@ -43,7 +43,7 @@ pub trait Receipt: Send + Sync + 'static {
 pub struct Work {
     /// The record.
     pub record: Record,
-    /// How often it was handed out, this time included.
+    /// Number of deliveries, this one included.
     pub delivered: u64,
     receipt: Box<dyn Receipt>,
 }

@@ -35,7 +35,7 @@ use crate::{
     places::{Cause, Kind},
 };
 
-/// How long an early answer waits for the body behind it, which most often is on its way.
+/// Time that an early answer waits for the body behind it, which most often is on its way.
 const LATE_BODY: Duration = Duration::from_millis(200);
 /// Bytes of a body that are read on for it: the largest that is taken.
 const LATE_BYTES: usize = 1 << 20;
@@ -90,7 +90,7 @@ fn close(headers: &mut HeaderMap) {
     headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
 }
 
-/// What a connection without a full place is told.
+/// Answer to a connection without a full place.
 fn no_place(cause: Cause) -> Problem {
     let (status, code, detail) = match cause {
         Cause::Full => (

@@ -29,20 +29,20 @@ use tokio::{
 
 use crate::{Times, places::Place};
 
-/// How long a peer is read on from after the end.
+/// Time for which a peer is read on from after the end.
 const LINGER: Duration = Duration::from_secs(2);
 /// Bytes that are read on at most: several of the largest messages.
 const LINGER_BYTES: usize = 16 << 20;
 /// Bytes read at once meanwhile.
 const LINGER_CHUNK: usize = 16 << 10;
 
-/// What a request that does not come is told. By hand: there is no request that could be answered.
+/// Answer to a request that does not come. By hand: there is no request that could be answered.
 const TOO_LATE: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nContent-Type: application/problem+json\r\nConnection: close\r\n\
     Content-Length: 167\r\n\r\n\
     {\"type\":\"https://fillstream.dev/problems/request_timeout\",\"title\":\"Request Timeout\",\"status\":408,\
     \"detail\":\"The request did not come in time.\",\"code\":\"request_timeout\"}";
 
-/// What a connection is at.
+/// Phase of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Phase {
@@ -108,7 +108,7 @@ pub(crate) struct Line<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> {
     reading: Option<Pin<Box<Sleep>>>,
     /// Armed while the peer takes nothing.
     writing: Option<Pin<Box<Sleep>>>,
-    /// What is left to say before the end.
+    /// Bytes that are left to send before the end.
     farewell: Option<&'static [u8]>,
     /// The peer has said all, or is gone: nothing is to be waited for.
     ended: bool,
@@ -152,7 +152,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Line<S> {
         Ok(())
     }
 
-    /// Whether what has to come is late; if not, this task is woken when it is.
+    /// True when what has to come is late; if not, this task is woken when it is.
     fn late(&mut self, context: &mut Context<'_>) -> Option<Phase> {
         let Some((phase, until)) = self.state.deadline(&self.times) else {
             self.reading = None;

@@ -18,7 +18,7 @@ const SPARE: usize = 64;
 /// Spare ones of one address: one that floods leaves some for others.
 const SPARE_OF_ADDRESS: usize = 8;
 
-/// How many connections there may be.
+/// Limits of the number of connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PlaceLimits {
     /// All together.
@@ -27,7 +27,7 @@ pub struct PlaceLimits {
     pub of_address: Option<usize>,
 }
 
-/// How many connections were refused a place, by cause, since the start.
+/// Numbers of connections that were refused a place, by cause, since the start.
 #[derive(Debug, Default)]
 pub struct Refused {
     /// The process had all that it takes.
@@ -57,7 +57,7 @@ struct Few {
     spare: usize,
 }
 
-/// What kind of place a connection has.
+/// Kind of a connection's place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Full,
@@ -65,7 +65,7 @@ pub(crate) enum Kind {
     Spare(Cause),
 }
 
-/// Why there is no full place.
+/// Reasons why there is no full place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cause {
     /// The process has all that it takes.
@@ -95,7 +95,7 @@ impl Places {
         self.taken.lock().all
     }
 
-    /// How many were refused.
+    /// Number of refusals.
     #[must_use]
     pub const fn refused(&self) -> &Refused {
         &self.refused

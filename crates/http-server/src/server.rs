@@ -27,19 +27,19 @@ use crate::{
 
 /// Bytes of a request's head at most, and of what is read at once.
 const HEAD_BYTES: usize = 64 << 10;
-/// How long a connection without a full place may take to say what it wants.
+/// Time that a connection without a full place may take to say what it wants.
 const SPARE_TIME: Duration = Duration::from_secs(2);
 /// Between two tries to accept while there is no descriptor for it.
 const ACCEPT_PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(500));
 
-/// What the connections of one process share.
+/// State that the connections of one process share.
 #[derive(Debug, Clone)]
 pub struct Serving {
     /// Their times.
     pub times: Times,
-    /// How many there may be.
+    /// Places that they take.
     pub places: Arc<Places>,
-    /// What their sockets hold of unfinished messages.
+    /// Bytes that their sockets hold of unfinished messages.
     pub unfinishing: Arc<Unfinishing>,
     /// Addresses behind which many clients are.
     pub proxies: Proxies,

@@ -20,7 +20,7 @@ use tracing::{info, warn};
 /// Between two looks at the files: certificates are renewed weeks before they end.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
-/// Why there is no TLS with these files.
+/// Reasons why there is no TLS with these files.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file cannot be read, or holds nothing of the kind.
@@ -57,7 +57,7 @@ pub struct Tls {
     config: RwLock<Arc<ServerConfig>>,
 }
 
-/// What tells a file from what it was.
+/// Marks that tell a file from what it was.
 type Stamp = [Option<(SystemTime, u64)>; 2];
 
 impl Tls {

@@ -1,4 +1,4 @@
-//! What alive orders have traded and pay for it.
+//! Sums that alive orders have traded, and their fees.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ pub(crate) enum Role {
     Taker,
 }
 
-/// What one order has traded, by role, and the rates it was placed under.
+/// Sums that one order has traded, by role, and the rates it was placed under.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Account {
     pub(crate) rates: Rates,

@@ -17,7 +17,7 @@ use rust_decimal::Decimal;
 
 use crate::{Difference, Machine};
 
-/// What a reader knows who has nothing but the outcomes. Holds the orders that are alive.
+/// Knowledge of a reader who has nothing but the outcomes. Holds the orders that are alive.
 #[derive(Debug, Default)]
 pub struct Audit {
     orders: HashMap<OrderId, OrderState>,

@@ -14,7 +14,7 @@ use crate::{Machine, Recorded, step::hash_text};
 pub struct Difference {
     /// Sequence of the input.
     pub seq: Seq,
-    /// What differs, with the commit's value and ours.
+    /// Difference, with the commit's value and ours.
     pub what: String,
 }
 

@@ -1,9 +1,9 @@
-//! Which price levels an input has changed.
+//! Price levels that an input has changed.
 
 use fillstream_domain::book::{Definition, Levels, Lots, Side, Ticks};
 use fillstream_order_book::Book;
 
-/// What came to and left each level, in the order of events. Whatever cancels out is no change.
+/// Quantities that came to and left each level, in the order of events. Whatever cancels out is no change.
 #[derive(Debug, Default)]
 pub(crate) struct Moved(Vec<(Side, Ticks, i128)>);
 

@@ -22,13 +22,13 @@ use crate::{
 pub struct Recorded {
     /// Its sequence.
     pub seq: Seq,
-    /// When the log stored it: the only time that counts.
+    /// Time at which the log stored it: the only time that counts.
     pub stored_at: Timestamp,
     /// The input, or why it cannot be read. An input that does not belong to its subject cannot be read.
     pub input: Result<BookInput, String>,
 }
 
-/// What an input has led to.
+/// Outcome of an input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Applied {
     /// For the log.
@@ -135,7 +135,7 @@ impl Machine {
         self.market.as_deref().map(|market| &market.definition)
     }
 
-    /// When the next order expires.
+    /// Time at which the next order expires.
     #[must_use]
     pub fn next_expiry(&self) -> Option<Timestamp> {
         self.book.next_expiry()
@@ -217,7 +217,7 @@ impl Machine {
         self.tell(&market, told);
     }
 
-    /// How far this input may go.
+    /// Limits of this input.
     pub(crate) fn taking(&self, market: &Market) -> Taking {
         Taking { max_makers: market.definition.max_makers, now: self.market_time }
     }

@@ -7,7 +7,7 @@ use crate::{
     units::{Rates, Units},
 };
 
-/// What the machine needs of the definition in force.
+/// Parts of the definition in force that the machine needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Market {
     pub(crate) definition: Definition,
@@ -58,7 +58,7 @@ impl Market {
     }
 }
 
-/// What a program of version 1 knows of a definition.
+/// Definition as a program of version 1 knows it.
 fn without_limits(definition: &Definition) -> Definition {
     Definition { max_open_orders_per_user: None, max_open_orders: None, ..definition.clone() }
 }

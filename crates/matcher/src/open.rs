@@ -1,4 +1,4 @@
-//! How many orders each user has in the book. What the book says, counted: nothing of it is hashed or kept by itself.
+//! Number of orders that each user has in the book. What the book says, counted: nothing of it is hashed or kept by itself.
 //!
 //! ```text
 //!  rests +1 ──▶ user ──▶ orders ◀── −1 traded as a whole, cancelled, or taken out to be matched anew
@@ -23,7 +23,7 @@ impl OpenOrders {
         open
     }
 
-    /// How many a user has.
+    /// Number of orders of a user.
     pub(crate) fn of_user(&self, user: UserId) -> u32 {
         self.0.get(&user).copied().unwrap_or_default()
     }

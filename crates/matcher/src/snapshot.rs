@@ -24,7 +24,7 @@ use crate::{
     units::{Rates, Worth},
 };
 
-/// What a snapshot begins with; another layout gets another number.
+/// First bytes of a snapshot; another layout gets another number.
 const MAGIC: &[u8; 8] = b"fsmatch1";
 /// Bytes of the checksum.
 const CHECKSUM: usize = size_of::<u64>();

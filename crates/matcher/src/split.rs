@@ -9,7 +9,7 @@ use std::io;
 use fillstream_domain::book::{Levels, Outcome};
 use serde::Serialize;
 
-/// What a piece adds around its changes and levels: `"continued":true,"goes_on":true,"changes":[],"levels":{…}`.
+/// Bytes that a piece adds around its changes and levels: `"continued":true,"goes_on":true,"changes":[],"levels":{…}`.
 const PIECE_BYTES: usize = 96;
 
 /// Pieces of the outcome of at most `room` bytes each when they are encoded. A change or level that is larger alone is

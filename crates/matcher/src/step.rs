@@ -68,7 +68,7 @@ impl Pending {
         self.steps.push_back(Step { outcome, encoded, hash });
     }
 
-    /// How many outcomes there are.
+    /// Number of outcomes.
     #[must_use]
     pub fn len(&self) -> usize {
         self.steps.len()
@@ -80,7 +80,7 @@ impl Pending {
         self.steps.is_empty()
     }
 
-    /// What they take in a commit.
+    /// Bytes that they take in a commit.
     #[must_use]
     pub const fn bytes(&self) -> usize {
         self.bytes

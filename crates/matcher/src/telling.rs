@@ -61,7 +61,7 @@ impl Told {
     }
 }
 
-/// What an order trades in one event.
+/// Sums that an order trades in one event.
 #[derive(Debug, Clone, Copy)]
 struct Traded {
     maker: Order,

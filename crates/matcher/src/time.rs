@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use fillstream_domain::{Timestamp, book::BookInput};
 
-/// What clocks of one deployment may differ by, together with the time that an input waits before it is stored: far more
+/// Span by which clocks of one deployment may differ, together with the time that an input waits before it is stored: far more
 /// than either is where clocks are kept, and less than an order is placed for.
 const APART: Duration = Duration::from_secs(60);
 

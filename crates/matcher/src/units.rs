@@ -47,7 +47,7 @@ impl Fee {
         Self(self.0.checked_add(more.0).expect("fees are below what they are paid for"))
     }
 
-    /// How much it has grown since it was `before`.
+    /// Growth since it was `before`.
     pub(crate) fn since(self, before: Self) -> Self {
         Self(self.0.checked_sub(before.0).expect("a cumulative fee never falls"))
     }
@@ -75,7 +75,7 @@ fn parts_per_million(rate: Amount) -> u32 {
     parts.expect("check() keeps a rate below 1, with at most 6 digits")
 }
 
-/// What the counts of a market mean. The same for all its definitions.
+/// Units of a market's counts. The same for all its definitions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Units {
     /// Tick size times lot size, as a count of its last digit.

@@ -19,7 +19,7 @@ pub enum VenueCall {
     Prepare,
     /// To send one.
     Submit,
-    /// Look at what became of a transaction.
+    /// To look at what became of one.
     Observe,
 }
 

@@ -1,4 +1,4 @@
-//! What an HTTP answer is over NATS.
+//! Answers of HTTP, as they are over NATS.
 
 use axum::body::Body;
 use axum::{

@@ -1,4 +1,4 @@
-//! What is told about the subjects: what is told about the requests that they stand for.
+//! Descriptions of the subjects: what is told about the requests that they stand for.
 
 use fillstream_http_edge::described::{Channel, Described};
 

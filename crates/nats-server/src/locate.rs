@@ -22,7 +22,7 @@ pub fn locate(log: &mut dyn FnMut(&str)) -> Result<PathBuf, Error> {
     Search::from_env().run(log)
 }
 
-/// Where a nats-server is looked for, in this order.
+/// Places where a nats-server is looked for, in this order.
 #[derive(Clone, Debug)]
 pub struct Search {
     /// `FILLSTREAM_NATS_SERVER`: this one and no other.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::error::{Error, failed};
 
 const NAME: &str = "lock";
-/// How long a server may take to die after its parent was killed: it may be in the middle of an fsync.
+/// Time that a server may take to die after its parent was killed: it may be in the middle of an fsync.
 const PATIENCE: Duration = Duration::from_secs(3);
 const POLL: Duration = Duration::from_millis(20);
 

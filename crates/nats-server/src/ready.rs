@@ -5,7 +5,7 @@ use std::time::Duration;
 /// Of one look. The server greets at once, or is not ready.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Whether the server of this name takes connections on this port with JetStream on. It listens only after it has
+/// True when the server of this name takes connections on this port with JetStream on. It listens only after it has
 /// recovered its store, so its greeting is the whole health check; the name keeps a stranger on that port from passing
 /// for it.
 pub(crate) fn is_ready(port: u16, name: &str) -> bool {

@@ -14,7 +14,7 @@ use crate::port::PortChoice;
 use crate::supervise::{Phase, START_PATIENCE, Shared, Supervisor, Wanted};
 use crate::token::Token;
 
-/// How long a server that was asked to stop may take to write its state before it is killed.
+/// Time that a server that was asked to stop may take to write its state before it is killed.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A nats-server of this process alone: it is started again when it dies, and dies when this is dropped or the process
@@ -88,7 +88,7 @@ impl PrivateServer {
         self.shared.state.lock().phase.pid().map(|pid| pid.as_raw_pid().unsigned_abs())
     }
 
-    /// How many times the server was ready again after it had ended.
+    /// Number of times that the server was ready again after it had ended.
     pub fn restarts(&self) -> u64 {
         self.shared.state.lock().starts.saturating_sub(1)
     }
@@ -174,12 +174,12 @@ pub struct Control {
 }
 
 impl Control {
-    /// Whether the server can be used, as far as its greeting tells: it runs and was ready.
+    /// True when the server can be used, as far as its greeting tells: it runs and was ready.
     pub fn is_up(&self) -> bool {
         matches!(self.shared.state.lock().phase, Phase::Ready(_))
     }
 
-    /// How many times the server was ready again after it had ended.
+    /// Number of times that the server was ready again after it had ended.
     pub fn restarts(&self) -> u64 {
         self.shared.state.lock().starts.saturating_sub(1)
     }

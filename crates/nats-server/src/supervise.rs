@@ -13,14 +13,14 @@ use crate::launch::{Launch, Run};
 use crate::lock::DirLock;
 use crate::ready::is_ready;
 
-/// How long a start may take: recovering a store of many millions of messages takes minutes.
+/// Time that a start may take: recovering a store of many millions of messages takes minutes.
 pub(crate) const START_PATIENCE: Duration = Duration::from_secs(300);
 const READY_POLL: Duration = Duration::from_millis(10);
 /// Between a death and the next start; doubles up to the last while the server does not stay up that long.
 const BACKOFF_FIRST: Duration = Duration::from_millis(100);
 const BACKOFF_LAST: Duration = Duration::from_secs(2);
 
-/// What the owner asks for.
+/// Wish of the owner.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wanted {
     Run,
@@ -28,7 +28,7 @@ pub(crate) enum Wanted {
     Stop,
 }
 
-/// How the server is.
+/// State of the server.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
     Down,
@@ -64,7 +64,7 @@ impl State {
     }
 }
 
-/// What the owner and the supervisor have in common.
+/// State that the owner and the supervisor share.
 pub(crate) struct Shared {
     pub(crate) state: Mutex<State>,
     pub(crate) changed: Condvar,

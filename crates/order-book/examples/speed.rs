@@ -1,4 +1,4 @@
-//! How fast the book is on this machine: `cargo run -p fillstream-order-book --release --features flow --example speed`.
+//! Speed of the book on this machine: `cargo run -p fillstream-order-book --release --features flow --example speed`.
 #![allow(
     clippy::print_stdout,
     clippy::float_arithmetic,

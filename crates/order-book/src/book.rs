@@ -18,7 +18,7 @@ pub struct Book {
     pub(crate) ladder: Ladder,
     pub(crate) expiries: Expiries,
     pub(crate) hash: StateHash,
-    /// What the next order that rests gets.
+    /// Number that the next order that rests gets.
     pub(crate) next_priority: u64,
 }
 
@@ -63,13 +63,13 @@ impl Book {
         self.index.find(Key::of(order_id), order_id, &self.slab).map(|entry| self.slab.get(entry.slot).view())
     }
 
-    /// How many orders rest.
+    /// Number of orders that rest.
     #[must_use]
     pub fn len(&self) -> usize {
         self.index.len()
     }
 
-    /// Whether no order rests.
+    /// True when no order rests.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

@@ -1,4 +1,4 @@
-//! What the book answers: events, or the reason why nothing happened.
+//! Answers of the book: events, or the reason why nothing happened.
 
 use fillstream_domain::book::{CancelReason, Lots, Side, Ticks};
 use fillstream_domain::{OrderId, UserId};
@@ -8,7 +8,7 @@ use fillstream_domain::{OrderId, UserId};
 pub struct Resting {
     /// The order.
     pub order_id: OrderId,
-    /// Whose it is.
+    /// Owner.
     pub user_id: UserId,
     /// Buy or sell.
     pub side: Side,
@@ -16,12 +16,12 @@ pub struct Resting {
     pub price: Ticks,
     /// All of it.
     pub quantity: Lots,
-    /// What of it has traded, at most `quantity`.
+    /// Quantity that has traded, at most `quantity`.
     pub filled: Lots,
 }
 
 impl Resting {
-    /// What can still trade.
+    /// Quantity that can still trade.
     #[must_use]
     pub fn left(&self) -> Lots {
         left(self.quantity, self.filled)
@@ -33,7 +33,7 @@ impl Resting {
 pub struct Ended {
     /// The order.
     pub order_id: OrderId,
-    /// Whose it is.
+    /// Owner.
     pub user_id: UserId,
     /// Buy or sell.
     pub side: Side,
@@ -41,7 +41,7 @@ pub struct Ended {
     pub price: Option<Ticks>,
     /// All of it.
     pub quantity: Lots,
-    /// What of it has traded.
+    /// Quantity that has traded.
     pub filled: Lots,
 }
 
@@ -61,20 +61,20 @@ pub enum Event {
         maker: Resting,
         /// The order that came or was amended.
         taker: OrderId,
-        /// What of the taker has traded, this trade included.
+        /// Quantity of the taker that has traded, this trade included.
         taker_filled: Lots,
         /// The maker's price.
         price: Ticks,
-        /// How much, from 1 lot.
+        /// Quantity, from 1 lot.
         quantity: Lots,
     },
     /// What was left of an order will never trade. It is not in the book (any more).
     Cancelled {
         /// The order.
         order: Ended,
-        /// What was left, from 1 lot.
+        /// Quantity that was left, from 1 lot.
         left: Lots,
-        /// Why.
+        /// Reason.
         reason: CancelReason,
     },
     /// What is left of a new order, or of an amended one that has lost its place, rests behind all others of its price.
@@ -94,7 +94,7 @@ pub enum Event {
     },
 }
 
-/// What an amend has led to.
+/// Outcome of an amend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Amended {
     /// The order is already what was asked for: no event.
@@ -107,7 +107,7 @@ pub enum Amended {
     Filled,
 }
 
-/// Why nothing was done. The book and its hash are what they were.
+/// Reasons why nothing was done. The book and its hash are what they were.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Refused {
     /// An order of this id rests.
@@ -133,7 +133,7 @@ pub enum Refused {
     LevelFull,
 }
 
-/// What is left of `quantity` when `filled` has traded.
+/// Rest of `quantity` when `filled` has traded.
 pub(crate) fn left(quantity: Lots, filled: Lots) -> Lots {
     quantity.minus(filled).expect("an order never trades more than its quantity")
 }

@@ -61,7 +61,7 @@ impl Book {
         }
     }
 
-    /// Whether the time of an order in the book is over.
+    /// True when the time of an order in the book is over.
     pub(crate) fn is_due(&self, slot: Slot, now: Timestamp) -> bool {
         self.slab.get(slot).expires && self.expiries.of(slot).is_some_and(|at| at <= now)
     }

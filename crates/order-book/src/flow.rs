@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::{Book, Event, NewOrder, Taking};
 
-/// Where the middle begins, in ticks: 600.00 in cents.
+/// Lowest price of the middle, in ticks: 600.00 in cents.
 const MIDDLE: u32 = 60_000;
 /// The middle moves by a tick once in this many operations.
 const MOVES_EVERY: u64 = 16;
@@ -27,7 +27,7 @@ const OFTEN: u64 = 800;
 /// Users who place orders.
 const USERS: u64 = 1_000;
 
-/// What is asked of the book.
+/// Request to the book.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ask {
     /// A new order.

@@ -55,12 +55,12 @@ impl Book {
         Ok(())
     }
 
-    /// Whether an order of this side and limit would meet another one at once.
+    /// True when an order of this side and limit would meet another one at once.
     pub(crate) fn reaches(&self, side: Side, limit: Ticks) -> bool {
         self.ladder.best(side.opposite()).is_some_and(|best| !is_better(side, best, limit))
     }
 
-    /// Whether a taker, which reaches the best price of the other side, would meet an order whose time is not over before
+    /// True when a taker, which reaches the best price of the other side, would meet an order whose time is not over before
     /// it has met as many as it may.
     #[inline(never)]
     pub(crate) fn meets_alive(&self, taker: &Taker, taking: Taking) -> bool {
@@ -112,7 +112,7 @@ impl Book {
         self.insert(key, order, expires_at);
     }
 
-    /// How a sweep would end. It is one rule with [`Self::sweep`], without the changes.
+    /// Forecast of a sweep's end. It is one rule with [`Self::sweep`], without the changes.
     fn foresee(&self, taker: &Taker, taking: Taking) -> Stop {
         let mut left = taker.left();
         for (met, slot) in (0..).zip(self.in_the_way_of(taker)) {

@@ -1,4 +1,4 @@
-//! What is asked of the book.
+//! Requests to the book.
 
 use fillstream_domain::book::{Lots, Pricing, SelfTradePrevention, Side, Ticks};
 use fillstream_domain::{OrderId, Timestamp, UserId};
@@ -8,21 +8,21 @@ use fillstream_domain::{OrderId, Timestamp, UserId};
 pub struct NewOrder {
     /// The order. Refused when an order of this id rests.
     pub order_id: OrderId,
-    /// Whose it is.
+    /// Owner.
     pub user_id: UserId,
     /// Buy or sell.
     pub side: Side,
-    /// How much, from 1 lot.
+    /// Quantity, from 1 lot.
     pub quantity: Lots,
     /// At what price and for how long. An expiry in the past is not noticed here: [`Book::expire`] runs first.
     ///
     /// [`Book::expire`]: crate::Book::expire
     pub pricing: Pricing,
-    /// What happens when it takes and would trade with its own user's orders. It keeps this for later amends.
+    /// Self-trade rule: what happens when it takes and would trade with its own user's orders. It keeps this for later amends.
     pub self_trade_prevention: SelfTradePrevention,
 }
 
-/// How far one input may go in the book, and when it comes.
+/// Limits of one input in the book, and its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Taking {
     /// Orders that it may meet, whether it trades with them, cancels them or ends them because their time is over; its
@@ -45,7 +45,7 @@ impl Taking {
 pub struct Amend {
     /// The order.
     pub order_id: OrderId,
-    /// Who asks.
+    /// User who asks.
     pub user_id: UserId,
     /// The new total, what is filled included.
     pub quantity: Option<Lots>,

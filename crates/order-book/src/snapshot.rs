@@ -14,7 +14,7 @@ use crate::index::Key;
 use crate::slab::{Order, Slot};
 use crate::{Book, codes};
 
-/// What a snapshot begins with; another layout gets another number.
+/// First bytes of a snapshot; another layout gets another number.
 const MAGIC: &[u8; 8] = b"fsbook01";
 /// Bytes of an order without expiry.
 const ORDER: usize = 64;
@@ -90,7 +90,7 @@ impl Book {
         if book.hash() == hash { Ok(book) } else { Err(BadSnapshot::Hash) }
     }
 
-    /// Whether the order can be the next of a snapshot.
+    /// True when the order can be the next of a snapshot.
     fn can_hold(&self, order: &Order) -> bool {
         let queue = self.ladder.get(order.price);
         let behind_the_last = queue.lots == Lots::ZERO || self.slab.get(queue.tail).priority < order.priority;
@@ -108,7 +108,7 @@ impl Book {
     }
 }
 
-/// What is still to be read.
+/// Bytes that are still to be read.
 struct Reader<'a>(&'a [u8]);
 
 impl Reader<'_> {

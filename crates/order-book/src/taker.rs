@@ -19,14 +19,14 @@ pub(crate) struct Taker {
     pub(crate) self_trade_prevention: SelfTradePrevention,
 }
 
-/// What is done with the rest of a taker when nothing more is left at its price.
+/// Treatment of a taker's rest when nothing more is left at its price.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Rest {
     Cancel(CancelReason),
     InBook { price: Ticks, post_only: bool, expires_at: Option<Timestamp> },
 }
 
-/// Why a taker stopped.
+/// Reasons why a taker stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stop {
     /// Nothing of it is left.
@@ -39,7 +39,7 @@ pub(crate) enum Stop {
     MaxMakers,
 }
 
-/// What happens when a taker meets a maker.
+/// Outcome of a taker's meeting a maker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Meeting {
     Trade,
@@ -88,7 +88,7 @@ impl Taker {
         left(self.quantity, self.filled)
     }
 
-    /// Whether it would trade with an order of the other side at `price`.
+    /// True when it would trade with an order of the other side at `price`.
     pub(crate) fn reaches(&self, price: Ticks) -> bool {
         self.limit.is_none_or(|limit| !is_better(self.side, price, limit))
     }

@@ -23,7 +23,7 @@ const MAX_REASON: usize = 2_000;
 /// The part whose records may tell of money that was moved.
 const EXECUTOR: &str = "executor";
 
-/// Why an entry could not be dealt with.
+/// Reasons why an entry could not be dealt with.
 #[derive(Debug, thiserror::Error)]
 pub enum ParkedError {
     /// No open entry of that part and sequence.
@@ -46,7 +46,7 @@ pub enum ParkedError {
 /// An open entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Open {
-    /// What was put aside, and why.
+    /// Record that was put aside, and the reason.
     pub entry: Parked,
     /// The entry's own sequence: the fence of closing it.
     pub entry_seq: Seq,
@@ -256,7 +256,7 @@ async fn close(log: &dyn EventLog, part: &str, seq: Seq, at: Timestamp) -> Resul
     }
 }
 
-/// How an operator has dealt with a message; none while nobody has, or it was never put aside. The part leaves it out then:
+/// Decision of an operator about a message; none while there is none, or it was never put aside. The part leaves it out then:
 /// it is never applied at its old place.
 ///
 /// # Errors

@@ -136,7 +136,7 @@ impl Access {
         }
     }
 
-    /// Whether a call has found the database broken since it was opened.
+    /// True when a call has found the database broken since it was opened.
     pub(crate) fn is_damaged(&self) -> bool {
         self.0.damaged.load(Ordering::Relaxed)
     }
@@ -193,7 +193,7 @@ impl Access {
         }
     }
 
-    /// How long opening may take: somebody else may be doing it.
+    /// Time that opening may take: somebody else may be doing it.
     fn patience(&self) -> Duration {
         self.0.address.settings.connect_timeout * 2
     }

@@ -17,7 +17,7 @@ use crate::settings::DatabaseSettings;
 /// Told without the URL, which may hold a password.
 const FORMS: &str = "must look like sqlite:///path/file.db or postgres://user@host/database";
 
-/// What the two databases do differently. Everything else is the same code and the same SQL.
+/// Differences between the two databases. Everything else is the same code and the same SQL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Database {
     /// A file; other processes on this machine may have it open as well.
@@ -29,7 +29,7 @@ pub(crate) enum Database {
 /// A file as the file system knows it, whatever its name: device and inode.
 pub(crate) type FileId = (u64, u64);
 
-/// Where the read model lies, and how it is reached.
+/// Place of the read model, and the way to it.
 #[derive(Debug, Clone)]
 pub(crate) struct Address {
     pub(crate) database: Database,

@@ -1,11 +1,11 @@
-//! What can go wrong, and what of it a caller can tell apart.
+//! Errors of the read store, and what of them a caller can tell apart.
 
 use fillstream_domain::Seq;
 use std::{io, path::PathBuf};
 
 use sqlx::{error::DatabaseError, migrate::MigrateError, postgres::PgDatabaseError, sqlite::SqliteError};
 
-/// Why the read model did not do what was asked. Nothing of it is half done: every write is one transaction.
+/// Reasons why the read model did not do what was asked. Nothing of it is half done: every write is one transaction.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The URL names no database that can hold the read model.
@@ -16,7 +16,7 @@ pub enum StoreError {
     File {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// Cause.
         source: io::Error,
     },
     /// The tables could not be made, or were made by another version.
@@ -64,7 +64,7 @@ pub enum StoreError {
     },
 }
 
-/// What kind of trouble it is.
+/// Kind of the trouble.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoreErrorKind {
     /// Somebody else holds a lock, or there is no free connection: a moment later it may work.
@@ -90,7 +90,7 @@ pub enum StoreErrorKind {
 }
 
 impl StoreError {
-    /// What kind of trouble it is.
+    /// Kind of the trouble.
     #[must_use]
     pub fn kind(&self) -> StoreErrorKind {
         match self {

@@ -27,7 +27,7 @@ pub enum StoredChannel<'a> {
 }
 
 impl ReadStore {
-    /// What a user was told of all markets or of one, behind `after`, up to and with `up_to`: the first `limit`, in order.
+    /// Messages to a user of all markets or of one, behind `after`, up to and with `up_to`: the first `limit`, in order.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -77,7 +77,7 @@ impl ReadStore {
         Ok(Some(Position::new(Seq::new(seq.cast_unsigned()), index)))
     }
 
-    /// How many messages the channel has behind `after`, up to and with `up_to`; `limit` when there are more.
+    /// Number of messages of the channel behind `after`, up to and with `up_to`; `limit` when there are more.
     ///
     /// # Errors
     /// When the database cannot be read.

@@ -23,7 +23,7 @@ pub(crate) const READING: &str = "read the read model";
 /// All that the read model holds, at one moment, in canonical order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dump {
-    /// How far it goes; nothing before the first event.
+    /// Checkpoint of the model; nothing before the first event.
     pub checkpoint: Option<Checkpoint>,
     /// By id.
     pub orders: Vec<OrderRow>,

@@ -58,7 +58,7 @@ impl Rebuild {
         Ok(Self { connection, statements, generation: live + 1, reached, right })
     }
 
-    /// How far the new model goes.
+    /// Checkpoint of the new model.
     #[must_use]
     pub const fn reached(&self) -> Checkpoint {
         self.reached
@@ -98,20 +98,20 @@ impl Rebuild {
 }
 
 impl Closing {
-    /// How far the new model goes.
+    /// Checkpoint of the new model.
     #[must_use]
     pub const fn reached(&self) -> Checkpoint {
         self.rebuild.reached
     }
 
-    /// How far it must go: to the live model's sequence, if that is made of the same incarnation of the stream.
+    /// Goal of the rebuild: the live model's sequence, if that is made of the same incarnation of the stream.
     #[must_use]
     pub fn must_reach(&self) -> Seq {
         let same = self.live.filter(|live| live.incarnation == self.rebuild.reached.incarnation);
         same.map_or(Seq::ZERO, |live| live.seq)
     }
 
-    /// Where the live model stands; nothing before the first event.
+    /// Checkpoint of the live model; nothing before the first event.
     #[must_use]
     pub const fn live(&self) -> Option<Checkpoint> {
         self.live

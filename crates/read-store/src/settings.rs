@@ -1,4 +1,4 @@
-//! How long the read model waits for its database. Nothing waits without an end: a database that hangs costs a view, and
+//! Time limits of the read model for its database. Nothing waits without an end: a database that hangs costs a view, and
 //! nothing else.
 
 use std::time::Duration;
@@ -8,13 +8,13 @@ use std::time::Duration;
 pub struct DatabaseSettings {
     /// Connections for reading, of this process. The projector and a rebuild have one of their own each.
     pub readers: u32,
-    /// How long a read waits for a free connection, and any call for a new one.
+    /// Time that a read waits for a free connection, and any call for a new one.
     pub connect_timeout: Duration,
-    /// How long a read may take.
+    /// Time that a read may take.
     pub read_timeout: Duration,
-    /// How long a write may take, and a read of the whole model.
+    /// Time that a write may take, and a read of the whole model.
     pub write_timeout: Duration,
-    /// How long a write waits for somebody else's lock.
+    /// Time that a write waits for somebody else's lock.
     pub lock_timeout: Duration,
     /// PostgreSQL: how long a transaction may rest between two statements before the server ends it with its locks. A
     /// rebuild reads the last events of the stream meanwhile.

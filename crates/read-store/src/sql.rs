@@ -8,7 +8,7 @@ use fillstream_domain::book::Side;
 use crate::connect::Database;
 use crate::market_sql::MarketStatements;
 
-/// How a value is stored.
+/// Forms in which values are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// TEXT

@@ -15,14 +15,14 @@ use crate::settings::DatabaseSettings;
 use crate::sql::Statements;
 use crate::write;
 
-/// How far a model goes: all events of this incarnation of the stream up to and including `seq`.
+/// Place that a model has reached: all events of this incarnation of the stream up to and including `seq`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Checkpoint {
     /// Differs whenever the stream was created anew.
     pub incarnation: Incarnation,
     /// Last sequence; 0 before the first.
     pub seq: Seq,
-    /// What the record at `seq` is; nothing before the first, and in a model of an older version.
+    /// Tag of the record at `seq`; nothing before the first, and in a model of an older version.
     pub record: Option<RecordId>,
 }
 
@@ -58,7 +58,7 @@ impl Checkpoint {
     }
 }
 
-/// What became of a batch.
+/// Outcome of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub enum Applied {
@@ -121,7 +121,7 @@ impl ReadStore {
         self.access.give_up();
     }
 
-    /// Whether a call has found the database broken.
+    /// True when a call has found the database broken.
     #[must_use]
     pub fn is_damaged(&self) -> bool {
         self.access.is_damaged()
@@ -136,7 +136,7 @@ impl ReadStore {
         self.access.set_aside().await
     }
 
-    /// How far the model goes; nothing before the first event.
+    /// Checkpoint of the model; nothing before the first event.
     ///
     /// # Errors
     /// When the database cannot be read.

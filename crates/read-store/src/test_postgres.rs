@@ -21,9 +21,9 @@ use std::{env, fs, io};
 use sqlx::migrate::MigrateDatabase;
 use sqlx::{ConnectOptions, Postgres, postgres::PgConnectOptions};
 
-/// Where Debian and its kin keep the servers, one directory for each version.
+/// Directory in which Debian and its kin keep the servers, one directory for each version.
 const VERSIONS: &str = "/usr/lib/postgresql";
-/// How long the server may take to answer its first query.
+/// Time that the server may take to answer its first query.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Between two looks at a server that is starting.
 const POLL: Duration = Duration::from_millis(20);
@@ -46,7 +46,7 @@ fi
 rm -rf "$dir"
 "#;
 
-/// Why no server runs.
+/// Reasons why no server runs.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// PostgreSQL is not installed; a test may skip, saying so.

@@ -1,4 +1,4 @@
-//! What tests do to a database past the store's rules. Only this part knows the driver.
+//! Changes that tests make to a database past the store's rules. Only this part knows the driver.
 
 use sqlx::{AnyConnection, AssertSqlSafe, Connection, Executor};
 

@@ -27,7 +27,7 @@ const FRAMES_AT_ONCE: usize = 64;
 /// Rounds of catching up before a client counts as too slow.
 const CATCH_UP_ROUNDS: u32 = 3;
 
-/// What a socket is to be sent next.
+/// Next thing that a socket is to be sent.
 struct Next {
     frames: Vec<(Position, Utf8Bytes)>,
     /// Events behind the gate.

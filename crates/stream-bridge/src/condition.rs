@@ -1,4 +1,4 @@
-//! What sockets need to know of the process: that the stream is lost, that it goes down.
+//! Condition of the process as sockets need it: that the stream is lost, that it goes down.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -22,7 +22,7 @@ pub(crate) struct Condition {
     pub(crate) stream_lost: bool,
     /// The process goes down.
     pub(crate) stopping: bool,
-    /// How often the stream has lost its end: what sockets were told before the last time is of a history that is gone.
+    /// Number of times the stream has lost its end: what sockets were told before the last one is of a history that is gone.
     pub(crate) history: u64,
 }
 

@@ -1,4 +1,4 @@
-//! What the bridge counts.
+//! Counters of the bridge.
 
 use std::{
     collections::BTreeMap,
@@ -39,7 +39,7 @@ impl Count {
     }
 }
 
-/// How often connections have ended, by close code (RFC 6455); 1006 stands for peers that went without one.
+/// Number of connections that have ended, by close code (RFC 6455); 1006 stands for peers that went without one.
 #[derive(Debug, Default)]
 pub struct Closes(Mutex<BTreeMap<u16, u64>>);
 

@@ -1,4 +1,4 @@
-//! How many sockets, and subscriptions on them, there are of each address and of each user.
+//! Numbers of sockets, and of subscriptions on them, of each address and of each user.
 
 use std::{collections::HashMap, net::IpAddr, sync::Arc};
 
@@ -9,14 +9,14 @@ use parking_lot::Mutex;
 
 use crate::{counters::Held, hub::Hub};
 
-/// Whose they are.
+/// Their owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Whose {
     Address(IpAddr),
     User(UserId),
 }
 
-/// What is counted.
+/// Kind of what is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum What {
     Socket,

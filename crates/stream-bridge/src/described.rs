@@ -1,4 +1,4 @@
-//! What is told about the sockets of an order: families A and B.
+//! Descriptions of the sockets of an order: families A and B.
 
 use fillstream_http_edge::described::{Channel, Message, Reach, Shape};
 use fillstream_projections::channel::Kind;
@@ -54,7 +54,7 @@ const RESUMES: &str = "Resume behind this: a message's token, or a sequence.";
 
 const MARKED: &[&str] = &["seq", "index", "token"];
 
-/// What both families say about the connection.
+/// Messages of both families about the connection.
 fn controls(family: &str) -> Vec<Message> {
     let one = |kind: &'static str, there, about: &str| {
         Message::new(format!("{family}.{kind}"), about, Shape::inline::<Control<'_>>()).of_type(kind, there)
@@ -62,7 +62,11 @@ fn controls(family: &str) -> Vec<Message> {
     vec![
         one("fell_behind", MARKED, "The client reads too slowly; what it misses follows."),
         one("caught_up", MARKED, "What was missed has been sent."),
-        one("reset", &["seq", "index", "token", "reason"], "The chain starts anew: a full backfill follows."),
+        one(
+            "reset",
+            &["seq", "index", "token", "reason"],
+            "The chain starts anew: a full backfill follows. The token's place is `ahead_of_stream`, or of an `other_history`: the stream was put back.",
+        ),
         one(
             "status",
             &["seq", "index", "token", "reason"],

@@ -21,7 +21,7 @@ use crate::{
 const STALE_PAUSES: [Duration; 3] =
     [Duration::from_millis(5), Duration::from_millis(20), Duration::from_millis(80)];
 
-/// Why an order cannot be watched.
+/// Reasons why an order cannot be watched.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum JoinError {
     /// No such order.
@@ -120,7 +120,7 @@ impl Hub {
     }
 }
 
-/// Whether an order that begins with this event is shown to the asker. Who may see any order needs no owner.
+/// True when an order that begins with this event is shown to the asker. Who may see any order needs no owner.
 pub(crate) fn is_shown(placed: &[u8], asker: Asker) -> bool {
     !asker.is_verified()
         || matches!(SwapEvent::decode(placed), Ok(SwapEvent::Placed(placed)) if asker.may_see(placed.user_id))

@@ -63,10 +63,10 @@ pub struct Hub {
     /// Gives the present instant; only for messages about the connection itself.
     pub(crate) clock: fn() -> Timestamp,
     pub(crate) condition: watch::Sender<Condition>,
-    /// What tokens are made with.
+    /// Maker of tokens.
     pub(crate) tokens: Arc<Tokens>,
     obstacles: Obstacles,
-    /// When the stream took the last record that was handed over.
+    /// Time at which the stream took the last record that was handed over.
     applied_at: Mutex<Option<Timestamp>>,
     /// The last sequence that the tail has handed over; nothing before the tail is set up.
     position: watch::Sender<Option<Seq>>,
@@ -98,12 +98,12 @@ pub(crate) struct Seat {
     hub: Arc<Hub>,
     order: OrderId,
     watched: Arc<Watched>,
-    /// Which history it is of: see [`Condition::history`].
+    /// History that it is of: see [`Condition::history`].
     history: u64,
 }
 
 impl Seat {
-    /// Whether what it is told is still the stream's.
+    /// True while what it is told is still the stream's.
     pub(crate) fn is_of(&self, condition: Condition) -> bool {
         self.history == condition.history
     }
@@ -257,13 +257,13 @@ impl Hub {
         self.condition.send_modify(|condition| condition.history += 1);
     }
 
-    /// What stands in its way now.
+    /// Trouble that stands in its way now.
     #[must_use]
     pub const fn obstacles(&self) -> &Obstacles {
         &self.obstacles
     }
 
-    /// When the stream took the last record that was handed to the sockets; nothing before the first one.
+    /// Time at which the stream took the last record that was handed to the sockets; nothing before the first one.
     #[must_use]
     pub fn newest_applied_at(&self) -> Option<Timestamp> {
         *self.applied_at.lock()
@@ -301,12 +301,12 @@ impl Hub {
         self.position.send_replace(Some(seq));
     }
 
-    /// Which stream the hub reads.
+    /// Stream that the hub reads.
     pub(crate) fn incarnation(&self) -> Incarnation {
         self.log.incarnation()
     }
 
-    /// What the bridge has done so far.
+    /// Counters of the bridge.
     #[must_use]
     pub const fn counters(&self) -> &Counters {
         &self.counters
@@ -372,7 +372,7 @@ impl Hub {
         let _ = self.position.subscribe().wait_for(|position| position.is_some_and(|at| at >= seq)).await;
     }
 
-    /// Whether an order that is in memory is shown to the asker; nothing of any other order.
+    /// True when an order that is in memory is shown to the asker; nothing of any other order.
     pub(crate) fn shows(&self, order: OrderId, asker: Asker) -> Option<bool> {
         let (watched, placed) = {
             let shard = self.shard(order).lock();

@@ -25,7 +25,7 @@ const INCARNATION: Incarnation = Incarnation::new(7);
 /// Steps after which the world stops moving at random and everything still under way is brought to its end.
 const STEPS: usize = 160;
 
-/// What is switched off in a negative control.
+/// Rule that is switched off in a negative control.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Broken {
     Nothing,
@@ -54,11 +54,11 @@ impl Faults {
     }
 }
 
-/// How far the topic's owner has come with the history.
+/// Progress of the topic's owner with the history.
 enum Loading {
     Idle,
     AskedFloor(u64),
-    /// What was read, not handed over yet.
+    /// Events that were read, not handed over yet.
     Read {
         floor: Seq,
         history: Vec<Record>,

@@ -1,4 +1,4 @@
-//! When to ping, and when a peer has been silent for too long.
+//! Times of pings, and of giving up a peer that is silent for too long.
 
 use std::{pin::Pin, time::Duration};
 
@@ -11,11 +11,11 @@ pub(crate) struct Pulse {
     heard: Instant,
     ping_interval: Duration,
     silence_limit: Duration,
-    /// When the client's token ends; nothing without one, and once that was told.
+    /// End of the client's token; nothing without one, and once that was told.
     token_ends: Option<Instant>,
 }
 
-/// What is due.
+/// Action that is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Beat {
     Ping,

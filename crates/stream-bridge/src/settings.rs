@@ -1,4 +1,4 @@
-//! What can be set about the bridge, with the contract's defaults.
+//! Settings of the bridge, with the contract's defaults.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ pub struct Settings {
     pub subscriptions_of_user: Option<usize>,
     /// Messages from one socket's client; close 1008 beyond. Nothing: no limit.
     pub messages: Option<Rate>,
-    /// What public trades tell of who traded.
+    /// Names that public trades show.
     pub trades: Parties,
     /// Readers of the live log at the same time; 503 beyond. Each reads pages of the stream for itself.
     pub log_readers: usize,

@@ -1,4 +1,4 @@
-//! What an order's sockets are shown: its entries, each with its place on both channels and its frames.
+//! Entries that an order's sockets are shown, each with its place on both channels and its frames.
 //!
 //! ```text
 //!  push ──▶ [ forgotten … │ line line line line ] ◀── end
@@ -25,7 +25,7 @@ pub(crate) const MAX_ENTRIES: usize = 10_000;
 /// event up to three times, so that the largest backfill has 8 MiB, what one client may have under way.
 pub(crate) const MAX_BYTES: usize = 2 << 20;
 
-/// Where both channels stand between two entries.
+/// Place of both channels between two entries.
 #[derive(Debug, Clone, Copy, Default)]
 struct Place {
     progress: Position,
@@ -105,7 +105,7 @@ impl Shown {
         }
     }
 
-    /// Where the channel ends.
+    /// End of the channel.
     pub(crate) const fn end(&self, family: Family) -> Position {
         self.end.position(family)
     }
@@ -121,7 +121,7 @@ impl Shown {
         late.then(|| self.lines.front().map_or(self.end.progress.seq.next(), |line| line.entry.seq))
     }
 
-    /// How many events, of those kept, lie behind `after`: all messages of one event count as one.
+    /// Number of events, of those kept, behind `after`: all messages of one event count as one.
     pub(crate) fn events_behind(&self, family: Family, after: Position) -> u64 {
         let from = self.lines.get(self.first_behind(family, after)).map_or(self.end, |line| line.before);
         self.end.events(family) - from.events(family)

@@ -32,19 +32,19 @@ use crate::{
 /// Pause before the log is asked again that could not answer.
 pub(crate) const LOG_PAUSE: Duration = Duration::from_millis(100);
 
-/// What is said when the client's token has ended.
+/// Message when the client's token has ended.
 pub(crate) const TOKEN_ENDED: &str = "The token has ended; another one goes on from here with ?after=";
-/// What is said to a client that speaks more often than it may.
+/// Message to a client that speaks more often than it may.
 pub(crate) const SPOKE_TOO_OFTEN: &str = "more messages than a client may send";
 
-/// What the upgrade has found out.
+/// Findings of the upgrade.
 pub(crate) struct Joining {
     pub(crate) hub: Arc<Hub>,
     pub(crate) channel: Channel,
     pub(crate) after: Option<After>,
     /// Whether the order exists could not be decided in time.
     pub(crate) undecided: bool,
-    /// When the client's token ends.
+    /// End of the client's token.
     pub(crate) token_ends: Option<Instant>,
     /// Counts the connection until it is gone.
     pub(crate) connection: Arc<Room>,

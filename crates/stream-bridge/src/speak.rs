@@ -1,4 +1,4 @@
-//! What a socket says: messages about the connection itself, and frames, which move its gate.
+//! Messages of a socket: about the connection itself, and frames, which move its gate.
 
 use axum::extract::ws::Utf8Bytes;
 use fillstream_domain::Position;

@@ -39,7 +39,7 @@ pub(crate) const COMMENT: Bytes = Bytes::from_static(b":\n\n");
 /// Tells reverse proxies not to gather a stream before they pass it on.
 const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
-/// Whether a request asks for events, not for pages.
+/// True when a request asks for events, not for pages.
 #[must_use]
 pub fn wants_events(headers: &HeaderMap) -> bool {
     let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());

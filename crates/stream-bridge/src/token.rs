@@ -14,7 +14,7 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use fillstream_domain::{Incarnation, OrderId, Position, RecordRef, Seq};
 use parking_lot::RwLock;
 
-/// Which of the two streams of an order.
+/// Kind of an order's stream: one of two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Family {
     /// Every step with its progress.
@@ -32,7 +32,7 @@ pub struct Channel {
     pub family: Family,
 }
 
-/// What a client asks to be resumed after.
+/// Place that a client asks to be resumed after.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum After {
     /// A position of this channel; which record its sequence was is not known.
@@ -72,7 +72,7 @@ const TAIL_TAGS: usize = 65_536;
 /// Records read from histories whose tags are kept.
 const READ_TAGS: usize = 65_536;
 
-/// What tokens are made with: which stream this is, and which records were seen of it.
+/// Maker of tokens: which stream this is, and which records were seen of it.
 #[derive(Debug)]
 pub(crate) struct Tokens {
     pub(crate) incarnation: Incarnation,

@@ -38,7 +38,7 @@ pub(crate) struct Topic {
     shown: Shown,
     /// None until the placed event is in the fold.
     status: Option<Status>,
-    /// Who placed the order; none also when nobody was named.
+    /// User who placed the order; none also when nobody was named.
     owner: Option<UserId>,
     /// The highest sequence taken into the fold: at or below it everything is dropped.
     gate: Seq,
@@ -79,13 +79,13 @@ impl Topic {
         self.loaded
     }
 
-    /// What the order's status is now; none when it is not known to exist.
+    /// Status of the order now; none when it is not known to exist.
     #[must_use]
     pub(crate) const fn status(&self) -> Option<Status> {
         self.status
     }
 
-    /// Who placed the order; none also when nobody was named.
+    /// User who placed the order; none also when nobody was named.
     #[must_use]
     pub(crate) const fn owner(&self) -> Option<UserId> {
         self.owner
@@ -163,7 +163,7 @@ impl Topic {
         }
     }
 
-    /// Where the channel ends now.
+    /// End of the channel now.
     #[must_use]
     pub(crate) const fn end(&self, family: Family) -> Position {
         self.shown.end(family)
@@ -175,7 +175,7 @@ impl Topic {
         self.shown.begins_late(family, after).is_some()
     }
 
-    /// How many events a socket at `after` is behind.
+    /// Number of events that a socket at `after` is behind.
     #[must_use]
     pub(crate) fn events_behind(&self, family: Family, after: Position) -> u64 {
         self.shown.events_behind(family, after)

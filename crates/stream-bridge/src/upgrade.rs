@@ -27,7 +27,7 @@ const WRITE_BUFFER: usize = 4 << 10;
 /// Bytes that may wait for a slow peer within one write: the largest backfill, 8 MiB, with room to spare.
 const MAX_WRITE_BUFFER: usize = 16 << 20;
 
-/// What a request for a socket brings along.
+/// Parts of a request for a socket.
 pub struct Asked<'a> {
     /// The order, as it stands in path or query; nothing when it is missing.
     pub order: Option<&'a str>,
@@ -35,7 +35,7 @@ pub struct Asked<'a> {
     pub query: Option<&'a str>,
     /// The headers.
     pub headers: &'a HeaderMap,
-    /// What the listening port knows of the connection.
+    /// The connection, as the listening port knows it.
     pub extensions: &'a Extensions,
 }
 
@@ -74,7 +74,7 @@ pub(crate) fn unfinished(extensions: &Extensions) -> Option<Arc<Unfinished>> {
     extensions.get::<Connection>().map(|connection| Arc::clone(&connection.unfinished))
 }
 
-/// Where a client says what it has seen.
+/// Names under which a client says what it has seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Resume {
     /// In `?after=`.
@@ -114,7 +114,7 @@ pub(crate) async fn admit(
     Ok(Joining { hub: Arc::clone(hub), channel, after, undecided, token_ends, connection })
 }
 
-/// What the client asks to be resumed after, as the channel reads it.
+/// Place that the client asks to be resumed after, as the channel reads it.
 pub(crate) fn after(
     query: Option<&str>,
     read: impl FnOnce(&str) -> Result<After, NotAToken>,
@@ -155,7 +155,7 @@ fn order_id(text: Option<&str>) -> Result<OrderId, Problem> {
     text.parse().map_err(|_| Problem::malformed("orderId", must))
 }
 
-/// When the token ends by which the asker came in.
+/// End of the token by which the asker came in.
 pub(crate) fn token_ends(askers: &Askers, asker: Asker) -> Option<Instant> {
     // An end that no clock reaches is none.
     askers.time_left(asker).and_then(|left| Instant::now().checked_add(left))

@@ -27,10 +27,10 @@ pub(crate) mod code {
     pub(crate) const TOO_SLOW: u16 = 4408;
 }
 
-/// How long a peer may take to answer our close, or to take ours.
+/// Time that a peer may take to answer our close, or to take ours.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 
-/// Why a socket ends.
+/// Reasons why a socket ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum End {
     /// We close, with code and reason.
@@ -41,7 +41,7 @@ pub(crate) enum End {
     Anew,
 }
 
-/// Why a write did not get through.
+/// Reasons why a write did not get through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unwritten {
     /// The peer has gone.
@@ -91,7 +91,7 @@ impl Wire {
         Self { peer: peer.into(), write_timeout }
     }
 
-    /// How long this peer may say nothing, where one that can speak may for `limit`.
+    /// Time that this peer may say nothing, where one that can speak may for `limit`.
     pub(crate) const fn silence_limit(&self, limit: Duration) -> Duration {
         match &self.peer {
             Peer::Socket(_) => limit,
@@ -152,7 +152,7 @@ impl Wire {
         }
     }
 
-    /// What the peer has said already.
+    /// Next message, if the peer has sent it already.
     pub(crate) fn read_now(&mut self) -> Option<Result<Message, End>> {
         self.read().now_or_never()
     }
@@ -183,7 +183,7 @@ fn outcome<E>(written: Result<Result<(), E>, tokio::time::error::Elapsed>) -> Re
     }
 }
 
-/// What a broken frame is answered with.
+/// Answer to a broken frame.
 #[expect(
     clippy::wildcard_enum_match_arm,
     reason = "another crate's enum, whose variants depend on its features"

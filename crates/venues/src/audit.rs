@@ -15,7 +15,7 @@ use crate::{
     line::{Line, Sent},
 };
 
-/// What the venues did for one order, all attempts together.
+/// Executions of one order by the venues, all attempts together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Executions {
     /// Different transactions that arrived.
@@ -38,7 +38,7 @@ impl Executions {
     }
 }
 
-/// What all ledgers of a directory tell about every order.
+/// Statements of all ledgers of a directory about every order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Audit {
     orders: BTreeMap<OrderId, Executions>,
@@ -57,7 +57,7 @@ impl Audit {
         Ok(audit)
     }
 
-    /// What was done for an order; all zero when the venues have never heard of it.
+    /// Executions of an order; all zero when the venues have never heard of it.
     #[must_use]
     pub fn order(&self, order: OrderId) -> Executions {
         self.orders.get(&order).copied().unwrap_or_default()

@@ -46,7 +46,7 @@ impl Chain {
         height.saturating_add(1).saturating_mul(self.genesis.block_interval_ms).saturating_sub(1)
     }
 
-    /// How old the chain is by a wall clock, in milliseconds.
+    /// Age of the chain by a wall clock, in milliseconds.
     pub(crate) fn age_at(&self, wall: Timestamp) -> u64 {
         u64::try_from(wall.unix_ms().saturating_sub(self.genesis.began.unix_ms())).unwrap_or(0)
     }
@@ -62,7 +62,7 @@ impl Chain {
         self.land_due()
     }
 
-    /// What a swap would bring now; nothing in the outer option when there is no such market.
+    /// Proceeds of a swap now; nothing in the outer option when there is no such market.
     pub(crate) fn quote(&self, pair: Pair, amount_in: Atoms) -> Option<Result<Atoms, SwapError>> {
         let (market, side) = Market::find(self.genesis.venue, pair)?;
         Some(market.quote(self.genesis.venue, self.history.pool(market), side, amount_in))
@@ -97,7 +97,7 @@ impl Chain {
         Ok(if lost { SubmitOutcome::Unknown("the reply was lost".to_owned()) } else { accepted })
     }
 
-    /// Why a transaction that has not arrived can never do so. What is dead is expired: its proof has moved the time.
+    /// Reason why a transaction that has not arrived can never do so. What is dead is expired: its proof has moved the time.
     fn refusal(&self, transaction: &Transaction) -> Option<String> {
         let (height, last) = (self.height(), transaction.last_valid_height);
         if transaction.genesis != self.genesis.began {
@@ -132,7 +132,7 @@ impl Chain {
         self.land_due()
     }
 
-    /// What has become of a transaction, when that is final.
+    /// Final state of a transaction, when there is one.
     pub(crate) fn outcome(&self, tx: TxId) -> Option<Observation> {
         match self.history.fate(tx) {
             Fate::Unseen | Fate::UnderWay { .. } => None,
@@ -146,7 +146,7 @@ impl Chain {
         }
     }
 
-    /// What has become of a transaction. A death is recorded, so that no process takes the bytes any more, not even
+    /// State of a transaction. A death is recorded, so that no process takes the bytes any more, not even
     /// one whose clock is behind.
     pub(crate) fn observe(
         &mut self,
@@ -179,7 +179,7 @@ impl Chain {
         Ok(())
     }
 
-    /// How a transaction fares whose time has come.
+    /// Fate of a transaction whose time has come.
     fn landing(&self, sent: &Sent) -> Line {
         let Transaction { order_id, amount_in, min_out, .. } = sent.transaction;
         let (at, tx, venue) = (sent.due, sent.tx, self.genesis.venue);

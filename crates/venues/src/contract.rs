@@ -1,4 +1,4 @@
-//! What the executor may ask of a venue, and what each answer is worth.
+//! Contract of a venue: what the executor may ask of it, and what each answer is worth.
 //!
 //! ```text
 //!  quote ──▶ prepare ──▶ (recorded in the log) ──▶ submit ──▶ observe ──▶ Landed
@@ -19,13 +19,13 @@ pub struct SwapTerms {
     pub order_id: OrderId,
     /// The attempt, from 1.
     pub attempt: u8,
-    /// What is paid and what is received.
+    /// Pair of tokens: what is paid and what is received.
     pub pair: Pair,
-    /// How much is paid, in atoms of the token in.
+    /// Amount that is paid, in atoms of the token in.
     pub amount_in: Atoms,
 }
 
-/// What a venue offers at the moment. Not a promise: the transaction's least output is what protects the client.
+/// Offer of a venue at the moment. Not a promise: the transaction's least output is what protects the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VenueQuote {
     /// Expected output after fees and price impact, in atoms of the token out; never zero.
@@ -45,7 +45,7 @@ pub struct PreparedTx {
     pub last_valid_height: u64,
 }
 
-/// What the venue said to a transaction. Advisory: only [`Venue::observe`] decides anything.
+/// Answer of the venue to a transaction. Advisory: only [`Venue::observe`] decides anything.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SubmitOutcome {
     /// Taken. It may still never land.
@@ -56,26 +56,26 @@ pub enum SubmitOutcome {
     Rejected(String),
 }
 
-/// What has become of a transaction.
+/// State of a transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Observation {
     /// The swap was executed. Final.
     Landed {
-        /// What was received, in atoms of the token out.
+        /// Amount that was received, in atoms of the token out.
         amount_out: Atoms,
         /// The block that holds it.
         height: u64,
     },
     /// It is in a block, but moved nothing. Final.
     Reverted {
-        /// Why, in words for the client.
+        /// Reason, in words for the client.
         reason: String,
         /// The block that holds it.
         height: u64,
     },
     /// The venue has it; it will land or revert.
     Pending {
-        /// When asking again may pay, if the venue knows. A hint: nothing depends on it.
+        /// Pause after which asking again may pay, if the venue knows. A hint: nothing depends on it.
         again_in: Option<Duration>,
     },
     /// The venue does not have it, and it can still land: send the same bytes again.
@@ -89,7 +89,7 @@ pub enum Observation {
     Unknowable(String),
 }
 
-/// Why there is no quote. The texts are shown to clients.
+/// Reasons why there is no quote. The texts are shown to clients.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum QuoteError {
     /// The pool cannot trade.
@@ -109,7 +109,7 @@ pub enum QuoteError {
     Unavailable(String),
 }
 
-/// Why no transaction was built. Nothing was signed. The text is shown to clients.
+/// Reasons why no transaction was built. Nothing was signed. The text is shown to clients.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("Cannot build the transaction: {0}")]
 pub struct PrepareError(pub String);
@@ -124,7 +124,7 @@ pub struct Unavailable(pub String);
 /// Every future may be dropped at any await without harm: what was sent by then is found by [`Venue::observe`].
 #[async_trait]
 pub trait Venue: Send + Sync {
-    /// Which venue this is.
+    /// Id of the venue.
     fn id(&self) -> VenueId;
 
     /// Asks for a price. Without side effects.

@@ -54,7 +54,7 @@ impl Fault {
     }
 }
 
-/// How often each fault happens, in permille; by default none ever does.
+/// Frequency of each fault, in permille; by default none ever happens.
 ///
 /// Written as `drop=100,lose_reply=50`: a name of [`Fault`], and 0 to 1000. What is not named does not happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -78,7 +78,7 @@ pub enum FaultsError {
 }
 
 impl Faults {
-    /// How often `fault` happens, in permille.
+    /// Frequency of `fault`, in permille.
     #[must_use]
     pub const fn permille(&self, fault: Fault) -> u16 {
         self.0[fault as usize]
@@ -131,7 +131,7 @@ pub(crate) struct Dice {
 }
 
 impl Dice {
-    /// Whether `fault` strikes `subject` at its `nth` time.
+    /// True when `fault` strikes `subject` at its `nth` time.
     pub(crate) fn strikes(&self, fault: Fault, subject: &str, nth: u32) -> bool {
         let permille = self.faults.permille(fault);
         permille > 0

@@ -17,7 +17,7 @@ use crate::{
 #[error("{0}")]
 pub(crate) struct Contradiction(&'static str);
 
-/// Where a transaction stands.
+/// State of a transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Fate {
     /// It has never arrived.
@@ -48,7 +48,7 @@ pub(crate) struct History {
     /// The pools that were ever traded in, by their market's tokens.
     pools: HashMap<(Token, Token), Pool>,
     records: HashMap<TxId, Record>,
-    /// What has not landed yet, in the order in which it will: by due time, then by arrival.
+    /// Transactions that have not landed yet, in the order in which they will: by due time, then by arrival.
     under_way: BTreeMap<(u64, u64), Sent>,
     /// Transactions that ever arrived.
     arrivals: u64,

@@ -32,7 +32,7 @@ use crate::{
     transaction::TxId,
 };
 
-/// Why a ledger cannot be used.
+/// Reasons why a ledger cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
     /// The settings cannot work with any ledger.
@@ -53,7 +53,7 @@ pub enum LedgerError {
         path: PathBuf,
         /// The line, from 1.
         line: u64,
-        /// What is wrong with it.
+        /// Fault of the line.
         reason: String,
     },
     /// The ledger was begun with another setting, which can never change.
@@ -64,7 +64,7 @@ pub enum LedgerError {
     Conflict {
         /// The file.
         path: PathBuf,
-        /// Which setting.
+        /// Name of the setting.
         setting: &'static str,
         /// Its value in the ledger's first line.
         recorded: String,
@@ -79,7 +79,7 @@ pub enum LedgerError {
     },
 }
 
-/// Where the ledger of `venue` is in a directory of ledgers.
+/// Path of the ledger of `venue` in a directory of ledgers.
 pub(crate) fn path_of(dir: &Path, venue: VenueId) -> PathBuf {
     dir.join(format!("{venue}.jsonl"))
 }

@@ -42,7 +42,7 @@ pub(crate) enum Line {
     Dead { at: u64, tx: TxId, order_id: OrderId },
 }
 
-/// What can never change about a ledger.
+/// Facts of a ledger that can never change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Genesis {
     pub(crate) version: u32,
@@ -57,7 +57,7 @@ pub(crate) struct Genesis {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Sent {
     pub(crate) at: u64,
-    /// When it lands; within its life.
+    /// Time at which it lands; within its life.
     pub(crate) due: u64,
     /// It will revert, by a fault.
     pub(crate) revert: bool,

@@ -14,12 +14,12 @@ pub(crate) struct Market {
     quote: Token,
     /// The reserves at the start, and what arbitrage draws them back to.
     reference: Pool,
-    /// How many times the pool's reserve others sell in the moment before a transaction lands. They buy back
+    /// Multiple of the pool's reserve that others sell in the moment before a transaction lands. They buy back
     /// right after it, so that the next quote knows nothing of it.
     sold_ahead: u128,
 }
 
-/// Why a swap has no price or does not land.
+/// Reasons why a swap has no price or does not land.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SwapError {
     InsufficientLiquidity,
@@ -64,7 +64,7 @@ static METEORA: [Market; 6] = [
     running_away(market(Token::Rush, 800_000, Token::Usdc, 1_601_600)),
 ];
 
-/// What a venue's pools charge, in basis points.
+/// Fee of a venue's pools, in basis points.
 const fn fee_bps(venue: VenueId) -> u128 {
     match venue {
         VenueId::Raydium => 25,
@@ -96,7 +96,7 @@ impl Market {
         self.reference
     }
 
-    /// What a swap would bring now.
+    /// Proceeds of a swap now.
     pub(crate) fn quote(
         &self,
         venue: VenueId,

@@ -12,7 +12,7 @@ use crate::transaction::atoms_text;
 
 /// Basis points in one whole: fees are given in hundredths of a percent.
 const WHOLE_BPS: u128 = 10_000;
-/// How far a swap may leave a reserve from where the market sees it, in basis points. Arbitrage takes the rest at
+/// Deviation of a reserve from where the market sees it that a swap may leave, in basis points. Arbitrage takes the rest at
 /// once, so that neither thousands of orders in one direction nor one huge order make a pool useless, and two quotes
 /// of the same swap differ by less than the default slippage.
 const ARBITRAGE_BAND_BPS: u128 = 5;
@@ -43,7 +43,7 @@ pub(crate) struct Swapped {
     pub(crate) pool: Pool,
 }
 
-/// Why a swap has no result.
+/// Reasons why a swap has no result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PoolError {
     /// The output rounds to zero.
@@ -68,7 +68,7 @@ impl Pool {
         }
     }
 
-    /// What paying `amount_in` brings, and the pool after it; the fee stays in the pool.
+    /// Output for paying `amount_in`, and the pool after it; the fee stays in the pool.
     pub(crate) fn swap(self, side: Side, amount_in: Atoms, fee_bps: u128) -> Result<Swapped, PoolError> {
         let (reserve_in, reserve_out) = self.reserves(side);
         let (amount_in, reserve_in, reserve_out) = (amount_in.get(), reserve_in.get(), reserve_out.get());

@@ -1,4 +1,4 @@
-//! What can be set about the simulated venues.
+//! Settings of the simulated venues.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use crate::Faults;
 /// Settings of both simulated venues.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SimulatedSettings {
-    /// Where all chance comes from. Fixed by a ledger's first line; another seed needs another ledger.
+    /// Seed of all chance. Fixed by a ledger's first line; another seed needs another ledger.
     pub seed: u64,
-    /// How long a quote takes.
+    /// Time that a quote takes.
     pub quote_delay: Duration,
-    /// How long building and signing take.
+    /// Time that building and signing take.
     pub build_delay: Duration,
-    /// How long a send takes.
+    /// Time that a send takes.
     pub submit_delay: Duration,
     /// From a send's arrival until it lands, in whole milliseconds.
     pub landing_delay: Duration,
@@ -22,7 +22,7 @@ pub struct SimulatedSettings {
     pub block_interval: Duration,
     /// Blocks that a transaction can be included in after the one it was signed at; at least one.
     pub life_blocks: u64,
-    /// What goes wrong, how often.
+    /// Faults and their frequencies.
     pub faults: Faults,
 }
 
@@ -64,7 +64,7 @@ impl SimulatedSettings {
         self
     }
 
-    /// How long a transaction can land after it was signed, at least.
+    /// Time for which a transaction can land after it was signed, at least.
     #[must_use]
     pub fn life(&self) -> Duration {
         self.block_interval.saturating_mul(u32::try_from(self.life_blocks).unwrap_or(u32::MAX))

@@ -17,7 +17,7 @@ use crate::{
     transaction::{Transaction, TxId},
 };
 
-/// How late a late quote is: beyond any sensible deadline, so that the deadline is what ends the wait.
+/// Delay of a late quote: beyond any sensible deadline, so that the deadline is what ends the wait.
 const QUOTE_LATE_BY: Duration = Duration::from_secs(60);
 
 /// One simulated venue. Any number of them, in any number of processes, can share a directory.

@@ -68,7 +68,7 @@ impl<'de> Deserialize<'de> for TxId {
 /// the terms and the height, so that building the same attempt twice in one block gives the same bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Transaction {
-    /// When the ledger began that it is for: no other one takes it.
+    /// Time at which the ledger began that it is for: no other one takes it.
     pub(crate) genesis: Timestamp,
     pub(crate) venue: VenueId,
     pub(crate) order_id: OrderId,
@@ -107,7 +107,7 @@ impl Transaction {
         }
     }
 
-    /// What is swapped; nothing when the venues do not know the pair.
+    /// Pair that is swapped; nothing when the venues do not know the pair.
     pub(crate) fn pair(&self) -> Option<Pair> {
         Pair::new(self.token_in, self.token_out)
     }

@@ -9,7 +9,7 @@ use crate::{
     swap::{Field, FieldError},
 };
 
-/// What an amend asks for, unjudged.
+/// Terms that an amend asks for, unjudged.
 #[derive(Debug, Clone, Copy)]
 #[expect(missing_docs, reason = "the names are the contract's own")]
 pub struct AmendRequest<'a> {
@@ -17,7 +17,7 @@ pub struct AmendRequest<'a> {
     pub price: Field<'a>,
 }
 
-/// What an amend asks for; at least one of the two is there.
+/// Terms that an amend asks for; at least one of the two is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AmendTerms {
     /// The new total quantity.

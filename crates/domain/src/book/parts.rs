@@ -17,12 +17,12 @@ use crate::Seq;
 #[derive(Debug, Clone)]
 pub struct Parts<C = Commit> {
     held: Vec<(Seq, C)>,
-    /// Where the reader was last sent back to, so that a beginning that does not exist is asked for only once.
+    /// Place to which the reader was last sent back, so that a beginning that does not exist is asked for only once.
     sent_back_to: Option<Seq>,
     torn: u64,
 }
 
-/// What a pushed part makes of the market's commits.
+/// Effect of a pushed part on the market's commits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PartsStep<C = Commit> {
     /// A whole commit: its parts with their sequences, in order. Most commits have one.
@@ -97,7 +97,7 @@ impl<C: AsRef<Commit>> Parts<C> {
         self.held.first().map(|(seq, _)| seq.prev())
     }
 
-    /// How many times parts were discarded so far.
+    /// Number of times that parts were discarded so far.
     #[must_use]
     pub const fn torn(&self) -> u64 {
         self.torn

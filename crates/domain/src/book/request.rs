@@ -62,7 +62,7 @@ pub struct Terms {
     self_trade_prevention: SelfTradePrevention,
 }
 
-/// Why an order was refused.
+/// Reasons why an order was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
     /// Every field that is wrong.

@@ -7,7 +7,7 @@
 
 use crate::stored::EventType;
 
-/// What a machine goes by. A rule never changes: another one is another version.
+/// Version of the rules that a machine goes by. A rule never changes: another one is another version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Rules {
     /// An input ends every order that is due by then, a user may have any number of orders in the book, and market time
@@ -20,7 +20,7 @@ pub enum Rules {
 }
 
 impl Rules {
-    /// What is committed by.
+    /// Rules that new commits are made by.
     pub const TODAY: Self = Self::V2;
     /// All of them.
     pub const ALL: [Self; 2] = [Self::V1, Self::V2];

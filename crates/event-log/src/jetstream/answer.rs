@@ -1,4 +1,4 @@
-//! What the server answers to a publish: where it was stored, or which error.
+//! Answers of the server to a publish: where it was stored, or which error.
 
 use async_nats::{StatusCode, jetstream::ErrorCode};
 use fillstream_domain::Seq;
@@ -9,7 +9,7 @@ use crate::{Refusal, ServerError};
 /// The server's answer to a publish.
 #[derive(Debug, Deserialize)]
 pub(super) struct Answer {
-    /// Which stream has it; an answer of anything else has none.
+    /// Stream that has it; an answer of anything else has none.
     stream: Option<String>,
     #[serde(default)]
     pub(super) seq: Seq,

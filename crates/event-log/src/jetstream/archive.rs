@@ -32,7 +32,7 @@ const CHUNK_PATIENCE: Duration = Duration::from_secs(30);
 /// before it is there.
 const STREAM_PATIENCE: Duration = Duration::from_secs(15 * 60);
 
-/// Why a stream was not saved or restored.
+/// Reasons why a stream was not saved or restored.
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
     /// Nobody listens, the connection broke, or the answer is late.
@@ -40,7 +40,7 @@ pub enum ArchiveError {
     Silent {
         /// Where it was asked.
         subject: String,
-        /// What the client said.
+        /// Cause: the client's error.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },

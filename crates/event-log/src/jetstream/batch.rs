@@ -163,7 +163,7 @@ impl Committer {
     }
 }
 
-/// What the server says of what was sent.
+/// Answer of the server to what was sent.
 pub(super) async fn outcome(sent: Result<Answers, LogError>) -> Outcome {
     let mut answers = match sent {
         Ok(answers) => answers,

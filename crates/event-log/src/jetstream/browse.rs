@@ -73,7 +73,7 @@ fn message(answer: async_nats::Message) -> Result<Message, LogError> {
     Ok(Message { seq, subject, stored_at, headers, payload: answer.payload })
 }
 
-/// What the message was stored with, by name.
+/// Headers that the message was stored with, by name.
 fn own_headers(headers: &HeaderMap) -> Vec<(String, String)> {
     let own = headers.iter().filter(|(name, _)| {
         let name: &str = name.as_ref();

@@ -25,7 +25,7 @@ const SUBSCRIPTION_CAPACITY: usize = 1 << 17;
 /// Namespace of incarnations.
 const INCARNATIONS: Uuid = Uuid::from_u128(0x0f2d_51a8_9c1b_4e0c_8d3e_6f72_6465_7273);
 
-/// Where a stream's metadata keep its incarnation, 16 hex digits.
+/// Key under which a stream's metadata keep its incarnation, 16 hex digits.
 const INCARNATION: &str = "fillstream-incarnation";
 
 /// The wire JSON of the stream, as `nats stream add --config` reads it.
@@ -35,7 +35,7 @@ pub struct Definitions {
     pub stream: Value,
 }
 
-/// What proves a server to us and us to it, besides user, password and token, which stand in the address.
+/// Proofs of a server to us and of us to it, besides user, password and token, which stand in the address.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Access {
     /// A PEM file with the authority that has signed the server's certificate. With one the connection is encrypted,
@@ -50,17 +50,17 @@ pub struct Access {
 /// How to connect.
 #[derive(Debug, Clone)]
 pub struct LogOptions {
-    /// What proves server and client.
+    /// Proofs of server and client.
     pub access: Access,
     /// `nats://host:port`, several separated by commas; the first with `user:password@` or `token@` says who we are.
     pub url: String,
-    /// How the connection names itself in the server's lists.
+    /// Name of the connection in the server's lists.
     pub name: String,
-    /// What the operator says an acknowledgement is worth; a memory stream says `memory` by itself.
+    /// Worth of an acknowledgement as the operator states it; a memory stream says `memory` by itself.
     pub durability: Durability,
 }
 
-/// Why a log could not be opened.
+/// Reasons why a log could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// No server there, or it refused the connection.
@@ -68,7 +68,7 @@ pub enum ConnectError {
     Server {
         /// The address tried, without its password.
         url: String,
-        /// What the client said.
+        /// Cause: the client's error.
         source: async_nats::ConnectError,
     },
     /// The file with the user's credentials could not be read.
@@ -76,7 +76,7 @@ pub enum ConnectError {
     Credentials {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// Cause.
         source: io::Error,
     },
     /// The stream could not be made or read.

@@ -1,4 +1,4 @@
-//! Who we are to the server, as the address says it. The client does not look there by itself.
+//! Credentials that the address holds. The client does not look there by itself.
 
 use async_nats::{ConnectOptions, ServerAddr};
 use percent_encoding::percent_decode_str;

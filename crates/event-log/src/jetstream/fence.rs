@@ -1,4 +1,4 @@
-//! What became of a record whose answer was lost: its subject shows it, behind the fence.
+//! Resolution of a record whose answer was lost: its subject shows what became of it, behind the fence.
 
 use fillstream_domain::Seq;
 

@@ -44,9 +44,9 @@ pub(super) struct Tail {
     shared: Arc<Shared>,
     link: watch::Receiver<Link>,
     pattern: Option<String>,
-    /// Where it began, then the last record given. What is taken in and not given yet goes with the caller's future.
+    /// Beginning of the tail, then the last record given. What is taken in and not given yet goes with the caller's future.
     after: After,
-    /// Whether the leader says that `after` is lost.
+    /// Doubt about `after`, until the leader has said whether it is lost.
     doubt: Doubt,
     /// The stream sequence that comes next at the earliest.
     next: Seq,

@@ -39,7 +39,7 @@ pub struct Inspector {
     refused: watch::Receiver<BTreeSet<String>>,
 }
 
-/// What the server says of itself when it greets.
+/// Greeting of the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Greeting {
     /// `2.15.1`.
@@ -69,7 +69,7 @@ impl Probe {
     }
 }
 
-/// What became of a probe.
+/// Outcome of a probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Right {
     /// The server let it through.
@@ -99,7 +99,7 @@ impl Inspector {
         Ok(Self { requests, refused })
     }
 
-    /// What the server says of itself.
+    /// Statement of the server about itself.
     #[must_use]
     pub fn greeting(&self) -> Greeting {
         let info = self.requests.client().server_info();

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::requests::Requests;
 use crate::{LogError, ServerError};
 
-/// What a limit leaves.
+/// Room that the limits leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes that may still be stored.

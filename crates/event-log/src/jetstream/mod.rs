@@ -55,7 +55,7 @@ use crate::{
 #[derive(Clone)]
 pub struct JetStreamLog(Arc<Shared>);
 
-/// What all parts of the log share.
+/// State that all parts of the log share.
 struct Shared {
     requests: requests::Requests,
     stream: String,
@@ -88,7 +88,7 @@ impl JetStreamLog {
         self.0.writer.observe(observer);
     }
 
-    /// What the limits of the stream and of its account leave, the tighter one; nothing when neither is limited.
+    /// Room within the limits of the stream and of its account, the tighter one; nothing when neither is limited.
     ///
     /// # Errors
     /// When the server cannot be asked.

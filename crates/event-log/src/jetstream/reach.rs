@@ -1,4 +1,4 @@
-//! Who else may reach the server.
+//! Reach of the server: who else may get to it.
 
 use std::net::IpAddr;
 

@@ -166,7 +166,7 @@ fn traceparent(headers: Option<&HeaderMap>) -> Option<TraceParent> {
     headers?.get("traceparent")?.as_str().parse().ok()
 }
 
-/// Where and when a message was stored: subject, sequence, milliseconds since the Unix epoch.
+/// Place and time of a stored message: subject, sequence, milliseconds since the Unix epoch.
 pub(super) fn place(headers: Option<&HeaderMap>) -> Result<(String, Seq, i64), LogError> {
     let text = |name: &str| headers?.get(name).map(async_nats::HeaderValue::as_str);
     let stored_at = text("Nats-Time-Stamp").and_then(parse_millis);

@@ -136,7 +136,7 @@ impl JetStreamSnapshots {
         self.linked(found.try_collect()).await
     }
 
-    /// Whether all chunks are there; the object store would wait for ever for one that is not.
+    /// True when all chunks are there; the object store would wait for ever for one that is not.
     async fn is_complete(&self, info: &ObjectInfo) -> Result<bool, LogError> {
         let stored: usize =
             self.subjects(&chunk_subject(info)).await?.iter().map(|(_, messages)| messages).sum();

@@ -32,11 +32,11 @@ use crate::{AppendError, AppendObserver, Durability, NewRecord};
 const QUEUE: usize = 8192;
 /// The server's limit of an atomic batch.
 const MAX_BATCH: usize = 1000;
-/// How long a caller waits, in line and for the stream, before it is told that nothing is known: longer than a restart
+/// Time that a caller waits, in line and for the stream, before it is told that nothing is known: longer than a restart
 /// of the server takes, shorter than people wait.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How records are grouped; the figures are the measured break-even of batches, by durability.
+/// Grouping of records; the figures are the measured break-even of batches, by durability.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Grouping {
     /// From this many waiting records on, one atomic batch is cheaper than plain publishes.
@@ -88,7 +88,7 @@ pub(super) struct Writer {
     observer: Observer,
 }
 
-/// Who hears of appends, once somebody does.
+/// Observer of appends, once there is one.
 #[derive(Clone, Default)]
 struct Observer(Arc<OnceLock<Arc<dyn AppendObserver>>>);
 

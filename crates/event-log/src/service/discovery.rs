@@ -1,4 +1,4 @@
-//! How a service is found and looked at: `$SRV.PING`, `$SRV.INFO`, `$SRV.STATS`; of all services, of one name, of one process.
+//! Discovery of a service: `$SRV.PING`, `$SRV.INFO`, `$SRV.STATS`; of all services, of one name, of one process.
 
 use std::sync::Arc;
 

@@ -25,7 +25,7 @@ const ERROR_CODE: &str = "Nats-Service-Error-Code";
 /// it for no number at all and ends the subscription at once. A server that reads it would go on until
 /// [`drain`](Subscriber::drain).
 const NEVER_REACHED: u64 = 1_000_000_000_000;
-/// How long the server may take to pass on a message to ourselves, which takes it a millisecond.
+/// Time that the server may take to pass on a message to ourselves, which takes it a millisecond.
 const FENCE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// An endpoint and what it has done.

@@ -31,7 +31,7 @@ const QUEUE_GROUP: &str = "q";
 /// Names and values, in order.
 pub type Pairs = Vec<(String, String)>;
 
-/// What a service is, for those who look for it.
+/// Description of a service, for those who look for it.
 #[derive(Debug, Clone)]
 pub struct ServiceDefinition {
     /// Shared by all processes: letters, digits, `-` and `_`.
@@ -42,7 +42,7 @@ pub struct ServiceDefinition {
     pub description: &'static str,
     /// More about the service.
     pub metadata: Pairs,
-    /// Where it is asked. Their order is their number.
+    /// Subjects of its requests. Their order is their number.
     pub endpoints: Vec<EndpointDefinition>,
 }
 
@@ -85,7 +85,7 @@ impl ServiceReply {
     }
 }
 
-/// Whether an answer may go there. The server lets a client name any subject for its answer, and we may publish where
+/// True when an answer may go there. The server lets a client name any subject for its answer, and we may publish where
 /// the client may not: into the stream.
 fn may_be_answered(reply: &str) -> bool {
     reply.starts_with("_INBOX") && !reply.starts_with(OWN_INBOX)

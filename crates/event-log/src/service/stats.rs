@@ -1,4 +1,4 @@
-//! What an endpoint has done since it began.
+//! Statistics of an endpoint since it began.
 
 use std::time::Duration;
 

@@ -30,7 +30,8 @@ fn example() -> Value {
 
 pub(super) fn place() -> Operation {
     let operation = Operation::new("placeOrder", ORDERS, "Place a book order")
-        .about("Answered once the stream has it. What the market's filters refuse is never stored.")
+        .about("Answered once the stream has it. What the market's filters refuse is never stored. What only the matcher can judge, such \
+                as `too_many_open_orders`, ends the order as `rejected`: sockets and GET tell.")
         .asks_who()
         .body(Shape::Is(order_body::schema()), true, example())
         .answers::<BookOrderView>(201, "The order is stored: open, nothing filled.")

@@ -30,7 +30,7 @@ pub(crate) struct Index {
     entries: usize,
 }
 
-/// Where an order is in the index; good until something comes or goes.
+/// Place of an order in the index; good until something comes or goes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Entry {
     pub(crate) slot: Slot,

@@ -1,4 +1,4 @@
-//! Which places of the window are occupied: the next one is found by words of 64, not place by place.
+//! Occupied places of the window: the next one is found by words of 64, not place by place.
 //!
 //! ```text
 //!  summary   …0 1 0 1…            a bit per word: any bit set?
@@ -35,7 +35,7 @@ impl Bitmap {
         (self.words.capacity() + self.summary.capacity()) * size_of::<u64>()
     }
 
-    /// How many places are occupied.
+    /// Number of occupied places.
     pub(super) const fn occupied(&self) -> usize {
         self.occupied
     }

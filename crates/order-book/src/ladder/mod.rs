@@ -65,7 +65,7 @@ impl Ladder {
         &mut self.best[codes::side(side) as usize]
     }
 
-    /// Where a price of the window is in it; beyond its end for any other.
+    /// Index of a price in the window; beyond its end for any other.
     const fn place(&self, price: Ticks) -> usize {
         price.get().wrapping_sub(self.base) as usize
     }
@@ -93,7 +93,7 @@ impl Ladder {
         near.or_else(|| self.far.get_mut(&price)).expect("a resting order has a level")
     }
 
-    /// Whether what rests at `price`, if anything does, rests on this side.
+    /// True when what rests at `price`, if anything does, rests on this side.
     pub(crate) fn is_of(&self, side: Side, price: Ticks) -> bool {
         self.best(side).is_some_and(|best| !is_better(side, price, best))
     }
@@ -119,7 +119,7 @@ impl Ladder {
         level
     }
 
-    /// Whether a price is in the middle half of the window.
+    /// True when a price is in the middle half of the window.
     const fn is_central(&self, price: Ticks) -> bool {
         let places = self.window.len();
         self.place(price).wrapping_sub(places / 4) < places / 2
@@ -236,7 +236,7 @@ fn base(price: Ticks, places: usize) -> u32 {
     price.get().saturating_sub(width / 2).min(u32::MAX - width + 1)
 }
 
-/// Whether `price` is served before `other` on this side.
+/// True when `price` is served before `other` on this side.
 pub(crate) const fn is_better(side: Side, price: Ticks, other: Ticks) -> bool {
     rank(side, price) < rank(side, other)
 }

@@ -1,4 +1,4 @@
-//! What a client asks of the log.
+//! Requests of clients to the log.
 
 use axum::http::HeaderValue;
 use fillstream_domain::Seq;
@@ -13,11 +13,11 @@ pub(super) const MAX_LIMIT: usize = 1000;
 /// See the module's first line.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Asked {
-    /// Which subjects.
+    /// Pattern of subjects.
     pub(super) pattern: String,
     /// Everything behind this sequence; nothing for the newest messages.
     pub(super) after: Option<Seq>,
-    /// How many at once.
+    /// Number of messages at once.
     pub(super) limit: usize,
 }
 

@@ -1,4 +1,4 @@
-//! What is told about the log's address.
+//! Descriptions of the log's address.
 
 use fillstream_http_edge::described::{Operation, Shape};
 use serde_json::json;

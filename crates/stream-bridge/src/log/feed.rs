@@ -27,7 +27,7 @@ const CHUNK_BYTES: usize = 64 << 10;
 /// From the news that there is more to the read of it, so that a busy stream is read by pages, not by messages.
 const GATHER: Duration = Duration::from_millis(20);
 
-/// Why a feed ends. It cannot say so on the wire: the client comes back with its `Last-Event-ID`.
+/// Reasons why a feed ends. It cannot say so on the wire: the client comes back with its `Last-Event-ID`.
 #[derive(Debug)]
 enum End {
     /// The client has gone.
@@ -48,7 +48,7 @@ struct Feed {
     chunks: mpsc::Sender<Bytes>,
     condition: watch::Receiver<Condition>,
     told_lost: bool,
-    /// Which history it tells: see [`Condition::history`].
+    /// History that it tells: see [`Condition::history`].
     history: u64,
     comments: Interval,
 }
@@ -113,7 +113,7 @@ impl Feed {
         }
     }
 
-    /// Where the feed begins: behind what the client has seen, or with the newest messages.
+    /// Beginning of the feed: behind what the client has seen, or with the newest messages.
     async fn begin(&mut self, after: Option<Seq>, wanted: u64) -> Result<Seq, End> {
         let last = self.ask_log(|view, _| async move { view.hub.end().await }.boxed()).await?;
         match after {

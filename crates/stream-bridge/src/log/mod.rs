@@ -29,7 +29,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use self::asked::Asked;
 use crate::{crowd::Room, hub::Hub, sse::wants_events};
 
-/// What the handlers work with.
+/// State that the handlers work with.
 struct View {
     hub: Arc<Hub>,
     messages: Arc<dyn Browse>,

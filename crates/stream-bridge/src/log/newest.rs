@@ -1,10 +1,10 @@
-//! Where the newest messages of a pattern begin. The stream is read forward only, but it counts: so many match from here
+//! Beginning of the newest messages of a pattern. The stream is read forward only, but it counts: so many match from here
 //! on. The place is found by halving.
 
 use fillstream_domain::Seq;
 use fillstream_event_log::{Browse, LogError};
 
-/// How much further back each next look goes, until it is far enough.
+/// Factor by which each next look goes further back, until it is far enough.
 const STRIDE: u64 = 4;
 
 /// The sequence from which on `wanted` messages match (more, when some come meanwhile); the first one when there are
@@ -33,7 +33,7 @@ pub(super) async fn newest(log: &dyn Browse, pattern: &str, last: Seq, wanted: u
     Ok(found)
 }
 
-/// How many match from a sequence on.
+/// Number of matches from a sequence on.
 async fn count(log: &dyn Browse, pattern: &str, from: Seq) -> Result<u64, LogError> {
     let page = log.browse(pattern, from, 1).await?;
     Ok(page.messages.len() as u64 + page.left)

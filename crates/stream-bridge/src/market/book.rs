@@ -38,7 +38,7 @@ impl MarketBook {
         state.feed.take(seq, part)
     }
 
-    /// Where the depth stands, and at most `levels` of each side.
+    /// Place of the depth, and at most `levels` of each side.
     pub(crate) fn best(&self, levels: usize) -> (Position, Levels) {
         let state = self.0.lock();
         (state.feed.depth_position(), state.feed.book().depth(levels))

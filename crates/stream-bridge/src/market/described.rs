@@ -91,7 +91,7 @@ fn controls(channel: &str) -> [Message; 6] {
             channel,
             "reset",
             &["stream", "seq", "index", "token", "reason"],
-            "What came before is not told here; `cursor` pages it over HTTP.",
+            "What came before is not told here; `cursor` pages it over HTTP. `other_history`: the stream was put back.",
         ),
         control(
             channel,

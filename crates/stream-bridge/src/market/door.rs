@@ -22,7 +22,7 @@ use crate::{
     wire::Conversation,
 };
 
-/// What a request for a socket of the market brings along.
+/// Parts of a request for a socket of the market.
 pub struct AskedMarket<'a> {
     /// The path, percent-encoded as it came.
     pub path: &'a str,
@@ -30,7 +30,7 @@ pub struct AskedMarket<'a> {
     pub query: Option<&'a str>,
     /// The headers.
     pub headers: &'a HeaderMap,
-    /// What the listening port knows of the connection.
+    /// The connection, as the listening port knows it.
     pub extensions: &'a Extensions,
 }
 
@@ -54,7 +54,7 @@ fn wanted(path: &str) -> Option<Wanted<'_>> {
     }
 }
 
-/// Whether a path is one of the market's sockets.
+/// True when a path is one of the market's sockets.
 #[must_use]
 pub fn is_market_path(path: &str) -> bool {
     wanted(path).is_some()

@@ -69,7 +69,7 @@ pub(crate) struct Seat {
     pub(crate) feed: Arc<Feed>,
     /// The book, when the channel is one of a book.
     pub(crate) book: Option<Arc<MarketBook>>,
-    /// Which history it is of: see [`Condition::history`](crate::condition::Condition::history).
+    /// History that it is of: see [`Condition::history`](crate::condition::Condition::history).
     pub(crate) history: u64,
 }
 

@@ -28,7 +28,7 @@ impl HistoryError {
     }
 }
 
-/// How far the read store goes, and what the record there is.
+/// Checkpoint of the read store, and what the record there is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stored {
     /// The stream that its rows are of.
@@ -40,7 +40,7 @@ pub struct Stored {
 }
 
 impl Stored {
-    /// Where a tail begins that goes on behind the rows.
+    /// Beginning of a tail that goes on behind the rows.
     pub(crate) fn begin(&self) -> Begin {
         match self.record {
             Some(id) => Begin::Record(RecordRef { seq: self.seq, id }),
@@ -58,7 +58,7 @@ pub struct Books {
     pub books: Vec<(Symbol, BookFeed)>,
 }
 
-/// What the projections have stored. `Orders` and `Trades` channels are asked for, books only as a whole.
+/// Messages that the projections have stored. `Orders` and `Trades` channels are asked for, books only as a whole.
 #[async_trait]
 pub trait MarketHistory: Send + Sync + 'static {
     /// All books, and up to where they are told.
@@ -82,7 +82,7 @@ pub trait MarketHistory: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<Told>, HistoryError>;
 
-    /// How many there are; `limit` when there are more.
+    /// Number of messages; `limit` when there are more.
     async fn count(
         &self,
         channel: &MarketChannel,

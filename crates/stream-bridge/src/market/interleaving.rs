@@ -41,7 +41,7 @@ const MARKETS: [&str; 2] = ["BTC/USDT", "ETH/USDT"];
 /// Steps after which everything still under way is brought to its end.
 const STEPS: usize = 120;
 
-/// What is switched off in a negative control.
+/// Rule that is switched off in a negative control.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Broken {
     Nothing,
@@ -60,9 +60,9 @@ struct Faults {
 
 struct Socket {
     seat: Seat,
-    /// What it asked to be resumed after.
+    /// Place that it asked to be resumed after.
     after: Option<Position>,
-    /// Where the channel stood when the seat was taken, as the log says.
+    /// Place of the channel when the seat was taken, as the log says.
     owed_from: Position,
     from: Option<Position>,
     gate: Option<Position>,

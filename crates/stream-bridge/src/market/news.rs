@@ -33,7 +33,7 @@ const STORED_AT_ONCE: usize = 500;
 /// Rounds of catching up before a client counts as too slow.
 const CATCH_UP_ROUNDS: u32 = 3;
 
-/// What a look at the pace says is to be done.
+/// Action that a look at the pace calls for.
 enum Step {
     /// Send what the channel keeps.
     Frames,

@@ -31,7 +31,7 @@ use crate::{
 /// Subscriptions of one socket: each is a place that is looked through when something is asked for.
 const MAX_SUBSCRIPTIONS: usize = 256;
 
-/// Where a subscription begins: there, or anew for a reason.
+/// Beginning of a subscription: there, or anew for a reason.
 type Beginning = Result<Position, &'static str>;
 
 impl MarketSocket {
@@ -177,7 +177,7 @@ impl MarketSocket {
         }
     }
 
-    /// Where the subscription begins; its gate is there afterwards.
+    /// Finds the beginning of the subscription; its gate is there afterwards.
     async fn find_beginning(
         &mut self,
         number: Number,

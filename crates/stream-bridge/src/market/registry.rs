@@ -41,7 +41,7 @@ use crate::{
 /// See the module's first line.
 pub(crate) struct Markets {
     pub(crate) history: Arc<dyn MarketHistory>,
-    /// What public trades tell of who traded.
+    /// Names that public trades show.
     parties: Parties,
     registry: Mutex<Registry>,
     /// Channels have been told everything up to this sequence.
@@ -51,7 +51,7 @@ pub(crate) struct Markets {
 }
 
 struct Registry {
-    /// Which history the channels are of; nothing before the first books were loaded.
+    /// History that the channels are of; nothing before the first books were loaded.
     history: u64,
     /// Everything up to here has found its channels.
     position: Seq,
@@ -128,7 +128,7 @@ impl Markets {
         Ok(begin)
     }
 
-    /// Whether the store holds everything up to `seq`.
+    /// True when the store holds everything up to `seq`.
     ///
     /// # Errors
     /// When the store cannot be asked.

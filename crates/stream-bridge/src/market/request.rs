@@ -1,4 +1,4 @@
-//! What clients of `/ws` ask for.
+//! Requests of clients of `/ws`.
 
 use fillstream_domain::{UserId, book::Symbol};
 use serde_json::{Map, Value, json};
@@ -32,7 +32,7 @@ impl Refused {
     }
 }
 
-/// What [`parse`] reads.
+/// Schema of what [`parse`] reads.
 pub(crate) fn schema() -> Value {
     json!({
         "type": "object",

@@ -26,7 +26,7 @@ pub(crate) const MAX_LINES: usize = if cfg!(test) { 12 } else { 16_384 };
 /// Bytes that a channel keeps, about: what the contract lets one client have under way.
 pub(crate) const MAX_BYTES: usize = 8 << 20;
 
-/// What a message says, without its place.
+/// Content of a message, without its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Body {
     /// To the order's user. Shared by the user's channels.
@@ -73,7 +73,7 @@ pub struct Told {
     pub last: bool,
     /// Of the record at its sequence, where that comes from the store and is known there.
     pub tag: Option<u64>,
-    /// What it says.
+    /// Content.
     pub body: Body,
 }
 
@@ -82,7 +82,7 @@ pub struct Told {
 struct Line {
     told: Told,
     bytes: usize,
-    /// Which event of the channel it belongs to, counted since the process started.
+    /// Number of the channel's event that it belongs to, counted since the process started.
     event: u64,
     frame: Option<Utf8Bytes>,
 }
@@ -104,12 +104,12 @@ impl Ring {
         Self { lines: VecDeque::new(), before, bytes: 0, events: 0 }
     }
 
-    /// Where the channel stood before the first message that came: what was not known at its beginning.
+    /// Place of the channel before the first message that came: what was not known at its beginning.
     pub(crate) fn begin(&mut self, before: Position) {
         self.before.get_or_insert(before);
     }
 
-    /// Where the channel ends; nothing when nothing has come and its beginning is not known.
+    /// End of the channel; nothing when nothing has come and its beginning is not known.
     pub(crate) fn end(&self) -> Option<Position> {
         self.lines.back().map(|line| line.told.at).or(self.before)
     }
@@ -143,7 +143,7 @@ impl Ring {
         kept.or_else(|| self.before.filter(|before| *before <= position))
     }
 
-    /// How many messages are kept behind `after`.
+    /// Number of messages that are kept behind `after`.
     pub(crate) fn count_behind(&self, after: Position) -> usize {
         self.lines.len() - self.first_behind(after)
     }
@@ -159,7 +159,7 @@ impl Ring {
         self.lines.get(behind).map_or(self.events, |line| line.event - 1)
     }
 
-    /// How many events, of those kept, lie behind `after`, not counting the first `seen` ones.
+    /// Number of events, of those kept, behind `after`, not counting the first `seen` ones.
     pub(crate) fn events_behind(&self, after: Position, seen: u64) -> u64 {
         let first = self.lines.get(self.first_behind(after)).map_or(self.events, |line| line.event - 1);
         self.events - first.max(seen)

@@ -1,4 +1,4 @@
-//! What a socket of the market says beside its channels' messages, and how anything is sent.
+//! Messages of a market socket beside its channels' own, and the way anything is sent.
 
 use axum::extract::ws::Utf8Bytes;
 use fillstream_domain::Position;
@@ -139,7 +139,7 @@ impl MarketSocket {
 }
 
 impl Subscription {
-    /// Where it stands, as it is told.
+    /// Place of the subscription, as it is told.
     pub(crate) fn place(&self) -> PlaceText {
         PlaceText::new(&self.seat.feed.channel, &self.seat.hub.tokens, self.gate)
     }

@@ -36,17 +36,17 @@ use crate::{
 /// Requests of a client that wait while another one is answered; beyond, its messages are left in the connection.
 const MAX_REQUESTS: usize = 64;
 
-/// What the upgrade has found out.
+/// Findings of the upgrade.
 pub(crate) struct Joining {
     pub(crate) hub: Arc<Hub>,
     pub(crate) markets: Arc<Markets>,
-    /// Who asks.
+    /// User who asks.
     pub(crate) user: Option<UserId>,
     /// The one subscription of a socket that has one; it was begun before the upgrade was answered.
     pub(crate) single: Option<Single>,
     /// The tail could not be set up in time.
     pub(crate) undecided: bool,
-    /// When the client's token ends.
+    /// End of the client's token.
     pub(crate) token_ends: Option<Instant>,
     /// Counts the connection until it is gone.
     pub(crate) connection: Room,
@@ -55,7 +55,7 @@ pub(crate) struct Joining {
 /// A subscription that begins with its socket.
 pub(crate) struct Single {
     pub(crate) seat: Seat,
-    /// Where the channel stood when the seat was taken; nothing while that has to be read.
+    /// Place of the channel when the seat was taken; nothing while that has to be read.
     pub(crate) from: Option<Position>,
     pub(crate) after: Option<After>,
 }

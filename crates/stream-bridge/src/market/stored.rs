@@ -1,4 +1,4 @@
-//! What takes a look at the log or the store: where a channel began, and whether a client can be resumed.
+//! Questions that take a look at the log or the store: where a channel began, and whether a client can be resumed.
 
 use std::{sync::Arc, time::Duration};
 
@@ -55,7 +55,7 @@ impl Markets {
         Ok(())
     }
 
-    /// Where the channel stood when it was begun. Whoever comes meanwhile waits for the same read.
+    /// Place of the channel when it was begun. Whoever comes meanwhile waits for the same read.
     pub(crate) async fn beginning(&self, feed: &Feed) -> Position {
         let mut beginning = feed.beginning.lock().await;
         if let Some(at) = *beginning {
@@ -100,7 +100,7 @@ impl Markets {
         Ok(last.unwrap_or(Position::START))
     }
 
-    /// What is stored, once that is everything up to `seq`.
+    /// Stored messages, once the store holds everything up to `seq`.
     pub(crate) async fn stored(&self, seq: Seq) -> &dyn MarketHistory {
         while !patient(|| self.stores(seq)).await {
             sleep(STORE_PAUSE).await;
@@ -109,7 +109,7 @@ impl Markets {
     }
 }
 
-/// Whether somebody has defined the market, so that a matcher can take it.
+/// True when somebody has defined the market, so that a matcher can take it.
 async fn is_defined(log: &dyn EventLog, symbol: &Symbol) -> Result<bool, LogError> {
     let asked = log.read(&book_definition(symbol), Seq::FIRST, Consistency::Leader).await?;
     Ok(asked.records.iter().any(|record| match BookInput::decode(&record.payload) {
@@ -124,7 +124,7 @@ async fn is_defined(log: &dyn EventLog, symbol: &Symbol) -> Result<bool, LogErro
     }))
 }
 
-/// What is asked of the store, as soon as it answers.
+/// Answer of the store, as soon as it gives one.
 pub(crate) async fn patient<T, F>(mut ask: impl FnMut() -> F) -> T
 where
     F: Future<Output = Result<T, HistoryError>>,

@@ -30,7 +30,7 @@ pub(crate) struct Subscription {
     pub(crate) _listed: Listed,
 }
 
-/// How a client keeps up.
+/// Pace of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pace {
     /// It gets what comes, as it comes.
@@ -41,7 +41,7 @@ pub(crate) enum Pace {
     CatchingUp { head: Position, rounds: u32 },
 }
 
-/// What a subscription is to be sent next.
+/// Next thing that a subscription is to be sent.
 pub(crate) struct Next {
     pub(crate) frames: Vec<(Position, Utf8Bytes)>,
     /// Events behind the gate that count against the client.

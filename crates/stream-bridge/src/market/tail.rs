@@ -24,7 +24,7 @@ impl MarketTail {
         }
     }
 
-    /// How far the tail has handed out what came up to `last`: not beyond the beginning of a commit that is held back.
+    /// Place up to which the tail has handed out what came up to `last`: not beyond the beginning of a commit that is held back.
     pub(crate) fn position(&self, last: Seq) -> Seq {
         self.0.position(last)
     }
