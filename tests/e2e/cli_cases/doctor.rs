@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
     process::Command,
     thread,
     time::{Duration, Instant},
@@ -151,6 +151,16 @@ async fn a_foreign_stream_is_told_setting_by_setting() {
     }
     assert!(tells(&findings, "consumer", "warning", "executor"), "{findings:#?}");
     assert!(tells(&findings, "durability", "ok", "as it is stated"), "{findings:#?}");
+}
+
+#[test]
+fn a_process_that_does_not_answer_in_time_is_no_stranger() {
+    let scratch = Scratch::new("doctor");
+    let data = format!("--data={}", scratch.path().display());
+    let busy = TcpListener::bind(("127.0.0.1", free_port())).expect("the port is free");
+    let server = format!("--server=http://{}", busy.local_addr().expect("it is bound"));
+    let (findings, _) = examined(&[&data, &server]);
+    assert!(tells(&findings, "http", "warning", "has not answered within 5 s"), "{findings:#?}");
 }
 
 /// Makes a stream as a stranger would.

@@ -1,6 +1,6 @@
 //! How far each part has come, as the stream and the rows tell it, whoever runs the parts.
 
-use std::time::Duration;
+use std::{future::Future, time::Duration};
 
 use fillstream_clock::now;
 use fillstream_domain::{
@@ -15,12 +15,14 @@ use fillstream_retry::chain;
 use serde_json::Value;
 
 use super::finding::Finding;
-use crate::{Failure, settings::sqlite_file};
+use crate::{Failure, health::waiting, settings::sqlite_file};
 
 /// An input that nobody commits for longer waits for a matcher: far above --takeover-after.
 const COMMITTED_WITHIN: Duration = Duration::from_secs(10);
 /// Rows that are this far behind still count as caught up, as for /ready.
 const ROWS_LAG: u64 = 1000;
+/// The check of the rows.
+const CHECK: &str = "read_model";
 /// The stream.
 const STREAM: &str = "ORDERS";
 
@@ -100,32 +102,48 @@ async fn market(
 }
 
 /// The rows against the stream, when there are any. A missing file is not made.
-pub(super) async fn rows(url: &str, stream: Option<Checkpoint>) -> Finding {
-    const CHECK: &str = "read_model";
+///
+/// # Errors
+/// When the stream cannot be read.
+pub(super) async fn rows(url: &str, log: Option<&JetStreamLog>) -> Result<Finding, Failure> {
     let file = sqlite_file(url);
     if file.as_ref().is_some_and(|file| !file.exists()) {
         let remedy =
             "start `fillstream up` or `fillstream serve --role projector`, or name it with --database-url";
-        return Finding::warning(CHECK, "there is none yet", "a database with rows", remedy);
+        return Ok(Finding::warning(CHECK, "there is none yet", "a database with rows", remedy));
     }
-    let rows = match checkpoint(url).await {
+    against(checkpoint(url), log.map(|log| log as &dyn EventLog)).await
+}
+
+/// Verdict on the rows that are read, against the end of the stream.
+async fn against(
+    read: impl Future<Output = Result<Option<Checkpoint>, StoreError>>,
+    log: Option<&dyn EventLog>,
+) -> Result<Finding, Failure> {
+    let rows = match read.await {
         Ok(rows) => rows,
         Err(error) => {
             let remedy = "start the database, and look at --database-url and its user's rights";
-            return Finding::wrong(CHECK, chain(&error).to_string(), "reachable", remedy);
+            return Ok(Finding::wrong(CHECK, chain(&error).to_string(), "reachable", remedy));
         }
     };
-    let (rows, stream) = match (rows, stream) {
-        (Some(rows), Some(stream)) => (rows, stream),
+    Ok(match (rows, log) {
+        // Asked after the rows were read: both go on meanwhile, and newer rows are not beyond the stream's end.
+        (Some(rows), Some(log)) => compare(rows, end(log).await?),
         (Some(rows), None) => {
-            return Finding::ok(CHECK, format!("rows up to sequence {}; the stream was not asked", rows.seq));
+            Finding::ok(CHECK, format!("rows up to sequence {}; the stream was not asked", rows.seq))
         }
         (None, _) => {
             let remedy = "start `fillstream up` or `fillstream serve --role projector`";
-            return Finding::warning(CHECK, "reachable, and empty", "rows", remedy);
+            Finding::warning(CHECK, "reachable, and empty", "rows", remedy)
         }
-    };
-    compare(rows, stream)
+    })
+}
+
+/// The stream's end by its leader's word: a replica that is behind would make the rows look newer.
+async fn end(log: &dyn EventLog) -> Result<Checkpoint, Failure> {
+    let incarnation = log.info().await?.incarnation;
+    Ok(Checkpoint { incarnation, seq: waiting::end(log).await?, record: None })
 }
 
 /// How far the rows go. Nothing is made, and tables of an older version stay what they are where a file can be read only.
@@ -148,7 +166,6 @@ pub(super) async fn rows_of_a_stream(url: &str) -> Option<Seq> {
 
 /// Whose rows they are, and how far they go.
 fn compare(rows: Checkpoint, stream: Checkpoint) -> Finding {
-    const CHECK: &str = "read_model";
     let found = format!("rows up to sequence {} of {}", rows.seq, stream.seq);
     if rows.incarnation != stream.incarnation {
         let remedy = "fillstream rebuild";
@@ -183,6 +200,7 @@ pub(super) async fn parked(log: &JetStreamLog) -> Result<Finding, Failure> {
 #[cfg(test)]
 mod tests {
     use fillstream_domain::{Incarnation, Seq};
+    use fillstream_event_log::{MemoryLog, NewRecord};
     use serde_json::json;
 
     use super::*;
@@ -206,6 +224,32 @@ mod tests {
             assert_eq!(found.verdict, verdict, "{rows:?}");
             assert!(found.remedy.unwrap_or_default().contains(remedy), "{rows:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_is_stored_while_the_rows_are_read_does_not_make_them_newer() {
+        let log = MemoryLog::new(Incarnation::new(1));
+        let placed = stored(&log);
+        let read = async {
+            let seq = stored(&log);
+            assert!(seq > placed);
+            Ok(Some(Checkpoint { incarnation: Incarnation::new(1), seq, record: None }))
+        };
+        let found = against(read, Some(&log)).await.expect("the log can be read");
+        assert_eq!(found.verdict, Verdict::Ok, "{}", found.found);
+    }
+
+    fn stored(log: &MemoryLog) -> Seq {
+        log.append_now(NewRecord {
+            subject: "parked.probe".to_owned(),
+            after: Seq::ZERO,
+            event_id: uuid::Uuid::new_v4(),
+            event_type: "probe".to_owned(),
+            time: "2026-11-20T10:00:00.000Z".to_owned(),
+            traceparent: None,
+            retries: None,
+            payload: b"{}".as_slice().into(),
+        })
     }
 
     #[test]

@@ -46,18 +46,22 @@ pub(super) struct Process {
     server: String,
     health: Option<Value>,
     ready: Option<Value>,
+    /// It did not answer in time, which a busy machine explains as well as a stranger at its address.
+    is_late: bool,
 }
 
 impl Process {
     pub(super) fn ask(args: &ServerArgs) -> Result<Self, Failure> {
         let (agent, server) = (args.agent(PATIENCE)?, args.server.as_str());
-        let get = |path: &str| -> Option<Value> {
-            let mut answer = agent.get(format!("{server}{path}")).call().ok()?;
-            serde_json::from_str(&answer.body_mut().read_to_string().ok()?).ok()
+        let get = |path: &str| -> Result<Option<Value>, ureq::Error> {
+            let mut answer = agent.get(format!("{server}{path}")).call()?;
+            Ok(serde_json::from_str(&answer.body_mut().read_to_string()?).ok())
         };
-        let health = get("/health").filter(|health| health["durability"].is_string());
-        let ready = health.as_ref().and_then(|_| get("/ready"));
-        Ok(Self { server: server.to_owned(), health, ready })
+        let told = get("/health");
+        let is_late = matches!(told, Err(ureq::Error::Timeout(_)));
+        let health = told.ok().flatten().filter(|health| health["durability"].is_string());
+        let ready = health.as_ref().and_then(|_| get("/ready").ok().flatten());
+        Ok(Self { server: server.to_owned(), health, ready, is_late })
     }
 
     /// What it was told that an acknowledgement is worth.
@@ -94,6 +98,12 @@ impl Process {
 
     fn nobody(&self) -> Finding {
         let (server, host) = (&self.server, self.server.trim_start_matches("http://"));
+        if self.is_late {
+            let found = format!("{server} has not answered within {} s", PATIENCE.as_secs());
+            let remedy =
+                "look at the load of the machine, and who listens there: --server names another address";
+            return Finding::warning("http", found, "an answer", remedy);
+        }
         if somebody_answers(host) {
             let found = format!("somebody else answers at {server}");
             let remedy = "--server names another address, `fillstream up --listen` opens another one";
@@ -107,7 +117,7 @@ impl Process {
     fn readiness(&self) -> Finding {
         let remedy = "wait while it falls; else the log of the process says why: docs/troubleshooting.md";
         let Some(ready) = &self.ready else {
-            return Finding::wrong("parts", "/ready is not answered", "an answer", remedy);
+            return Finding::warning("parts", "/ready is not answered", "an answer", remedy);
         };
         let parts = ready["parts"].as_object();
         let parts = || parts.into_iter().flatten();

@@ -20,8 +20,7 @@ use std::{path::Path, process::ExitCode};
 use clap::Args;
 use fillstream_clock::now;
 use fillstream_domain::{Seq, Timestamp};
-use fillstream_event_log::{Durability, EventLog, Inspector, LogError, LogOptions};
-use fillstream_read_store::Checkpoint;
+use fillstream_event_log::{Durability, Inspector, JetStreamLog, LogError, LogOptions};
 use fillstream_retry::chain;
 use serde_json::{Value, json};
 
@@ -63,23 +62,14 @@ pub(crate) fn run(doctor: &Doctor) -> Result<ExitCode, Failure> {
         let mut round = Round::begin(doctor.output);
         let data = doctor.stream.data_dir()?;
         let process = Process::ask(&doctor.server)?;
-        let end = match stream(doctor, &data, &process, &mut round).await? {
-            Stream::Reached(end) => Some(end),
-            Stream::Not => None,
-        };
+        let log = stream(doctor, &data, &process, &mut round).await?;
         let database = database(doctor, &data);
-        let rows = doctor.output.waiting("asking the read model", lag::rows(&database, end)).await;
+        let rows = doctor.output.waiting("asking the read model", lag::rows(&database, log.as_ref())).await?;
         round.tell([rows])?;
         round.tell(machine::disk(&data))?;
         round.tell(process.look())?;
         Ok(round.exit_code())
     })
-}
-
-/// Whether there is a stream whose lag can be measured.
-enum Stream {
-    Reached(Checkpoint),
-    Not,
 }
 
 /// The address of the rows; unlike where they are written, nothing is made for it.
@@ -88,19 +78,19 @@ fn database(doctor: &Doctor, data: &Path) -> String {
     doctor.store.database_url.clone().unwrap_or_else(file)
 }
 
-/// The server, and all that rests on it.
+/// The server, and all that rests on it. Returns the log, where there is one that lag can be measured against.
 async fn stream(
     doctor: &Doctor,
     data: &Path,
     process: &Process,
     round: &mut Round,
-) -> Result<Stream, Failure> {
+) -> Result<Option<JetStreamLog>, Failure> {
     let connected = connect(doctor).await;
     let (options, inspector) = match connected {
         Ok(connected) => connected,
         Err(finding) => {
             round.tell([finding])?;
-            return Ok(Stream::Not);
+            return Ok(None);
         }
     };
     let greeting = inspector.greeting();
@@ -112,7 +102,7 @@ async fn stream(
         Some(_) => Known::Stated(stated.unwrap_or(Durability::OsBuffer)),
     })])?;
     if !greeting.jetstream {
-        return Ok(Stream::Not);
+        return Ok(None);
     }
     let rights = doctor.output.waiting("trying the user's rights", rights::look(&inspector)).await;
     let may = rights.iter().all(|finding| finding.verdict != Verdict::Wrong);
@@ -126,7 +116,7 @@ async fn stream(
         Err(error) => {
             let rows = lag::rows_of_a_stream(&database(doctor, data)).await;
             round.tell([no_stream(&error, rows)])?;
-            return Ok(Stream::Not);
+            return Ok(None);
         }
     };
     let told = info["ts"].as_str().and_then(|text| text.parse::<Timestamp>().ok());
@@ -138,17 +128,17 @@ async fn stream(
     round.tell(cluster::replicas(&info))?;
     round.tell(consumer(&inspector).await?)?;
     if !(may && opens) {
-        return Ok(Stream::Not);
+        return Ok(None);
     }
     let log = open_log(&options, 1).await?;
     let positions = async {
         let mut findings = lag::markets(&inspector, &log).await?;
         findings.push(lag::parked(&log).await?);
-        Ok::<_, Failure>((findings, log.info().await?))
+        Ok::<_, Failure>(findings)
     };
-    let (findings, info) = doctor.output.waiting("reading the markets' commits", positions).await?;
+    let findings = doctor.output.waiting("reading the markets' commits", positions).await?;
     round.tell(findings)?;
-    Ok(Stream::Reached(Checkpoint { incarnation: info.incarnation, seq: info.last_seq, record: None }))
+    Ok(Some(log))
 }
 
 async fn connect(doctor: &Doctor) -> Result<(LogOptions, Inspector), Finding> {
