@@ -1,4 +1,4 @@
-//! How much less than the quote a client is willing to take.
+//! Slippage: the part of the quote that a client is willing to go without.
 
 use std::fmt;
 

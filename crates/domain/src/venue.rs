@@ -1,4 +1,4 @@
-//! Where swaps are executed, by name.
+//! Venues where swaps are executed, by name.
 
 use std::fmt;
 

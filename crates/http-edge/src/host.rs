@@ -1,4 +1,4 @@
-//! Whose name a request may be addressed to. A page of a foreign site whose name was pointed at this machine (DNS
+//! Names that a request may be addressed to. A page of a foreign site whose name was pointed at this machine (DNS
 //! rebinding) is of one origin with what answers there, so that no rule of origins stops it: its `Host` gives it away.
 
 use std::net::IpAddr;

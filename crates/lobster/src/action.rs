@@ -1,4 +1,4 @@
-//! What is asked of a matcher.
+//! Actions that are asked of a matcher.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ const RECORDED_ORDERS: Uuid = Uuid::from_u128(0x5c1f_8ad3_41e6_5d0b_b7a2_6669_6c
 pub enum Key {
     /// The exchange's order of this number.
     Numbered(u64),
-    /// What a book file shows and no message ever names, counted from 1: shares of which only price and size are known.
+    /// Shares that a book file shows and no message ever names, counted from 1: only price and size are known of them.
     Anonymous(u32),
     /// The aggressive order that the execution in this row (from 1) must have come from.
     Aggressor(usize),
@@ -45,7 +45,7 @@ pub enum Action {
         side: Side,
         /// Its limit.
         price: Ticks,
-        /// How much.
+        /// Quantity.
         quantity: Lots,
     },
     /// A limit order that takes what it can at once.
@@ -56,7 +56,7 @@ pub enum Action {
         side: Side,
         /// Its limit: the resting order's price.
         price: Ticks,
-        /// How much.
+        /// Quantity.
         quantity: Lots,
     },
     /// A resting order keeps its place with less.
@@ -86,7 +86,7 @@ impl Action {
     }
 }
 
-/// What is asked, in words that never change: an import tells by them how far it had come.
+/// Action in words that never change: an import tells by them how far it had come.
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,4 +1,4 @@
-//! Whether an execution hit the order that the exchange's hit, and if not, why it cannot have.
+//! Comparison of executions: hits of the order that the exchange's hit, and if not, why it cannot have.
 //!
 //! ```text
 //!  the exchange took X; here Y stood before it
@@ -21,7 +21,7 @@ use crate::ledger::Ledger;
 use crate::message::Named;
 use crate::{Action, Answer, Execution, Key};
 
-/// Why an execution did not hit the exchange's order.
+/// Reasons why an execution did not hit the exchange's order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reason {
     /// The order was invisible: no row says that it came, nothing could be placed for it.
@@ -66,13 +66,13 @@ pub struct Missed {
     pub order: u64,
     /// The first other one that was hit here; nothing when nothing else was there.
     pub hit: Option<Key>,
-    /// Why.
+    /// Reason.
     pub reason: Reason,
     /// With [`Reason::Follows`]: the row since which the two books differ about the order.
     pub since: Option<usize>,
 }
 
-/// What rests at the exchange and what rests here.
+/// Quantities that rest at the exchange and here.
 #[derive(Debug)]
 pub(crate) struct Books<'a> {
     symbol: &'a Symbol,
@@ -96,12 +96,12 @@ impl<'a> Books<'a> {
         }
     }
 
-    /// What rests here, by the matcher's answers.
+    /// Quantity that rests here, by the matcher's answers.
     pub(crate) const fn here(&self) -> &Ledger {
         &self.here
     }
 
-    /// Whether the order has ended here, or has traded more than the exchange's: then a refusal is no wonder.
+    /// True when the order has ended here, or has traded more than the exchange's: then a refusal is no wonder.
     pub(crate) fn explains_refusal(&self, order: Key) -> bool {
         self.differing.contains_key(&order)
     }
@@ -134,7 +134,7 @@ impl<'a> Books<'a> {
         Some(Missed { row, order: named.order, hit, reason, since })
     }
 
-    /// Why the exchange's order was taken while this one stood before it here.
+    /// Reason why the exchange's order was taken while this one stood before it here.
     fn behind(&self, order: Key, ahead: Key) -> Reason {
         let (Some(taken), Some(other)) = (self.exchange.order(order), self.exchange.order(ahead)) else {
             return Reason::Unexplained;

@@ -12,12 +12,12 @@ use fillstream_domain::book::{Lots, Side, Ticks};
 use crate::message::{Kind, Message, Named};
 use crate::row::RowError;
 
-/// What a whole file says of one order.
+/// Statements of a whole file about one order.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Life {
     pub(crate) side: Side,
     pub(crate) price: Ticks,
-    /// Whether a row submits it. If none does, it rested before the file's first row or came where the sample does not
+    /// True when a row submits it. If none does, it rested before the file's first row or came where the sample does not
     /// look.
     pub(crate) submitted: bool,
     /// What rows still to come take from it: cancellations and executions.

@@ -1,4 +1,4 @@
-//! What rests, order by order: once as the exchange's rows tell it, once as the matcher's answers do.
+//! Resting orders, one by one: once as the exchange's rows tell it, once as the matcher's answers do.
 
 use std::collections::BTreeMap;
 
@@ -42,7 +42,7 @@ impl Ledger {
         self.orders.get(&order)
     }
 
-    /// What is left of an order; nothing of one that was never placed.
+    /// Rest of an order; nothing of one that was never placed.
     pub(crate) fn left(&self, order: Key) -> Lots {
         self.order(order).map_or(Lots::ZERO, Held::left)
     }

@@ -16,11 +16,11 @@ const COLUMNS: [&str; 6] = ["time", "type", "order id", "size", "price", "direct
 pub struct Message {
     /// Picoseconds since midnight.
     pub time: u64,
-    /// What happened.
+    /// Event.
     pub kind: Kind,
 }
 
-/// What happened to which order.
+/// Kind of the event, and its order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Type 1: an order came into the sample's levels.

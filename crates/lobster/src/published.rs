@@ -8,7 +8,7 @@ use fillstream_domain::book::{Lots, Side, Ticks};
 
 use crate::row::{Field, RowError, rows};
 
-/// What stands for the price of a level that is empty, with its sign: asks, bids.
+/// Price that stands for an empty level, with its sign: asks, bids.
 const NO_ASK: &str = "9999999999";
 const NO_BID: &str = "-9999999999";
 
@@ -31,7 +31,7 @@ impl Published {
         }
     }
 
-    /// What rests at a price; nothing is known of it when it lies behind the last level.
+    /// Size that rests at a price; nothing is known of it when it lies behind the last level.
     #[must_use]
     pub fn at(&self, side: Side, price: Ticks) -> Option<Lots> {
         let levels = self.levels(side);
@@ -39,7 +39,7 @@ impl Published {
         shown.or_else(|| self.covers(side, price).then_some(Lots::ZERO))
     }
 
-    /// Whether a level at this price would be shown.
+    /// True when a level at this price would be shown.
     fn covers(&self, side: Side, price: Ticks) -> bool {
         let levels = self.levels(side);
         let inside = |last: Ticks| match side {

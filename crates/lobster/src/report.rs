@@ -1,4 +1,4 @@
-//! What a replay has come to.
+//! Results of a replay.
 
 use std::collections::BTreeMap;
 use std::fmt;

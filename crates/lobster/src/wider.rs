@@ -34,7 +34,7 @@ impl Wider {
         if passed < narrow.len() { Err(NotWider { row: passed + 1 }) } else { Ok(Self(unseen)) }
     }
 
-    /// Whether what happened behind the last level is exactly the difference.
+    /// True when what happened behind the last level is exactly the difference.
     #[must_use]
     pub fn proves(&self, difference: &Difference) -> bool {
         let Cause::Unseen { since } = difference.cause else { return false };
@@ -42,7 +42,7 @@ impl Wider {
         difference.here.plus(came).and_then(|sum| sum.minus(went)) == Some(difference.published)
     }
 
-    /// What came to a level and what went from it, unseen, after the row before `since` and before `row`.
+    /// Quantities that came to a level and went from it, unseen, after the row before `since` and before `row`.
     fn between(&self, since: usize, row: usize, side: Side, price: Ticks) -> (Lots, Lots) {
         let meanwhile = self.0.iter().filter(|(passed, _)| (since - 1..row).contains(passed));
         meanwhile.fold((Lots::ZERO, Lots::ZERO), |(came, went), (_, message)| {

@@ -1,4 +1,4 @@
-//! How a loop that tries again tells of it and how long it waits: the first failure is logged, then one line every 30
+//! Words and pauses of a loop that tries again: the first failure is logged, then one line every 30
 //! seconds, then the recovery with its duration. The pause doubles from the first to the longest one.
 //!
 //! ```text

@@ -16,7 +16,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// A server that says nothing for this long, not even a ping, is gone: two of its pings, and a slow network.
 const SILENCE: Duration = Duration::from_secs(75);
 
-/// What is heard of an order.
+/// News of an order.
 pub(crate) enum Heard<'a> {
     /// A message of family A.
     Message(&'a Value),
@@ -24,7 +24,7 @@ pub(crate) enum Heard<'a> {
     Lost,
 }
 
-/// How an order has ended.
+/// End of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
     Confirmed,

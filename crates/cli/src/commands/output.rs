@@ -1,4 +1,4 @@
-//! How results are printed: aligned and coloured for people, one JSON object per line for scripts.
+//! Printing of results: aligned and coloured for people, one JSON object per line for scripts.
 //!
 //! ```text
 //!  result ──┬─ for people ──▶ standard output, colours only where a terminal wants them (NO_COLOR)

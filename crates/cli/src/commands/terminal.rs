@@ -1,4 +1,4 @@
-//! What commands for people share: the stream they ask, the runtime they wait in.
+//! Parts that commands for people share: the stream they ask, the runtime they wait in.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! Whether the stream takes appends: remembered from the last one, and after a failed one proved by a probe.
+//! State of the stream's appends: remembered from the last one, and after a failed one proved by a probe.
 //!
 //! ```text
 //!  append stored ──▶ able                                  nothing is appended for the sake of asking
@@ -44,7 +44,7 @@ impl Failing {
     }
 }
 
-/// How an append fails that says something about the stream, and not about the record.
+/// Failure of an append that says something about the stream, and not about the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Failure {
     /// There is no room. Nothing is stored, and that is known.
@@ -64,7 +64,7 @@ impl Appends {
         Arc::new(Self { failing: watch::Sender::new(None), metrics })
     }
 
-    /// What fails now; nothing when the last append was stored, or none has failed yet.
+    /// Failure of now; nothing when the last append was stored, or none has failed yet.
     pub(crate) fn failing(&self) -> Option<Failing> {
         self.failing.borrow().clone()
     }
@@ -112,7 +112,7 @@ impl Appends {
     }
 }
 
-/// Why a probe was not stored.
+/// Reasons why a probe was not stored.
 #[derive(Debug, thiserror::Error)]
 enum ProbeError {
     #[error("the last probe cannot be read")]
@@ -190,7 +190,7 @@ fn kind(subject: &str) -> EventKind {
     }
 }
 
-/// How the attempt ended that this event tells of.
+/// Outcome of the attempt that this event tells of.
 fn attempt(payload: &[u8]) -> Option<Attempt> {
     match SwapEvent::decode(payload).ok()? {
         SwapEvent::Confirmed(_) => Some(Attempt::Confirmed),

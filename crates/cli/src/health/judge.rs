@@ -1,4 +1,4 @@
-//! Whether each part does what users expect of it: facts in, verdicts out.
+//! Verdicts on each part, by what users expect of it: facts in, verdicts out.
 //!
 //! ```text
 //!  stream's leader ── does it answer, where does it end ──┐
@@ -19,13 +19,13 @@ use crate::node::Role;
 /// The stream as its leader has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stream {
-    /// Where it ends; nothing when it did not answer.
+    /// End of the stream; nothing when it did not answer.
     pub(crate) last: Option<Seq>,
-    /// Why an append would fail, as far as the last one, or a probe since, tells.
+    /// Reason why an append would fail, as far as the last one, or a probe since, tells.
     pub(crate) cannot_append: Option<String>,
 }
 
-/// What something has not taken in although the stream holds it.
+/// Records that something has not taken in although the stream holds them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Lacks {
     /// It has reached the stream's end.
@@ -63,11 +63,11 @@ pub(crate) struct Market {
     pub(crate) position: Seq,
     /// The oldest input behind the last commit, whoever commits.
     pub(crate) waits: Lacks,
-    /// What the market itself says stands in its way.
+    /// Trouble that the market itself tells of.
     pub(crate) reason: Option<String>,
 }
 
-/// What is known of a part.
+/// Facts known of a part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Facts {
     /// The api: it appends.
@@ -89,7 +89,7 @@ pub(crate) struct Verdict {
     pub(crate) position: Option<Seq>,
     /// Age of the oldest event that it lacks, where that is known.
     pub(crate) lag: Option<Duration>,
-    /// Why it is not caught up; nothing when it is.
+    /// Reason why it is not caught up; nothing when it is.
     pub(crate) reason: Option<String>,
 }
 
@@ -116,7 +116,7 @@ pub(crate) fn judge(
     Verdict { position, lag, reason: reason.or_else(|| lasting(obstacles, late)) }
 }
 
-/// What is wrong in itself, and what most likely is behind it.
+/// The reason, with what most likely is behind it.
 fn explained(reason: String, obstacles: &[Obstacle]) -> String {
     match obstacles.iter().max_by_key(|obstacle| obstacle.lasts) {
         Some(Obstacle { what, reason: cause, .. }) => format!("{reason}; {what}: {cause}"),

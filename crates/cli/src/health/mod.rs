@@ -1,4 +1,4 @@
-//! How the system is, as users feel it: the questions, and what the answers mean. `/ready`, the metrics, the page and
+//! Health as users feel it: the questions, and what the answers mean. `/ready`, the metrics, the page and
 //! `fillstream doctor` ask and judge here, so that they never contradict each other.
 
 pub(crate) mod appends;

@@ -1,4 +1,4 @@
-//! When a private nats-server that lives is started again all the same: it stores nothing, or hears nothing, and nothing
+//! Restarts of a private nats-server that lives all the same: it stores nothing, or hears nothing, and nothing
 //! outside of it explains that.
 //!
 //! ```text
@@ -18,7 +18,7 @@ const HEARS_NOTHING: Duration = Duration::from_secs(15);
 const FIRST_PAUSE: Duration = Duration::from_secs(20);
 const LAST_PAUSE: Duration = Duration::from_secs(600);
 
-/// What is known of the server.
+/// Facts known of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Known {
     /// Its process is there, and was ready once.
@@ -37,7 +37,7 @@ pub(crate) struct Restarts {
     done: u32,
 }
 
-/// Why it is started again.
+/// Reason why it is started again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cause {
     StoresNothing,
@@ -54,7 +54,7 @@ impl Cause {
 }
 
 impl Restarts {
-    /// Whether to restart; `since_last` is how long the last restart is ago.
+    /// Decides on a restart; `since_last` is how long the last restart is ago.
     pub(crate) fn due(self, known: Known, since_last: Option<Duration>) -> Option<Cause> {
         if !known.lives || !known.has_room || since_last.is_some_and(|since| since < self.pause()) {
             return None;

@@ -24,7 +24,7 @@ pub(crate) struct Room {
     pub(crate) size: u64,
 }
 
-/// How much is kept free.
+/// Room that is kept free.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Floor {
     /// By the size of the disk, or of the limit.
@@ -42,7 +42,7 @@ impl Floor {
         }
     }
 
-    /// Whether new orders have to be refused for the sake of what is there.
+    /// True when new orders have to be refused for the sake of what is there.
     pub(crate) fn is_short(self, room: Room) -> bool {
         room.free < self.of(room.size)
     }

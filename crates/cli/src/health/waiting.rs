@@ -1,4 +1,4 @@
-//! What waits, and since when: asked of the stream's leader, because a replica, or the part itself, knows only what it has
+//! Records that wait, and since when: asked of the stream's leader, because a replica, or the part itself, knows only what it has
 //! heard.
 
 use fillstream_domain::{
@@ -26,7 +26,7 @@ pub(crate) async fn market(log: &dyn EventLog, leader: &Inspector, symbol: &Symb
     known(without_outcome(log, leader, symbol, now).await)
 }
 
-/// Where the stream ends, by its leader's word: another member may believe in another end.
+/// End of the stream, by its leader's word: another member may believe in another end.
 pub(crate) async fn end(log: &dyn EventLog) -> Result<Seq, LogError> {
     Ok(log.last_matching(EVERYTHING).await?.map_or(Seq::ZERO, |last| last.seq))
 }

@@ -1,4 +1,4 @@
-//! What the book's handlers read: rows from the read store, past books from the log.
+//! Reads of the book's handlers: rows from the read store, past books from the log.
 
 use std::{sync::Arc, time::Duration};
 

@@ -21,7 +21,7 @@ const fn up_to(checkpoint: Checkpoint) -> Stored {
     Stored { incarnation, seq, record }
 }
 
-/// What the rows hold of a channel; nothing for books, which are told as a whole.
+/// Rows of a channel; nothing for books, which are told as a whole.
 fn stored(channel: &MarketChannel) -> Option<StoredChannel<'_>> {
     match channel {
         MarketChannel::Orders(user, symbol) => Some(StoredChannel::Orders(*user, symbol.as_ref())),

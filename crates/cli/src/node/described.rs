@@ -1,4 +1,4 @@
-//! What is told about the routes of operators and of the page, and which channels this process serves.
+//! Descriptions of the routes of operators and of the page, and of the channels that this process serves.
 
 use axum::Router;
 use fillstream_event_log::host_and_port;

@@ -31,9 +31,9 @@ use crate::health::{
     waiting,
 };
 
-/// How long the stream may take to answer before it counts as unreachable.
+/// Time that the stream may take to answer before it counts as unreachable.
 const STREAM_PATIENCE: Duration = Duration::from_secs(2);
-/// How long a look is good for: a second when all is well, so that looking costs nothing; less while something is not, so
+/// Time for which a look is good: a second when all is well, so that looking costs nothing; less while something is not, so
 /// that its end is noticed at once.
 const GOOD_LOOK_LASTS: Duration = Duration::from_secs(1);
 const BAD_LOOK_LASTS: Duration = Duration::from_millis(50);
@@ -61,14 +61,14 @@ pub(crate) struct Health {
     last: Mutex<Option<Arc<Look>>>,
 }
 
-/// How the process was at a moment.
+/// State of the process at a moment.
 pub(crate) struct Look {
     at: Instant,
-    /// Where the stream ends; nothing when it does not answer.
+    /// End of the stream; nothing when it does not answer.
     pub(crate) last: Option<Seq>,
-    /// Why an append would fail.
+    /// Reason why an append would fail.
     pub(crate) cannot_append: Option<String>,
-    /// Why new orders are refused for want of room.
+    /// Reason why new orders are refused for want of room.
     pub(crate) store_full: Option<String>,
     /// The parts of this process.
     pub(crate) parts: Vec<Part>,
@@ -117,7 +117,7 @@ impl Health {
         Self { watched, last: Mutex::new(None) }
     }
 
-    /// How it is now, or was a moment ago. Who asks at the same time gets the same answer.
+    /// State now, or a moment ago. Who asks at the same time gets the same answer.
     pub(crate) async fn look(&self) -> Arc<Look> {
         let mut last = self.last.lock().await;
         if let Some(look) = last.as_ref().filter(|look| look.at.elapsed() < look.lasts()) {
@@ -223,7 +223,7 @@ impl Watched {
         Part { role, verdict, obstacles, markets, unended }
     }
 
-    /// What a part cannot do at the moment, where it tells.
+    /// Trouble of a part at the moment, where it tells.
     fn obstacles(&self, role: Role) -> Option<&Obstacles> {
         match role {
             Role::Projector => self.projector.as_ref().map(|part| part.obstacles()),

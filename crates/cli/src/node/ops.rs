@@ -1,4 +1,4 @@
-//! What operators and load balancers ask: `/health`, `/ready`, `/metrics`.
+//! Questions of operators and load balancers: `/health`, `/ready`, `/metrics`.
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ struct Inner {
     health: Arc<Health>,
     durability: Durability,
     started: Instant,
-    /// Whether details are told here, or at an address of their own.
+    /// True when details are told here, and not at an address of their own.
     details: bool,
 }
 

@@ -22,9 +22,9 @@ use tracing::warn;
 use super::{EXECUTOR, Role, Start, channels::ChannelRows, venues::Counted, watching::Watching};
 use crate::Failure;
 
-/// How long sockets may take to be told and closed.
+/// Time that sockets may take to be told and closed.
 const SOCKETS_PATIENCE: Duration = Duration::from_secs(10);
-/// How long a part may take to stop.
+/// Time that a part may take to stop.
 const PART_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Longest wait of a first start for its markets, which takes milliseconds.
@@ -32,7 +32,7 @@ const MARKETS_PATIENCE: Duration = Duration::from_secs(5);
 /// Between two looks whether they are there.
 const MARKETS_POLL: Duration = Duration::from_millis(5);
 
-/// What runs in this process.
+/// Parts that run in this process.
 pub(crate) struct Parts {
     pub(crate) hub: Option<Arc<Hub>>,
     pub(crate) projector: Option<Arc<Projector>>,

@@ -19,7 +19,7 @@ use tracing::info;
 const POLL: Duration = Duration::from_millis(50);
 /// Longest pause before it is tried again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-/// How long requests under way may take when the process goes down: as over HTTP.
+/// Time that requests under way may take when the process goes down: as over HTTP.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The service, from the moment at which the process is ready.

@@ -21,7 +21,7 @@ const LEAST_SPACE: u64 = 1 << 20;
 /// Looks at the disks to one question to the server.
 const LOOKS_PER_QUESTION: u32 = 5;
 
-/// Where something is written.
+/// Place where something is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
     /// The disk of the private nats-server.
@@ -53,7 +53,7 @@ impl Place {
     }
 }
 
-/// What the last look found.
+/// Findings of the last look.
 #[derive(Debug, Clone)]
 pub(crate) struct RoomWatch {
     floor: Floor,
@@ -89,7 +89,7 @@ impl RoomWatch {
         Self { floor, found: looked, shortage }
     }
 
-    /// Why new orders are refused; nothing while there is room.
+    /// Reason why new orders are refused; nothing while there is room.
     pub(crate) fn shortage(&self) -> Option<String> {
         self.shortage.borrow().clone()
     }

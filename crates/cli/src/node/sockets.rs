@@ -1,4 +1,4 @@
-//! Which requests are the bridge's: upgrades and event streams. It looks at them before HTTP does, as a socket and a resource
+//! Requests that are the bridge's: upgrades and event streams. It looks at them before HTTP does, as a socket and a resource
 //! may share an address.
 
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use fillstream_stream_bridge::{
     Asked, AskedMarket, Family, Hub, events, is_market_path, upgrade, upgrade_market, wants_events,
 };
 
-/// What sockets and event streams are opened with.
+/// State that sockets and event streams are opened with.
 #[derive(Clone)]
 pub(super) struct Sockets {
     pub(super) hub: Arc<Hub>,

@@ -1,4 +1,4 @@
-//! What watches over a process from the moment at which its log is open.
+//! Watchers over a process from the moment at which its log is open.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -49,7 +49,7 @@ impl Watching {
         Self { metrics, appends, room, no_room }
     }
 
-    /// Why new orders are refused: what room there is lies below the floor, or the last append found none at all.
+    /// Reason why new orders are refused: what room there is lies below the floor, or the last append found none at all.
     pub(crate) fn no_room(&self) -> Option<String> {
         self.no_room.borrow().clone()
     }
@@ -76,7 +76,7 @@ async fn tell_no_room(appends: &Appends, room: &RoomWatch, told: &watch::Sender<
     }
 }
 
-/// What this process writes to on disks of its own.
+/// Places on disks of its own that this process writes to.
 fn disks(start: &Start) -> Vec<(Place, PathBuf)> {
     let stream = start.private_nats.as_ref().map(|private| (Place::Stream, private.store.clone()));
     let rows = sqlite_file(&start.database_url);

@@ -44,7 +44,7 @@ use crate::Failure;
 
 /// Connections that may wait to be accepted: thousands of clients reconnect within a second after an outage.
 const BACKLOG: u32 = 8192;
-/// How long requests under way may take when the process goes down.
+/// Time that requests under way may take when the process goes down.
 const REQUESTS_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The server while it runs.
@@ -82,7 +82,7 @@ pub(crate) struct Door {
     opened: watch::Sender<Option<Router>>,
 }
 
-/// Who asks, and how much that may be.
+/// Rules of who may ask, and how much.
 struct Known {
     askers: Arc<Askers>,
     limits: Arc<Limits>,
@@ -152,7 +152,7 @@ pub(crate) async fn serve(
     Ok(Web { serving: Some(serving), stop, answers })
 }
 
-/// What connections may do, and how many there may be.
+/// Limits of connections: their times and their number.
 fn serving(start: &Start, places: Arc<Places>, tls: Option<Arc<Tls>>) -> Serving {
     Serving {
         times: start.http.door.times(),

@@ -59,7 +59,7 @@ pub(crate) fn origin_of(url: &str) -> Option<String> {
     Some(format!("{}://{}", uri.scheme_str()?, uri.authority()?).to_ascii_lowercase())
 }
 
-/// Whether a NATS address is one that this machine alone reaches.
+/// True when a NATS address is one that this machine alone reaches.
 pub(crate) fn is_loopback(nats_url: &str) -> bool {
     let host = host_and_port(nats_url);
     let host = match host.strip_prefix('[') {

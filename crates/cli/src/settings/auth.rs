@@ -1,4 +1,4 @@
-//! Who may ask.
+//! Settings of who may ask.
 
 use clap::Args;
 use fillstream_clock::now;

@@ -1,4 +1,4 @@
-//! How long the read model's database is waited for.
+//! Time limits for the read model's database.
 
 use clap::Args;
 use fillstream_read_store::DatabaseSettings;

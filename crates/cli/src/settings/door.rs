@@ -1,4 +1,4 @@
-//! Who may come in over HTTP, how many, and how long they may take.
+//! Settings of the door: who may come in over HTTP, how many, and how long they may take.
 
 use std::{num::NonZeroU32, path::PathBuf, sync::Arc};
 

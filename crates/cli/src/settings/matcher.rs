@@ -1,4 +1,4 @@
-//! What can be set about the matcher.
+//! Settings of the matcher.
 
 use clap::Args;
 

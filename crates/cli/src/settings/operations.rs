@@ -1,4 +1,4 @@
-//! What operators see, and when the process refuses for their sake.
+//! Settings of what operators see, and of when the process refuses for their sake.
 
 use std::net::SocketAddr;
 

@@ -1,4 +1,4 @@
-//! Where data lies: directories that are nobody else's business, and files as databases are addressed.
+//! Places of data: directories that are nobody else's business, and files as databases are addressed.
 
 use std::{
     ffi::OsString,
@@ -12,11 +12,11 @@ use std::{
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 
-/// How SQLite's addresses begin.
+/// Prefix of SQLite's addresses.
 const SQLITE: &str = "sqlite://";
-/// What a path means itself in an address (RFC 3986 section 2.3), and what separates its parts.
+/// Characters that a path means itself in an address (RFC 3986 section 2.3), and what separates its parts.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-/// What shows that a directory is ours.
+/// Mark of a directory of ours.
 const OUR_OWN: [&str; 3] = ["nats", "read-model.db", "venues"];
 /// Of everybody but the owner.
 const OTHERS: u32 = 0o077;

@@ -1,4 +1,4 @@
-//! What can be set about sockets.
+//! Settings of sockets.
 
 use std::num::NonZeroU32;
 

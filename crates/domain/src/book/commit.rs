@@ -1,4 +1,4 @@
-//! What a matcher says: the outcome of each input, with every change of an order and of a price level.
+//! Commits of a matcher: the outcome of each input, with every change of an order and of a price level.
 //!
 //! ```text
 //!  input 17 ─┐                 ┌ outcome 17: changes (created, trade, cancelled, …), levels

@@ -1,4 +1,4 @@
-//! What is asked of a market: the matcher's inputs.
+//! Inputs of a market's matcher.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! What is told about the sockets of the market: family C, and `depth`.
+//! Descriptions of the sockets of the market: family C, and `depth`.
 
 use fillstream_http_edge::described::{Channel, Message, Operation, Reach, Routes, Shape};
 use fillstream_projections::market::{DepthSnapshot, DepthUpdate, OrderUpdate, OrderbookUpdate, TradeShown};

@@ -1,4 +1,4 @@
-//! What two streams with the same records have in common.
+//! Content that two streams with the same records have in common.
 
 use fillstream_domain::Seq;
 use fillstream_event_log::{After, EventLog, Record};

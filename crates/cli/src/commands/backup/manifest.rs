@@ -1,4 +1,4 @@
-//! What a backup says of itself.
+//! Manifest: what a backup says of itself.
 
 use std::{
     fs::{self, File},

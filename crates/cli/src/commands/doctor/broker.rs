@@ -49,7 +49,7 @@ pub(super) fn greeting(greeting: &Greeting, url: &str) -> Vec<Finding> {
     findings
 }
 
-/// How what an acknowledgement is worth is known.
+/// Source of what is known of an acknowledgement's worth.
 pub(super) enum Known<'a> {
     /// By the configuration of the private server, in this directory.
     Configuration(&'a Path),
@@ -57,7 +57,7 @@ pub(super) enum Known<'a> {
     Stated(Durability),
 }
 
-/// What an acknowledgement is worth.
+/// Worth of an acknowledgement.
 pub(super) fn durability(known: &Known<'_>) -> Finding {
     const CHECK: &str = "durability";
     const FSYNC: &str = "fsync: on the disk before it is acknowledged";
@@ -100,7 +100,7 @@ pub(super) fn clock(told: Timestamp, asked: Timestamp, heard: Timestamp) -> Find
     )
 }
 
-/// What is left of the account's storage.
+/// Room that is left of the account's storage.
 pub(super) fn store(account: &Value) -> Finding {
     let (used, most) =
         (account["storage"].as_u64().unwrap_or_default(), account["limits"]["max_storage"].as_i64());

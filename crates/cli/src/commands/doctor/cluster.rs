@@ -42,7 +42,7 @@ pub(super) fn replicas(info: &Value) -> Vec<Finding> {
     findings
 }
 
-/// What is wrong with one copy.
+/// Fault of one copy.
 fn of(peer: &Value) -> Option<Finding> {
     let name = peer["name"].as_str().unwrap_or("?");
     let silent = Duration::from_nanos(peer["active"].as_u64().unwrap_or_default());

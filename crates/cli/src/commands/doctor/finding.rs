@@ -1,4 +1,4 @@
-//! What was found: how it is, how it should be, and how to mend it.
+//! Findings: how it is, how it should be, and how to mend it.
 
 use std::{fmt, process::ExitCode};
 
@@ -10,7 +10,7 @@ use crate::{
     commands::output::{BAD, FAINT, GOOD, Output, STRONG, WARNING, styled},
 };
 
-/// How bad it is, the worst last.
+/// Severity, the worst last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Verdict {
     /// As it should be.
@@ -45,9 +45,9 @@ pub(super) struct Finding {
     /// A stable name.
     pub(super) check: &'static str,
     pub(super) verdict: Verdict,
-    /// What is there.
+    /// State that was found.
     pub(super) found: String,
-    /// What should be there; nothing when it is.
+    /// State that would be right; nothing when it is.
     pub(super) right: Option<String>,
     /// The command, or the sentence, that mends it.
     pub(super) remedy: Option<String>,

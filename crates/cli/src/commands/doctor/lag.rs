@@ -1,4 +1,4 @@
-//! How far each part has come, as the stream and the rows tell it, whoever runs the parts.
+//! Progress of each part, as the stream and the rows tell it, whoever runs the parts.
 
 use std::{future::Future, time::Duration};
 
@@ -69,7 +69,7 @@ pub(super) async fn markets(inspector: &Inspector, log: &dyn EventLog) -> Result
     Ok(findings)
 }
 
-/// What is wrong with a market.
+/// Fault of a market.
 async fn market(
     inspector: &Inspector,
     log: &dyn EventLog,
@@ -146,7 +146,7 @@ async fn end(log: &dyn EventLog) -> Result<Checkpoint, Failure> {
     Ok(Checkpoint { incarnation, seq: waiting::end(log).await?, record: None })
 }
 
-/// How far the rows go. Nothing is made, and tables of an older version stay what they are where a file can be read only.
+/// Checkpoint of the rows. Nothing is made, and tables of an older version stay what they are where a file can be read only.
 async fn checkpoint(url: &str) -> Result<Option<Checkpoint>, StoreError> {
     let is_file = url.starts_with("sqlite://") && !url.contains('?');
     let reading = if is_file { format!("{url}?mode=ro") } else { url.to_owned() };
@@ -156,7 +156,7 @@ async fn checkpoint(url: &str) -> Result<Option<Checkpoint>, StoreError> {
     checkpoint
 }
 
-/// How far rows go that are there, of a stream that is not: it was there once.
+/// Sequence of the rows that are there, of a stream that is not: it was there once.
 pub(super) async fn rows_of_a_stream(url: &str) -> Option<Seq> {
     if sqlite_file(url).is_some_and(|file| !file.exists()) {
         return None;
@@ -243,7 +243,7 @@ mod tests {
         log.append_now(NewRecord {
             subject: "parked.probe".to_owned(),
             after: Seq::ZERO,
-            event_id: uuid::Uuid::new_v4(),
+            event_id: uuid::Uuid::nil(),
             event_type: "probe".to_owned(),
             time: "2026-11-20T10:00:00.000Z".to_owned(),
             traceparent: None,

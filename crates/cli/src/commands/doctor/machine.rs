@@ -1,4 +1,4 @@
-//! What is on this machine: the data directory's disk, the process that serves HTTP.
+//! This machine: the data directory's disk, the process that serves HTTP.
 
 use std::{
     net::{TcpStream, ToSocketAddrs},
@@ -41,7 +41,7 @@ pub(super) fn disk(directory: &Path) -> Option<Finding> {
     Some(Finding::not(verdict, "disk", shown, right, "make room, or move the data directory: --data DIR"))
 }
 
-/// What the process at --server says of itself.
+/// Answers of the process at --server.
 pub(super) struct Process {
     server: String,
     health: Option<Value>,
@@ -64,7 +64,7 @@ impl Process {
         Ok(Self { server: server.to_owned(), health, ready, is_late })
     }
 
-    /// What it was told that an acknowledgement is worth.
+    /// Durability that it was told.
     pub(super) fn durability(&self) -> Option<Durability> {
         let named = self.health.as_ref()?["durability"].as_str()?;
         [Durability::Fsync, Durability::OsBuffer, Durability::Memory]
@@ -82,7 +82,7 @@ impl Process {
         findings
     }
 
-    /// What the process says of the stream: no room for new orders, appends that fail.
+    /// Trouble with the stream that the process tells of: no room for new orders, appends that fail.
     fn troubles(&self) -> Vec<Finding> {
         let told = |name: &str| self.ready.as_ref().and_then(|ready| ready[name].as_str());
         let full = told("store_full").map(|reason| {

@@ -1,10 +1,10 @@
-//! What the user may do at the server: each thing is tried, and nothing is stored by it.
+//! Rights of the user at the server: each thing is tried, and nothing is stored by it.
 
 use fillstream_event_log::{Inspector, Probe, Right};
 
 use super::finding::Finding;
 
-/// What is needed: the pattern that a server's permissions name, a probe under it, and who needs it.
+/// Right that is needed: the pattern that a server's permissions name, a probe under it, and who needs it.
 struct Need {
     pattern: &'static str,
     subject: &'static str,

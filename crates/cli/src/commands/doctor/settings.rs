@@ -39,7 +39,7 @@ const OFF: &[Setting] = &[
     ("persist_mode", Wrong, "an acknowledgement comes before anything is written"),
 ];
 
-/// What the server never changes on a stream that exists.
+/// Settings that the server never changes on a stream that exists.
 const FIXED: &[&str] = &["storage", "retention", "mirror", "persist_mode", "sealed"];
 
 /// Settings of the executor's consumer that are no operator's choice.
@@ -51,7 +51,7 @@ const OF_THE_CONSUMER: &[Setting] = &[
     ("replay_policy", Warning, "orders are held back"),
 ];
 
-/// What the stream's information says against its file: `wanted` is `nats/streams/orders.json`.
+/// Differences of the stream's information from its file: `wanted` is `nats/streams/orders.json`.
 pub(super) fn stream(info: &Value, wanted: &Value) -> Vec<Finding> {
     let config = &info["config"];
     let mut findings = differing("stream", config, wanted, OF_THE_STREAM);
@@ -77,7 +77,7 @@ pub(super) fn stream(info: &Value, wanted: &Value) -> Vec<Finding> {
     findings
 }
 
-/// What the consumer's information says against its file: `wanted` is `nats/consumers/executor.json`.
+/// Differences of the consumer's information from its file: `wanted` is `nats/consumers/executor.json`.
 pub(super) fn consumer(info: &Value, wanted: &Value) -> Vec<Finding> {
     let config = &info["config"];
     let mut findings = differing("consumer", config, wanted, OF_THE_CONSUMER);
@@ -138,7 +138,7 @@ fn is_same(found: &Value, wanted: &Value) -> bool {
     found == wanted || !is_on(found) && !is_on(wanted)
 }
 
-/// Whether a setting does anything.
+/// True when a setting does anything.
 fn is_on(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => false,

@@ -1,4 +1,4 @@
-//! What the matcher answered, read back from its commits.
+//! Answers of the matcher, read back from its commits.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -18,7 +18,7 @@ use crate::Failure;
 
 /// Commits that are taken at once.
 const PAGE: usize = 100;
-/// How long a matcher may be silent: longer than a standby needs to take over.
+/// Time that a matcher may be silent: longer than a standby needs to take over.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The files' own units: ten-thousandths of a dollar, whole shares.

@@ -1,4 +1,4 @@
-//! What is asked, as inputs of the market: judged first, then stored one behind the other.
+//! Inputs for the market: judged first, then stored one behind the other.
 
 use std::collections::BTreeMap;
 
@@ -21,9 +21,9 @@ use crate::Failure;
 
 /// Namespace of the inputs' ids (UUIDv5). Never changes: an import finds by them how far it had come.
 const INPUTS: Uuid = Uuid::from_u128(0x91d4_7be0_36c2_5f4a_a8c9_6669_6c6c_7374);
-/// Who places the recorded orders.
+/// User who places the recorded orders.
 const RECORDED: UserId = UserId::new(Uuid::from_u128(0x1d0f_72aa_8e0b_5c39_9f61_6669_6c6c_7374));
-/// Who takes them.
+/// User who takes them.
 const AGGRESSOR: UserId = UserId::new(Uuid::from_u128(0x7a64_03c5_19fd_5e82_8b17_6669_6c6c_7374));
 /// Records that are asked of the stream at once.
 const PAGE: usize = 1000;

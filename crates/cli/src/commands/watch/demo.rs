@@ -19,7 +19,7 @@ use crate::{
     },
 };
 
-/// What is swapped, and what the picture says about it. RUSH moves away while it is submitted, at every attempt.
+/// Swap that is drawn, and what the picture says about it. RUSH moves away while it is submitted, at every attempt.
 const SWAPS: [(&str, &str); 2] = [
     ("SOL", "SOL to USDC, which goes well"),
     ("RUSH", "RUSH to USDC, whose price runs away: it is tried three times"),

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::commands::output::{BAD, FAINT, GOOD, STRONG, WARNING, foreign, styled};
 
-/// What can be lit.
+/// Part that can be lit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Node {
     Pending,
