@@ -1,4 +1,4 @@
-//! How fast the log alone takes messages: what no part on top of it can exceed.
+//! Ceiling: the rate at which the log alone takes messages, which no part on top of it can exceed.
 
 use std::time::Instant;
 

@@ -27,7 +27,7 @@ pub(crate) fn post(address: &str, path: &str, body: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// Whether `/ready` says yes.
+/// True when `/ready` says yes.
 pub(crate) async fn is_ready(address: &str) -> bool {
     http::get(address, "/ready").await.status == 200
 }
@@ -78,7 +78,7 @@ async fn exchange<'a>(
     &text[end.map_or(0, |(start, _)| start)..]
 }
 
-/// Where the body starts and ends, once the head is there.
+/// Range of the body, once the head is there.
 fn body_of(answer: &[u8]) -> Option<(usize, usize)> {
     let start = answer.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
     let head = String::from_utf8_lossy(&answer[..start]).to_ascii_lowercase();

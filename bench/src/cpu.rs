@@ -1,4 +1,4 @@
-//! Whose time it took: on a machine that load, server and broker share, the sum of their shares is the limit.
+//! Shares of processor time: on a machine that load, server and broker share, the sum of their shares is the limit.
 
 use std::time::Duration;
 

@@ -63,7 +63,7 @@ async fn commit(log: JetStreamLog, messages: usize) {
     }
 }
 
-/// When the commit of each input was heard.
+/// Time at which the commit of each input was heard.
 async fn listen(log: JetStreamLog, messages: usize) -> HashMap<u64, Instant> {
     let mut tail =
         log.follow(After::START, Some(&market_commits(&symbol()))).await.expect("the stream can be followed");

@@ -1,4 +1,4 @@
-//! How long a POST takes, how long until its confirmation is heard, and what the system adds to slow venues.
+//! Latency: of a POST, until its confirmation is heard, and what the system adds to slow venues.
 
 use std::time::{Duration, Instant};
 

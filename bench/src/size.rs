@@ -1,4 +1,4 @@
-//! How much of everything.
+//! Sizes of everything.
 
 /// As the tables are made, or a tenth of it, to see that all runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

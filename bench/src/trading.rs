@@ -29,7 +29,7 @@ const CLIENTS: usize = 256;
 /// Connections that place them in batches, and orders of a batch.
 const BATCHERS: usize = 4;
 const BATCH: usize = 500;
-/// How long the trades may take once everything is sent.
+/// Time that the trades may take once everything is sent.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) async fn run(size: Size) {
@@ -117,11 +117,11 @@ async fn orders_per_second(sync: SyncMode, orders: usize, clients: usize, batch:
     rate(orders, last - started)
 }
 
-/// What a socket on `/ws/trades` has heard.
+/// Messages that a socket on `/ws/trades` has heard.
 struct Heard {
     last: Instant,
     fell_behind: usize,
-    /// When the trade of each taker came.
+    /// Time at which the trade of each taker came.
     takers: HashMap<String, Instant>,
 }
 

@@ -1,4 +1,4 @@
-//! What a bench runs against: a private nats-server and the release binary.
+//! Surroundings of a bench: a private nats-server and the release binary.
 
 use std::{
     path::PathBuf,
@@ -12,7 +12,7 @@ use fillstream_tests::{Process, Scratch, free_port};
 
 use crate::client;
 
-/// How long a part may take to catch up with a deep stream.
+/// Time that a part may take to catch up with a deep stream.
 const PATIENCE: Duration = Duration::from_secs(900);
 const POLL: Duration = Duration::from_millis(20);
 

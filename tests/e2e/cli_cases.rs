@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::site::run;
 
-/// What a command printed: standard output and standard error, and its exit code.
+/// Output of a command: standard output and standard error, and its exit code.
 pub(crate) fn said(command: &mut Command) -> (String, String, Option<i32>) {
     let Output { stdout, stderr, status } = run(command);
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");

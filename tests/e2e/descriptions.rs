@@ -1,4 +1,4 @@
-//! What the binary tells programmers, held to what it does: every answer, every message and every stored event that a
+//! Descriptions by the binary for programmers, held to what it does: every answer, every message and every stored event that a
 //! session brings forth is what the documents say, and a fuzzer that knows nothing else finds nothing else.
 
 mod contract;

@@ -1,4 +1,4 @@
-//! What goes wrong around the system, and what people then see: each row is a cause, what goes on all the same, what
+//! Faults around the system, and what people then see: each row is a cause, what goes on all the same, what
 //! `/ready`, metrics, log and doctor say, and how it heals.
 //!
 //! ```text

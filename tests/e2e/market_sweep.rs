@@ -27,7 +27,7 @@ const LONG_NTHS: u32 = 60;
 /// Inputs between two looks whether the process has died.
 const INPUTS: usize = 40;
 
-/// How many matchers work beside the one that dies.
+/// Number of matchers that work beside the one that dies.
 async fn sweep(rivals: usize) {
     let nths = if std::env::var_os("FILLSTREAM_TEST_LONG").is_some() { LONG_NTHS } else { NTHS };
     let mut floor = Floor::new(rivals).await;

@@ -1,4 +1,4 @@
-//! What the pages in `docs/` say is true: the drawing of the life cycle, the commands, the links.
+//! Proofs of the pages in `docs/`: the drawing of the life cycle, the commands, the links.
 
 mod run;
 
@@ -87,7 +87,7 @@ fn the_drawing_of_a_swap_is_the_code_s_table() {
     assert_eq!(drawn, edges());
 }
 
-/// What `0198c0de-…` stands for.
+/// Order that `0198c0de-…` stands for.
 const ORDER: &str = "0198c0de-7a5e-7c3a-9f00-3f2a1b4c5d6e";
 
 /// The lines of a page's shell blocks that call the binary, without comments and settings in front.

@@ -47,7 +47,7 @@ pub struct Client {
     asked: u64,
 }
 
-/// What the server at `host:port` says of itself to whoever connects.
+/// Greeting of the server at `host:port`.
 ///
 /// # Panics
 /// When there is none.

@@ -1,4 +1,4 @@
-//! What tests run in Node.js: packages pinned by `tests/node/package-lock.json`.
+//! Tests' programs for Node.js: packages pinned by `tests/node/package-lock.json`.
 //!
 //! ```text
 //!  package-lock.json ──(npm ci, once per version of it)──▶ target/node-HASH/node_modules
@@ -18,9 +18,9 @@ use crate::{
     tools::{find, runs, skipped},
 };
 
-/// Where what is run in Node.js lies.
+/// Directory of what is run in Node.js.
 const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/node");
-/// What says which packages there are.
+/// List of the packages that there are.
 const MANIFESTS: [&str; 2] = ["package.json", "package-lock.json"];
 /// Bytes of the lock file's digest in the name of what was installed.
 const NAME_BYTES: usize = 8;

@@ -13,7 +13,7 @@ use std::{
 use parking_lot::Mutex;
 use rustix::process::{Pid, Signal, kill_process};
 
-/// How long a process may take to say that it serves.
+/// Time that a process may take to say that it serves.
 const START_PATIENCE: Duration = Duration::from_secs(30);
 
 /// The binary under test: `FILLSTREAM_BINARY`, else the one in the target directory of this build.
@@ -40,7 +40,7 @@ pub struct Process {
     child: Child,
     /// `127.0.0.1:port` when it serves HTTP.
     pub address: String,
-    /// What it printed at the start, line by line.
+    /// Lines that it printed at the start.
     pub printed: Vec<String>,
     said: Arc<Mutex<Vec<String>>>,
 }
@@ -178,12 +178,12 @@ impl Process {
         let _ = kill_process(pid, signal);
     }
 
-    /// How it has ended, if it has.
+    /// Exit status, if it has ended.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()
     }
 
-    /// Whether it is stopped by a signal.
+    /// True when it is stopped by a signal.
     #[must_use]
     pub fn is_frozen(&self) -> bool {
         // The state follows the name, which is in parentheses and may itself hold some.

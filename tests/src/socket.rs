@@ -18,7 +18,7 @@ use crate::raw::narrow;
 /// Longest wait for a message that must come.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What came over a socket.
+/// Messages that came over a socket.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Heard {
     /// A text with JSON.
@@ -146,7 +146,7 @@ impl Client {
     }
 }
 
-/// What a client knows of one order's channel, over all its connections: proves that nothing is missing or double.
+/// Knowledge of a client about one order's channel, over all its connections: proves that nothing is missing or double.
 #[derive(Debug, Default, Clone)]
 pub struct Chain {
     /// Entries of backfills and live messages, `(seq, index, type or status)`.
@@ -155,7 +155,7 @@ pub struct Chain {
     pub position: (u64, u64),
     /// The token to resume with.
     pub token: Option<String>,
-    /// What was wrong.
+    /// Faults that were found.
     pub faults: Vec<String>,
 }
 

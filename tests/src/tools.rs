@@ -10,7 +10,7 @@ use std::{
 /// Says that something cannot be tested here.
 const ALL: &str = "FILLSTREAM_TEST_ALL";
 
-/// Whether this program runs and ends well.
+/// True when this program runs and ends well.
 #[must_use]
 pub fn runs(program: &str, arguments: &[&str]) -> bool {
     let mut command = Command::new(program);
@@ -18,7 +18,7 @@ pub fn runs(program: &str, arguments: &[&str]) -> bool {
     command.status().is_ok_and(|status| status.success())
 }
 
-/// Whether this program runs; if not, that is said.
+/// True when this program runs; if not, that is said.
 ///
 /// # Panics
 /// When it does not run and nothing may be left out.
@@ -40,7 +40,7 @@ pub fn skipped(why: &str) {
     eprintln!("skipped: {why}");
 }
 
-/// Where a program lies on `PATH`.
+/// Path of a program on `PATH`.
 #[must_use]
 pub fn find(program: &str) -> Option<PathBuf> {
     let directories = env::var_os("PATH")?;

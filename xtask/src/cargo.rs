@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// How the binary is built.
+/// Profile of a build.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Profile {
     Dev,
@@ -42,7 +42,7 @@ pub(crate) fn shown(command: &Command) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// Where cargo puts its files, whatever its configuration says: xtask itself lies in it.
+/// Directory in which cargo puts its files, whatever its configuration says: xtask itself lies in it.
 pub(crate) fn target_dir() -> Result<PathBuf, String> {
     let own = std::env::current_exe().map_err(|error| format!("cannot tell where xtask lies: {error}"))?;
     own.ancestors()

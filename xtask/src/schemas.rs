@@ -16,7 +16,7 @@ use crate::cargo::{cargo, root, shown};
 /// Schemas by the name of their file.
 type Schemas = BTreeMap<String, String>;
 
-/// What tells one file of `schemas/` from what it must be.
+/// Difference of one file of `schemas/` from what it must be.
 #[derive(Debug, PartialEq, Eq)]
 enum Difference {
     Missing(String),

@@ -8,10 +8,10 @@ use crate::steps::Steps;
 /// Tells the tests that sweep how far to go.
 const LONG: &str = "FILLSTREAM_TEST_LONG";
 
-/// How much of what can be swept is swept.
+/// Share of what can be swept that is swept.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Length {
-    /// What CI does.
+    /// Extent in CI.
     Short,
     /// Thousands of points and seeds.
     Long,

@@ -1,4 +1,4 @@
-//! What was once stored is read for ever, and `schemas/` tells other readers the truth about it.
+//! Promises about stored events: what was once stored is read for ever, and `schemas/` tells other readers the truth about it.
 #![allow(
     missing_docs,
     clippy::unwrap_used,

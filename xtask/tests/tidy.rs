@@ -1,4 +1,4 @@
-//! What the compiler cannot hold: which part may know which, and how large a file may grow.
+//! Rules that the compiler cannot hold: which part may know which, and how large a file may grow.
 #![allow(
     missing_docs,
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! What a book must do to be compared.
+//! Contender: what a book must do to be compared.
 
 use super::script::Operation;
 

@@ -150,7 +150,7 @@ pub enum LogError {
     /// The user may not do this.
     #[error("the user may not publish to {subject}, or not hear the answer")]
     Denied {
-        /// What was published to.
+        /// Subject that was published to.
         subject: String,
     },
     /// The stream is another one than when the log was opened.

@@ -86,7 +86,7 @@ impl MemoryQueue {
         Work::new(record, delivered, Box::new(receipt))
     }
 
-    /// What is to be handed out now, if anything is; else when something in hand will be.
+    /// Takes what is to be handed out now, if there is any; else tells when something in hand will be.
     async fn now(&self) -> Result<Work, Option<Instant>> {
         let (from, soonest) = {
             let mut state = self.0.state.lock();

@@ -57,7 +57,7 @@ pub struct SharedLog {
 }
 
 struct SharedTail {
-    /// Where the batches go, or why the tail has ended.
+    /// Way of the batches, or the reason why the tail has ended.
     batches: Mutex<Result<Batches, LogError>>,
     recreated: AtomicU64,
 }
@@ -69,7 +69,7 @@ struct Batches {
 }
 
 struct Batch {
-    /// What the shared tail had reached before: nothing lies between that and the first record.
+    /// Place that the shared tail had reached before: nothing lies between that and the first record.
     after: Seq,
     records: Vec<Record>,
     behind: u64,
@@ -209,9 +209,9 @@ enum Source {
 struct Own {
     tail: Box<dyn Follow>,
     batches: broadcast::Receiver<Arc<Batch>>,
-    /// What the shared tail had reached when the place was taken: all behind it comes in the batches.
+    /// Place that the shared tail had reached when this one was taken: all behind it comes in the batches.
     joint: After,
-    /// Where the follower stood when the leader said that more comes before the joint.
+    /// Place of the follower when the leader said that more comes before the joint.
     more_behind: Option<Seq>,
 }
 
@@ -271,7 +271,7 @@ impl Follower {
         Ok(())
     }
 
-    /// What its own tail has given.
+    /// Takes what its own tail has given.
     fn took(&mut self, records: Vec<Record>) -> Result<Vec<Record>, LogError> {
         if let Source::Own(own) = &self.source {
             self.behind = own.tail.behind();

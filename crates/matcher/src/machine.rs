@@ -147,7 +147,7 @@ impl Machine {
         self.next_expiry().is_some_and(|expiry| expiry <= self.market_time)
     }
 
-    /// What rests.
+    /// Orders that rest.
     #[must_use]
     pub const fn book(&self) -> &Book {
         &self.book

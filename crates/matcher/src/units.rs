@@ -38,7 +38,7 @@ impl Worth {
     }
 }
 
-/// What is paid, as a count of the fee's last digit.
+/// Fee to be paid, as a count of the fee's last digit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Fee(u128);
 

@@ -107,7 +107,7 @@ pub(crate) async fn newest_snapshot(
     Ok(None)
 }
 
-/// Whether the machine stands where the commit at `seq` has left it. A stream that has lost its end may have another
+/// True when the machine stands where the commit at `seq` has left it. A stream that has lost its end may have another
 /// commit there by now.
 async fn is_behind(
     log: &dyn EventLog,

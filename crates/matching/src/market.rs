@@ -143,7 +143,7 @@ pub(crate) struct Market {
     since_levels: u64,
     /// The stream's last sequence when we began.
     began_at: Seq,
-    /// When the last input came: market time goes on from there. None before the first that was stored since we began: how
+    /// Time of the last input: market time goes on from there. None before the first that was stored since we began: how
     /// long the earlier ones lie back is not known.
     last_input_at: Option<Instant>,
     /// The first input came where the leader has it.

@@ -81,7 +81,7 @@ async fn fold(log: &dyn EventLog, symbol: &Symbol, start: Levels, up_to: Seq) ->
     Ok(Levels { seq, bids: bids.into_iter().rev().collect(), asks: asks.into_iter().collect() })
 }
 
-/// What a book needs of a part: all else, most of it, is passed over unread.
+/// Parts of a commit that a book needs: all else, most of it, is passed over unread.
 #[derive(Deserialize)]
 struct PartLevels {
     #[serde(rename = "type")]

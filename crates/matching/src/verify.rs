@@ -96,7 +96,7 @@ async fn symbols(log: &dyn EventLog) -> Result<BTreeSet<Symbol>, LogError> {
     Ok(symbols)
 }
 
-/// What the outcomes say by themselves, whoever computed them: money is conserved, the book is never crossed.
+/// Audits the outcomes by themselves, whoever computed them: money is conserved, the book is never crossed.
 fn audited(audit: &mut Audit, commit: WholeCommit) -> Result<(), fillstream_matcher::Difference> {
     let whole = commit.assembled();
     whole.iter().flat_map(|commit| &commit.outcomes).try_for_each(|outcome| audit.read(outcome))

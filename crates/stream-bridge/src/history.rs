@@ -33,7 +33,7 @@ pub enum JoinError {
 }
 
 impl Hub {
-    /// Whether the order exists for the asker, from memory or by one read.
+    /// Looks for the order on the asker's behalf, in memory or by one read.
     ///
     /// # Errors
     /// When it does not, when it is another's, or when that cannot be found out.

@@ -263,7 +263,7 @@ impl World {
         }
     }
 
-    /// What the stream holds for a channel.
+    /// Events that the stream holds for a channel.
     fn channel(&self, family: Family) -> Vec<Place> {
         let events = self.stream.iter().map(|(record, event)| (record.seq.get(), event));
         life::places(events, family == Family::Progress)
@@ -323,7 +323,7 @@ impl Socket {
         self.gate = position;
     }
 
-    /// What was sent against what the channel holds.
+    /// Compares what was sent with what the channel holds.
     fn judge(&self, channel: &[Place], stayed: bool) -> Faults {
         let after = (self.after.seq.get(), self.after.index);
         let mut wanted: Vec<Place> = channel.iter().copied().filter(|place| *place > after).collect();

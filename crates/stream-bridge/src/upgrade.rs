@@ -138,7 +138,7 @@ fn last_event_id(
     id.and_then(read).map_err(|_| Problem::malformed("header:Last-Event-ID", NotAToken.to_string()))
 }
 
-/// Whether the order exists for the asker, as soon as that can be found out.
+/// Finds out whether the order exists for the asker, as soon as that can be known.
 async fn exists(hub: &Hub, order: OrderId, asker: Asker) -> bool {
     loop {
         match hub.exists(order, asker).await {

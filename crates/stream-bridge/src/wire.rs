@@ -59,7 +59,7 @@ pub(crate) struct Conversation {
     pub(crate) unfinished: Option<Arc<Unfinished>>,
 }
 
-/// Who is at the other end.
+/// Peer at the other end.
 #[expect(clippy::large_enum_variant, reason = "almost all are sockets, and each would pay for a box")]
 pub(crate) enum Peer {
     /// Hears and speaks.

@@ -43,7 +43,7 @@ pub enum LedgerError {
     Io {
         /// The file or directory.
         path: PathBuf,
-        /// What the system says.
+        /// Cause.
         source: io::Error,
     },
     /// A complete line is not one that this version writes, or contradicts the ones before.
@@ -98,7 +98,7 @@ pub(crate) struct Ledger {
 
 #[derive(Default)]
 struct State {
-    /// What was read so far. Nothing after an error: then the next touch reads the whole file again, because the
+    /// State that was read so far. Nothing after an error: then the next touch reads the whole file again, because the
     /// memory may be ahead of it.
     memory: Option<Memory>,
     /// Outlives the memory: after an error the time goes on as it ran.

@@ -1,4 +1,4 @@
-//! What a browser is answered.
+//! Answers to a browser.
 #![allow(
     missing_docs,
     clippy::unwrap_used,

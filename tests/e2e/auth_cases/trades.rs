@@ -1,4 +1,4 @@
-//! Whose trades: the public learns prices and quantities, each side its own part.
+//! Names of trades: the public learns prices and quantities, each side its own part.
 
 use fillstream_tests::{http::request, socket::Client};
 use serde_json::{Value, json};
@@ -38,7 +38,7 @@ async fn list(site: &Site, path: &str, token: Option<&str>, count: usize) -> Vec
     }
 }
 
-/// What a trade tells of those who made it.
+/// Names that a trade tells of those who made it.
 fn told(trade: &Value) -> Vec<(&'static str, Value)> {
     let there = |name: &&'static str| {
         let value = trade.get(*name).unwrap_or_else(|| panic!("{name} is missing in {trade}"));

@@ -1,4 +1,4 @@
-//! What people see: colours where a terminal wants them, completion, and orders drawn while they go.
+//! Output for people: colours where a terminal wants them, completion, and orders drawn while they go.
 
 use std::{
     fs,

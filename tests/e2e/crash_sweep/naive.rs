@@ -17,7 +17,7 @@ use super::{
 
 /// Orders; enough for faults of 20 % to strike many times.
 const ORDERS: usize = 60;
-/// How long the naive executor waits for an answer: a tenth of a transaction's life.
+/// Time that the naive executor waits for an answer: a tenth of a transaction's life.
 const TIME_OUT: Duration = Duration::from_millis(500);
 const POLL: Duration = Duration::from_millis(10);
 

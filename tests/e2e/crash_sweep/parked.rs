@@ -1,4 +1,4 @@
-//! What no part can read is put aside where an operator sees it, and harms no other order.
+//! Records that no part can read: they are put aside where an operator sees them, and harm no other order.
 
 use std::time::{Duration, Instant};
 

@@ -1,10 +1,10 @@
-//! Which points are swept: every boundary, under several faults, with none or one other executor beside it.
+//! Points that are swept: every boundary, under several faults, with none or one other executor beside it.
 
 use std::{fmt, ops::RangeInclusive};
 
 use fillstream_crash_point::Boundary;
 
-/// How often the whole plan is gone through when time does not matter.
+/// Number of rounds through the whole plan when time does not matter.
 pub(super) const LONG_ROUNDS: u32 = 10;
 
 /// Who else works on the orders.
@@ -21,13 +21,13 @@ pub(super) enum Crew {
     Frozen,
 }
 
-/// Where a process dies, and the orders that bring it there.
+/// Point where a process dies, and the orders that bring it there.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Point {
     pub(super) boundary: Boundary,
     /// It dies when it is there for this time, from 1.
     pub(super) nth: u32,
-    /// What is paid in the orders; USDC is received.
+    /// Token that is paid in the orders; USDC is received.
     pub(super) token_in: &'static str,
 }
 

@@ -1,4 +1,4 @@
-//! What strangers do to the working queue, while swaps wait in it: each of them ends confirmed, executed once.
+//! Deeds of strangers to the working queue, while swaps wait in it: each of them ends confirmed, executed once.
 
 use std::time::{Duration, Instant};
 

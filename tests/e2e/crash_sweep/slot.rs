@@ -17,7 +17,7 @@ use super::{
     witness::Witness,
 };
 
-/// How long a process may take to reach its point, on a machine that is busy with other tests.
+/// Time that a process may take to reach its point, on a machine that is busy with other tests.
 const POINT_PATIENCE: Duration = Duration::from_secs(60);
 /// Longer than an order takes to any point: if nothing has happened until then, others have the orders.
 const HANDED_OUT: Duration = Duration::from_millis(80);
@@ -116,7 +116,7 @@ pub(super) fn assert_died(status: ExitStatus, point: &Point, process: &Process) 
     assert_eq!(status.signal(), Some(Signal::KILL.as_raw()), "{point}: {status}\n{}", process.said());
 }
 
-/// How the process has ended, if it does in time.
+/// Exit status of the process, if it ends in time.
 pub(super) async fn ended(process: &mut Process, patience: Duration) -> Option<ExitStatus> {
     let deadline = Instant::now() + patience;
     loop {

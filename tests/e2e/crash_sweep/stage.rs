@@ -1,4 +1,4 @@
-//! Where the sweep happens: one nats-server, one pair of venue ledgers, and processes that come and go.
+//! Stage of the sweep: one nats-server, one pair of venue ledgers, and processes that come and go.
 
 use std::{
     path::{Path, PathBuf},
@@ -22,7 +22,7 @@ const RETRY_BASE_MS: u64 = 20;
 const BLOCK_INTERVAL_MS: u64 = 20;
 const LIFE_BLOCKS: u64 = 1000;
 
-/// What a process is told to do at a point.
+/// Command to a process at a point.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Told<'a> {
     /// SIGKILL.
@@ -69,7 +69,7 @@ impl Stage {
         &self.intake.address
     }
 
-    /// Where the venues' ledgers are.
+    /// Directory of the venues' ledgers.
     pub(super) fn ledgers(&self) -> PathBuf {
         ledgers_of(self.scratch.path())
     }
@@ -118,7 +118,7 @@ impl Stage {
         command.output().expect("fillstream can be run")
     }
 
-    /// What a command prints.
+    /// Output of a command.
     pub(super) fn printed(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments, None);
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
@@ -155,7 +155,7 @@ pub(super) fn intervals() -> [String; 5] {
     ]
 }
 
-/// What the venues' ledgers are opened with.
+/// Settings that the venues' ledgers are opened with.
 pub(super) fn venues() -> SimulatedSettings {
     let defaults = SimulatedSettings::default().without_delays();
     SimulatedSettings {
@@ -165,7 +165,7 @@ pub(super) fn venues() -> SimulatedSettings {
     }
 }
 
-/// Where the venues' ledgers are in a data directory.
+/// Directory of the venues' ledgers in a data directory.
 pub(super) fn ledgers_of(data: &Path) -> PathBuf {
     data.join("venues")
 }

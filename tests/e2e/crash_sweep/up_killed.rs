@@ -70,7 +70,7 @@ fn nats_server_of(pid: u32) -> u32 {
     servers.next().expect("a private nats-server runs")
 }
 
-/// Whether the process runs, as a nats-server; one that has ended and waits to be reaped does not.
+/// True when the process runs, as a nats-server; one that has ended and waits to be reaped does not.
 fn runs_nats_server(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.contains("(nats-server)") && !stat.contains(") Z ")

@@ -1,4 +1,4 @@
-//! What is wrong with how orders ended: nothing, if the rules hold.
+//! Faults of how orders ended: none, if the rules hold.
 
 use std::{collections::BTreeMap, fmt};
 

@@ -21,7 +21,7 @@ use super::{
     verdict::{Life, Lives, faults},
 };
 
-/// How long orders may take to end, on a machine that is busy with other tests: several lives of a transaction.
+/// Time that orders may take to end, on a machine that is busy with other tests: several lives of a transaction.
 const PATIENCE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(2);
 
@@ -53,7 +53,7 @@ impl<'a> Witness<'a> {
         Self { stage, log, lives, reader }
     }
 
-    /// Whether every order that was answered with 201 has ended.
+    /// True when every order that was answered with 201 has ended.
     pub(super) fn is_settled(&self) -> bool {
         let lives = self.lives.lock();
         // The newest one is the likeliest not to.

@@ -106,7 +106,7 @@ impl Contract {
     }
 }
 
-/// Whether an address with `{parameters}` is this one.
+/// True when an address with `{parameters}` is this one.
 fn fits(template: &str, address: &str, separator: char) -> bool {
     let (told, asked): (Vec<_>, Vec<_>) =
         (template.split(separator).collect(), address.split(separator).collect());

@@ -10,7 +10,7 @@ use crate::site::Site;
 const OPENAPI: &str = include_str!("specifications/openapi-3.1.json");
 const ASYNCAPI: &str = include_str!("specifications/asyncapi-3.0.0.json");
 
-/// What is wrong with a document.
+/// Faults of a document.
 fn faults(specification: &str, document: &Value) -> Vec<String> {
     let schema: Value = serde_json::from_str(specification).expect("a schema is JSON");
     let validator = jsonschema::validator_for(&schema).expect("a schema that can be used");

@@ -21,7 +21,7 @@ const FEWEST_REQUESTS: usize = 1000;
 const CHECKS: &str = "--checks=not_a_server_error,status_code_conformance,content_type_conformance,\
                       response_headers_conformance,response_schema_conformance,unsupported_method";
 
-/// Where the fuzzer is kept between runs: beside the binaries of this build.
+/// Directory in which the fuzzer is kept between runs: beside the binaries of this build.
 fn kept() -> PathBuf {
     let test = std::env::current_exe().expect("a test knows its own path");
     test.ancestors().nth(3).expect("tests lie in target/<profile>/deps").join("fuzzer")
@@ -81,7 +81,7 @@ fn schemathesis(packages: &Path, site: &Site, document: &str) -> Command {
     command
 }
 
-/// How many requests were sent: `Test cases:` and `9464 generated, …`.
+/// Number of requests that were sent: `Test cases:` and `9464 generated, …`.
 fn sent(said: &str) -> usize {
     let counted = said.lines().find_map(|line| line.trim().split_once(" generated,"));
     counted.and_then(|(count, _)| count.parse().ok()).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! What lies in the stream is what /schemas and the AsyncAPI document say.
+//! Records of the stream, against /schemas and the AsyncAPI document.
 
 use std::collections::{BTreeMap, BTreeSet};
 

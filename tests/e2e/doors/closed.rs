@@ -1,4 +1,4 @@
-//! What is closed to others: the connection, the files, the stream.
+//! Doors that are closed to others: the connection, the files, the stream.
 
 use std::{
     fs,
@@ -17,7 +17,7 @@ fn pem(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("e2e/doors/tls").join(name)
 }
 
-/// Whether a swap can be placed and watched to its end over HTTPS, believing this certificate.
+/// True when a swap can be placed and watched to its end over HTTPS, believing this certificate.
 fn swap(site: &Site, believed: &str) -> Result<String, String> {
     let (server, ca) = (format!("--server=https://{}", site.address()), pem(believed));
     let ca = format!("--server-ca={}", ca.display());

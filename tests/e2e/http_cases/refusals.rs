@@ -1,4 +1,4 @@
-//! What is refused: with which status, naming which field, and without a trace in the stream.
+//! Refusals: with which status, naming which field, and without a trace in the stream.
 
 use fillstream_tests::{
     http::{Answer, exchange, get, request},

@@ -8,7 +8,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::{desk::Desk, place, text};
 
-/// What is known of one channel, over all connections.
+/// Knowledge of one channel, over all connections.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Line {
     /// Its messages, in order; no control messages.

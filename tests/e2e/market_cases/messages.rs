@@ -1,4 +1,4 @@
-//! What is said on each socket: fields, types, order, and to whom.
+//! Messages of each socket: fields, types, order, and to whom.
 
 use serde_json::{Value, json};
 

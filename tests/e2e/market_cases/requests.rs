@@ -1,4 +1,4 @@
-//! What is refused at the door and on the socket, and what follows an unsubscribe.
+//! Refusals at the door and on the socket, and what follows an unsubscribe.
 
 use fillstream_tests::socket::{Client, Heard};
 use serde_json::json;

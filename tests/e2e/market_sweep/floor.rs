@@ -18,10 +18,10 @@ use uuid::Uuid;
 
 use super::flow::{Flow, now};
 
-/// How long anything may take, on a machine that is busy with other tests.
+/// Time that anything may take, on a machine that is busy with other tests.
 const PATIENCE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(5);
-/// How long others may lead before they are killed, so that the one that is to die leads.
+/// Time for which others may lead before they are killed, so that the one that is to die leads.
 const LEAD_PATIENCE: Duration = Duration::from_millis(1500);
 
 /// See the module's first line.

@@ -1,4 +1,4 @@
-//! What HTTP refuses, NATS refuses with the same words.
+//! Refusals of NATS: what HTTP refuses, with the same words.
 
 use fillstream_tests::{
     http::request,

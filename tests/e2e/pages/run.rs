@@ -59,12 +59,12 @@ const LASTS: [&str; 6] = [
     "wscat",
     "nats sub",
 ];
-/// How many of them, from the first on, are systems of their own.
+/// Number of them, from the first on, that are systems of their own.
 const SYSTEMS: usize = 3;
 /// For how long they have to, in seconds.
 const LONG_ENOUGH: u32 = 2;
 
-/// What stands for an order on the pages.
+/// Order id that stands on the pages.
 const ORDERS: [&str; 3] = ["0198c0de-7a5e-7c3a-9f00-3f2a1b4c5d6e", "0198c0de-…", "ORDER_ID"];
 
 #[test]

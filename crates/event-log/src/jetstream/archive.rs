@@ -38,7 +38,7 @@ pub enum ArchiveError {
     /// Nobody listens, the connection broke, or the answer is late.
     #[error("the server does not answer {subject}")]
     Silent {
-        /// Where it was asked.
+        /// Subject that was asked.
         subject: String,
         /// Cause: the client's error.
         #[source]
@@ -47,7 +47,7 @@ pub enum ArchiveError {
     /// The server said no.
     #[error("the server refuses {subject}: {description} ({code})")]
     Refused {
-        /// Where it was asked.
+        /// Subject that was asked.
         subject: String,
         /// The server's words.
         description: String,

@@ -47,7 +47,7 @@ pub struct Access {
     pub creds: Option<PathBuf>,
 }
 
-/// How to connect.
+/// Options of a connection.
 #[derive(Debug, Clone)]
 pub struct LogOptions {
     /// Proofs of server and client.

@@ -50,7 +50,7 @@ pub struct Greeting {
     pub max_payload: usize,
 }
 
-/// What is asked only to learn whether it may be.
+/// Question that is asked only to learn whether it may be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Probe {
     /// An append under this subject, behind a fence that never holds.

@@ -66,7 +66,7 @@ pub struct ServiceRequest {
     pub payload: Bytes,
 }
 
-/// What is answered.
+/// Answer to a request.
 #[derive(Debug, Clone, Default)]
 pub struct ServiceReply {
     /// Code and description of an error: `Nats-Service-Error-Code` and `Nats-Service-Error`.

@@ -1,4 +1,4 @@
-//! What every log promises, tried on each of them.
+//! Promises of every log, tried on each of them.
 
 use fillstream_domain::Seq;
 use fillstream_event_log::{After, AppendError, Consistency, EventLog, NewRecord, Record};

@@ -1,4 +1,4 @@
-//! What the tail of every log promises, tried on each of them.
+//! Promises of every log's tail, tried on each of them.
 
 use std::sync::Arc;
 

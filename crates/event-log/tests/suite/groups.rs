@@ -11,7 +11,7 @@ use crate::{
     server::{Server, Stored},
 };
 
-/// What the configured server takes of one message, headers included.
+/// Bytes that the configured server takes in one message, headers included.
 const MAX_PAYLOAD: usize = 1 << 20;
 
 /// Sizes of the atomic batches, and how many records came on their own.

@@ -26,7 +26,7 @@ const DEATHS: usize = 5;
 /// Acknowledged before the first death, between two, and after the last.
 const PROGRESS: u64 = 300;
 
-/// What the writers share with the test.
+/// State that the writers share with the test.
 #[derive(Default)]
 struct Load {
     acknowledged: AtomicU64,

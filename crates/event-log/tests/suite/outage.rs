@@ -17,7 +17,7 @@ use crate::{
     server::Server,
 };
 
-/// When a caller is told that nothing is known, and by how much it may be late on a busy machine.
+/// Time after which a caller is told that nothing is known, and by how much it may be late on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(10);
 const LATE: Duration = Duration::from_secs(2);
 

@@ -23,7 +23,7 @@ use tokio::{
 
 use crate::server::Server;
 
-/// Which way bytes go.
+/// Direction of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
     /// From the client to the server.
@@ -43,7 +43,7 @@ struct Plan {
 }
 
 impl Plan {
-    /// How many of so many bytes go through, and whether that is the end.
+    /// Number of these bytes that go through, and whether that is the end.
     fn admit(&mut self, way: Way, bytes: usize) -> (usize, bool) {
         let mut pass = bytes;
         if let Some((of, left)) = &mut self.cut

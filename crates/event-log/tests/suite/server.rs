@@ -63,7 +63,7 @@ impl Server {
         Self { process: PrivateServer::start(&options).unwrap(), durability, dir }
     }
 
-    /// Where the server keeps its streams.
+    /// Directory in which the server keeps its streams.
     pub(crate) fn store(&self) -> PathBuf {
         self.dir.0.join("jetstream")
     }

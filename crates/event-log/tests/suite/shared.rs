@@ -92,7 +92,7 @@ async fn who_is_too_slow_goes_on_alone_and_comes_back() {
 /// A log whose followers take a moment to begin, or cannot.
 struct SlowLog {
     inner: MemoryLog,
-    /// How many more followings fail.
+    /// Number of further followings that fail.
     unreachable: AtomicU32,
 }
 

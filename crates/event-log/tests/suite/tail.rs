@@ -1,4 +1,4 @@
-//! What can happen to the consumer of a tail.
+//! Troubles of a tail's consumer.
 
 use fillstream_event_log::{After, EventLog, Follow};
 

@@ -1,4 +1,4 @@
-//! When the stream took a record.
+//! Times at which the stream took a record.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

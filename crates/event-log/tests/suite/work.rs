@@ -171,7 +171,7 @@ async fn a_queue_outlives_the_server_and_its_consumer() {
     assert_eq!(seqs, [Seq::new(1), Seq::new(2)]);
 }
 
-/// What the real queue promises, on the one in memory.
+/// Promises of the real queue, on the one in memory.
 #[tokio::test(start_paused = true)]
 async fn a_queue_in_memory_hands_out_as_the_real_one_does() {
     let log = MemoryLog::new(fillstream_domain::Incarnation::new(crate::server::MEMORY_INCARNATION));

@@ -69,7 +69,7 @@ impl Chain {
         state.txs.values().filter(landed).count()
     }
 
-    /// Whether a transaction that an operator asks about landed; none while it still can.
+    /// Verdict on a transaction that an operator asks about: whether it landed; none while it still can.
     pub(crate) fn found_out(&self, tx_id: &str) -> Option<bool> {
         let state = self.0.state.lock();
         let tx = &state.txs[tx_id];

@@ -24,9 +24,9 @@ pub(crate) struct RoughLog {
     pub(crate) life: Life,
     pub(crate) log: MemoryLog,
     pub(crate) rough: Arc<AtomicBool>,
-    /// Whether a fence decides anything.
+    /// True when a fence decides anything.
     pub(crate) fences_hold: bool,
-    /// Whether there is anything to follow.
+    /// True when there is anything to follow.
     pub(crate) is_followed: bool,
 }
 

@@ -31,14 +31,14 @@ use crate::{
 
 const ORDERS: u128 = 6;
 const ACK_WAIT: Duration = Duration::from_secs(1);
-/// How long things go wrong.
+/// Time for which things go wrong.
 const ROUGH: Duration = Duration::from_secs(90);
-/// How long it may take then until every swap has ended.
+/// Time that it may take then until every swap has ended.
 const PATIENCE: Duration = Duration::from_secs(3_600);
-/// What the wall clock shows at the beginning.
+/// Time on the wall clock at the beginning.
 const EPOCH_MS: i64 = 1_768_030_215_123;
 
-/// What may be relied on in a run.
+/// Guarantees that hold in a run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Plan {
     pub(crate) fences_hold: bool,
@@ -51,13 +51,13 @@ impl Default for Plan {
     }
 }
 
-/// How a run went.
+/// Course of a run.
 pub(crate) struct Run {
     pub(crate) faults: Vec<String>,
     pub(crate) told: Told,
 }
 
-/// What happened, so that a test can see that something did.
+/// Counts of what happened, so that a test can see that something did.
 #[derive(Debug, Default)]
 pub(crate) struct Told {
     confirmed: usize,
@@ -338,7 +338,7 @@ pub(crate) fn order(number: u128) -> OrderId {
     OrderId::new(Uuid::from_u128(number))
 }
 
-/// What the intake appends for an order of 10 SOL.
+/// Record that the intake appends for an order of 10 SOL.
 pub(crate) fn placed(order: OrderId, at: Timestamp) -> NewRecord {
     let request = Request {
         token_in: Field::Text("SOL"),

@@ -25,7 +25,7 @@ const FIELDS: [&str; 11] = [
     "client_order_id",
 ];
 
-/// What [`OrderBody`] reads. null stands for a field that is not there.
+/// Schema of what [`OrderBody`] reads. null stands for a field that is not there.
 pub(super) fn schema() -> Value {
     fn words<T: Copy>(all: &[T], name: impl Fn(T) -> &'static str) -> Value {
         json!({ "enum": all.iter().map(|word| name(*word)).collect::<Vec<_>>() })

@@ -44,7 +44,7 @@ pub(super) async fn place(
     Ok(response)
 }
 
-/// Where an order is read.
+/// Address at which an order is read.
 pub(super) fn location(order: OrderId) -> HeaderValue {
     HeaderValue::from_str(&format!("/api/v1/orders/{order}")).expect("a UUID can stand in a header")
 }

@@ -1,4 +1,4 @@
-//! Who may do what when the server asks for tokens.
+//! Rights of users when the server asks for tokens.
 
 use axum::http::Method;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};

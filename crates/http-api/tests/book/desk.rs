@@ -22,12 +22,12 @@ use uuid::Uuid;
 
 use crate::fakes::{Past, Said, Store};
 
-/// Who asks, unless a test says otherwise.
+/// User who asks, unless a test says otherwise.
 pub(crate) const ANN: &str = "0198c0de-7a5e-7c3a-9f00-00000000000a";
 pub(crate) const BOB: &str = "0198c0de-7a5e-7c3a-9f00-00000000000b";
 /// Markets of every desk.
 pub(crate) const MARKETS: [&str; 3] = ["BTC/USDT", "ETH/USDT", "SOL/USDC"];
-/// How long PATCH and DELETE wait for a matcher that does not answer.
+/// Time that PATCH and DELETE wait for a matcher that does not answer.
 const PATIENCE: Duration = Duration::from_millis(20);
 
 pub(crate) fn noon() -> Timestamp {
@@ -50,7 +50,7 @@ pub(crate) fn user(text: &str) -> UserId {
     text.parse().expect("a UUID")
 }
 
-/// What the server works with, in the test's hands.
+/// State that the server works with, in the test's hands.
 pub(crate) struct Desk {
     pub(crate) log: MemoryLog,
     pub(crate) store: Arc<Store>,

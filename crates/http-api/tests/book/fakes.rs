@@ -1,4 +1,4 @@
-//! What stands behind a server in these tests: a read store, a matcher and past books that say what a test wants.
+//! Fakes behind a server in these tests: a read store, a matcher and past books that say what a test wants.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -106,7 +106,7 @@ pub(crate) struct Said {
     pub(crate) answers: Mutex<VecDeque<Answer>>,
     /// Sequences that were asked for.
     pub(crate) asked: Mutex<Vec<u64>>,
-    /// What it said a moment ago.
+    /// Answers of a moment ago.
     pub(crate) latest: Mutex<Vec<BookOrderPatch>>,
 }
 

@@ -24,7 +24,7 @@ pub(crate) const SECRET: &str = "correct horse battery staple 321";
 pub(crate) const ANN: &str = "0198c0de-7a5e-7c3a-9f00-3f2a1b4c5d01";
 pub(crate) const BOB: &str = "0198c0de-7a5e-7c3a-9f00-3f2a1b4c5d02";
 
-/// What signs.
+/// Key that signs.
 pub(crate) enum Signer {
     Secret(Vec<u8>),
     Rsa(Box<RsaKeyPair>),

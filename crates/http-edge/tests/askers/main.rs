@@ -1,4 +1,4 @@
-//! Who asks, as the handlers learn it: tokens, names, tickets.
+//! Askers as the handlers learn of them: tokens, names, tickets.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -17,7 +17,7 @@ use axum::{
 use fillstream_domain::Timestamp;
 use fillstream_http_edge::{Asker, Problem};
 
-/// What a client is told: the status and the stable code.
+/// Answer to a client: the status and the stable code.
 type Refused = (u16, String);
 
 fn now() -> Timestamp {

@@ -1,4 +1,4 @@
-//! What one input may cause, how many orders a user may have, and which stamps move market time.
+//! Bounds of one input's effects and of a user's orders, and stamps that move market time.
 
 use std::collections::HashSet;
 

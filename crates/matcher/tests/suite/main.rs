@@ -1,4 +1,4 @@
-//! What a matcher's shell, a replay and a trader would notice of the machine.
+//! Behaviour of the machine that a matcher's shell, a replay and a trader would notice.
 #![allow(
     missing_docs,
     clippy::unwrap_used,

@@ -52,7 +52,7 @@ async fn a_standby_takes_over_within_three_seconds() {
     assert!(report.is_clean(), "{report:?}");
 }
 
-/// What the fence is there for: a second matcher whose commit is taken although another one covers the same inputs.
+/// Negative control of the fence: a second matcher whose commit is taken although another one covers the same inputs.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_the_fence_an_input_would_be_applied_twice_and_verify_says_so() {
     let rig = Rig::new();
@@ -67,7 +67,7 @@ async fn without_the_fence_an_input_would_be_applied_twice_and_verify_says_so() 
     assert!(!report.is_clean(), "{report:?}");
 }
 
-/// What the cursor is there for: a matcher that trusts acknowledgements goes on behind an input that nobody has applied.
+/// Negative control of the cursor: a matcher that trusts acknowledgements goes on behind an input that nobody has applied.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_input_that_is_left_out_is_found_by_verify() {
     let rig = Rig::new();

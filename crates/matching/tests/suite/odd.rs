@@ -19,7 +19,7 @@ use fillstream_event_log::{
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-/// What becomes of a commit and its answer.
+/// Fate of a commit and its answer.
 #[derive(Debug, Clone)]
 pub(crate) enum Answer {
     /// Stored, and the answer comes late.
@@ -76,12 +76,12 @@ impl OddLog {
         self.0.answers.lock().extend(answers);
     }
 
-    /// How many commits were tried.
+    /// Number of commits that were tried.
     pub(crate) fn commits_asked(&self) -> usize {
         self.0.commits_asked.load(Ordering::SeqCst)
     }
 
-    /// How many tails were begun.
+    /// Number of tails that were begun.
     pub(crate) fn followed(&self) -> usize {
         self.0.followed.load(Ordering::SeqCst)
     }

@@ -28,7 +28,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-/// How long anything may take.
+/// Time that anything may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) fn now() -> Timestamp {

@@ -22,7 +22,7 @@ pub(crate) struct Step {
     pub(crate) taking: Taking,
 }
 
-/// What the caller is told besides events; an amend says what it led to.
+/// Answer to the caller besides events; an amend says what it led to.
 pub(crate) type Answer = Result<Option<Amended>, Refused>;
 
 pub(crate) trait Engine {

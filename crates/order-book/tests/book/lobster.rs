@@ -64,7 +64,7 @@ fn place(id: u64, side: Side, size: u64, price: Ticks, life: Life) -> Operation 
     })
 }
 
-/// What rested before the first row.
+/// Orders that rested before the first row.
 fn seeds(rows: &[Row]) -> Vec<Operation> {
     let (mut known, mut seeds) = (HashSet::new(), BTreeMap::new());
     for (place, row) in rows.iter().enumerate() {
@@ -83,7 +83,7 @@ fn seeds(rows: &[Row]) -> Vec<Operation> {
     seeds.into_iter().map(order).collect()
 }
 
-/// What a row asks of a book; nothing when there is no such order any more.
+/// Request that a row makes of a book; nothing when there is no such order any more.
 fn operation(row: &Row, place_in_file: usize, book: &Book) -> Option<Operation> {
     let (id, price) = (order_id(row.id), row.ticks?);
     let rests = book.order(id);

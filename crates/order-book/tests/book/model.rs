@@ -31,7 +31,7 @@ struct Pair {
     seen: Seen,
 }
 
-/// What has happened at least once.
+/// Events that have happened at least once.
 #[derive(Default)]
 struct Seen {
     refusals: HashSet<Refused>,

@@ -23,7 +23,7 @@ use fillstream_order_book::{Amend, Amended, Event, NewOrder, Taking};
 use crate::engine::{Answer, Operation, Step, number, order_id, user_id};
 use crate::standing::Standing;
 
-/// How a case is read: as it stands, or with sides swapped and prices reflected.
+/// Reading of a case: as it stands, or with sides swapped and prices reflected.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reading {
     pub(crate) mirrored: bool,
@@ -91,7 +91,7 @@ impl Reading {
         }
     }
 
-    /// What rests, as text; the mirrored book reads as the book itself.
+    /// Resting orders as text; the mirrored book reads as the book itself.
     pub(crate) fn show_standing(self, [bids, asks]: &Standing) -> String {
         let show = |side: Side, orders: &Standing, of: usize| -> String {
             let letter = if side == Side::Buy { 'B' } else { 'S' };
@@ -183,7 +183,7 @@ impl Inputs {
         Step { operation, taking: Taking { max_makers, now: self.now } }
     }
 
-    /// Who asks for something about an order: the account named, else the one that placed it.
+    /// User who asks for something about an order: the account named, else the one that placed it.
     fn asker(&self, id: u64, flags: &Flags<'_>) -> UserId {
         flags.account().or_else(|| self.accounts.get(&id).copied()).unwrap_or_else(|| user_id(id))
     }

@@ -12,7 +12,7 @@ const USERS: u64 = 4;
 /// Cancels and amends aim at one of this many orders before the next; about half of them rest.
 const RECENT: u64 = 96;
 
-/// Where prices lie.
+/// Range of prices.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Prices {
     /// Within a few ticks: deep queues.

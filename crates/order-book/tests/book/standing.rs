@@ -1,4 +1,4 @@
-//! What stands in a book, seen through every window that it has, and what must always hold of it.
+//! Standing orders of a book, seen through every window that it has, and what must always hold of it.
 
 use fillstream_domain::book::{Lots, Side, Ticks};
 use fillstream_order_book::{Book, Resting};

@@ -153,7 +153,7 @@ impl Site {
         }
     }
 
-    /// Where the rows lie.
+    /// Place of the rows.
     pub fn file(&self) -> PathBuf {
         self.directory.join("read.db")
     }

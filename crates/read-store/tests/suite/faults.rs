@@ -1,4 +1,4 @@
-//! What a database may do to us: each trouble is told by its kind, and passes when its cause does.
+//! Faults of a database: each trouble is told by its kind, and passes when its cause does.
 
 use std::fs;
 use std::process::Command;
@@ -50,7 +50,7 @@ async fn passes(place: &Place, store: &ReadStore, cause: &[&str], kind: StoreErr
 
 #[tokio::test]
 async fn postgres_troubles_pass() {
-    /// What comes, its kind, and what cures it. `DB` is the database; `app` is who writes.
+    /// Trouble that comes, its kind, and its cure. `DB` is the database; `app` is who writes.
     const TROUBLES: &[(&[&str], StoreErrorKind, &[&str])] = &[
         (
             &["ALTER DATABASE DB SET default_transaction_read_only = on", CUT],

@@ -20,7 +20,7 @@ const REVIEW: &str = r#""type":"swap.review_needed","tx_id":"sim:4f1c","reason":
 const CONFIRMED: &str = r#""type":"swap.confirmed","venue":"raydium","tx_id":"sim:4f1c","amount_out":"1449.123456","executed_price":"144.9123456","decided_by":"executor""#;
 const FAILED: &str = r#""type":"swap.failed","stage":"routing","reason":"it's \"late\" \u0000 \\ \u2028 ünï 🦀","decided_by":"operator""#;
 
-/// What follows the placed event.
+/// Events that follow the placed event.
 const LIVES: [&[&str]; 6] = [
     &[ROUTING, ROUTED, PREPARED, CONFIRMED],
     &[ROUTING, ROUTED, PREPARED, RETRY, ROUTING, ROUTED_BY_ONE, PREPARED, CONFIRMED],
@@ -152,7 +152,7 @@ pub fn end(events: &[Recorded]) -> u64 {
     events.last().map_or(0, |recorded| recorded.seq)
 }
 
-/// What a store must hold after these events.
+/// Rows that a store must hold after these events.
 pub fn expected(events: &[Recorded]) -> Dump {
     let Batch { swaps, market, .. } = batch(events);
     let mut log = swaps.events().to_vec();

@@ -1,4 +1,4 @@
-//! What a read model promises, over SQLite and over PostgreSQL.
+//! Promises of a read model, over SQLite and over PostgreSQL.
 #![allow(
     missing_docs,
     unreachable_pub,

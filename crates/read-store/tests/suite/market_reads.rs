@@ -1,4 +1,4 @@
-//! What GETs and catch-ups ask of the market's side.
+//! Reads of the market's side, as GETs and catch-ups make them.
 
 use fillstream_domain::book::{BookStatus, Side};
 use fillstream_domain::{Position, Seq};

@@ -36,7 +36,7 @@ impl Place {
         self.directory.is_some()
     }
 
-    /// Where the SQLite file lies.
+    /// Path of the SQLite file.
     pub fn file(&self) -> PathBuf {
         self.directory.as_ref().unwrap().join("read.db")
     }

@@ -37,7 +37,7 @@ pub async fn rebuild(store: &ReadStore, events: &[Recorded], size: usize) -> Che
     closing.swap().await.unwrap()
 }
 
-/// How many rows of all generations each table has.
+/// Number of rows of all generations in each table.
 async fn stored(place: &Place) -> Vec<(String, i64)> {
     let tables = if place.is_sqlite() {
         "SELECT t.name FROM sqlite_schema AS t JOIN pragma_table_info(t.name) AS c ON c.name = 'generation' \

@@ -111,7 +111,7 @@ async fn admit(
     Ok(Joining { hub, markets, user, single, undecided, token_ends, connection })
 }
 
-/// Who asks, on a private socket somebody, and for which channel, if for one.
+/// Finds out who asks, on a private socket somebody, and for which channel, if for one.
 async fn who_asks(
     askers: &Askers,
     wanted: Wanted<'_>,

@@ -17,7 +17,7 @@ use crate::rig::PATIENCE;
 
 pub(crate) type Place = (u64, u64);
 
-/// What came over the socket.
+/// Messages that came over the socket.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Heard {
     Text(Value),
@@ -37,7 +37,7 @@ pub(crate) struct Client {
     pub(crate) socket: WebSocketStream<TcpStream>,
     /// Everything that came.
     pub(crate) texts: Vec<String>,
-    /// Where each channel stands for this client.
+    /// Place of each channel for this client.
     at: HashMap<String, Place>,
     /// The last token of each channel.
     pub(crate) tokens: HashMap<String, String>,

@@ -1,4 +1,4 @@
-//! What is refused before the upgrade, and what a client may not say.
+//! Refusals before the upgrade, and words that a client may not say.
 
 use serde_json::json;
 use tokio_tungstenite::tungstenite::{Bytes, Message};

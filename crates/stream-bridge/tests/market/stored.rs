@@ -34,11 +34,11 @@ pub(crate) struct Stored {
     read: Arc<Mutex<Read>>,
 }
 
-/// What was read of the log so far.
+/// Records that were read of the log so far.
 #[derive(Default)]
 struct Read {
     last: u64,
-    /// What the record at `last` is.
+    /// Tag of the record at `last`.
     record: Option<RecordId>,
     parts: HashMap<Symbol, Parts>,
     whole: Vec<Vec<(Seq, Commit)>>,

@@ -15,7 +15,7 @@ use tokio_tungstenite::{
 
 use crate::{life::Place, rig::PATIENCE};
 
-/// What came over the socket.
+/// Messages that came over the socket.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Heard {
     Text(Value),
@@ -38,7 +38,7 @@ pub(crate) struct Client {
     pub(crate) texts: Vec<String>,
     /// Positions that were shown, in order, backfill first.
     pub(crate) shown: Vec<Place>,
-    /// Where the channel stands for this client.
+    /// Place of the channel for this client.
     at: Option<Place>,
     /// The last token that came with anything.
     pub(crate) token: String,

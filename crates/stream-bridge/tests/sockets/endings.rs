@@ -1,4 +1,4 @@
-//! How sockets end, and that nothing of them stays.
+//! Ends of sockets; nothing of them stays.
 
 use std::time::Duration;
 

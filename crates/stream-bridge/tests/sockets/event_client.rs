@@ -12,7 +12,7 @@ use tokio::{
 
 use crate::{client::Refused, rig::PATIENCE};
 
-/// What came over an event stream.
+/// Messages that came over an event stream.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Told {
     /// An event's data.

@@ -1,4 +1,4 @@
-//! What is refused is refused before the upgrade.
+//! Refusals before the upgrade.
 
 use crate::{
     client::Client,

@@ -121,7 +121,7 @@ impl Rig {
         self.log.calm.append_now(record(event, 0)).get()
     }
 
-    /// What the log holds for a channel.
+    /// Messages that the log holds for a channel.
     pub(crate) async fn channel(&self, order: OrderId, every_step: bool) -> Vec<Place> {
         channel(&self.log.calm, order, every_step).await
     }
@@ -257,7 +257,7 @@ pub(crate) async fn append(log: &dyn EventLog, order: OrderId, kinds: &[&str]) -
     seq
 }
 
-/// What the log holds for a channel.
+/// Messages that the log holds for a channel.
 pub(crate) async fn channel(log: &dyn EventLog, order: OrderId, every_step: bool) -> Vec<Place> {
     let mut events = Vec::new();
     for subject in

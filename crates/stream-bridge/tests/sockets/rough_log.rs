@@ -17,7 +17,7 @@ use fillstream_event_log::{
 };
 use tokio::sync::watch;
 
-/// What the stream does to whoever asks it.
+/// Treatment by the stream of whoever asks it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Weather {
     Fair,

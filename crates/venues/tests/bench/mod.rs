@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 static BENCHES: AtomicU32 = AtomicU32::new(0);
 
-/// What the tests of one ledger directory share; the directory goes with it.
+/// State that the tests of one ledger directory share; the directory goes with it.
 pub(crate) struct Bench {
     dir: PathBuf,
     clocks: Arc<Clocks>,

@@ -1,4 +1,4 @@
-//! Who may come in by which ticket, and where a token lets its client go on.
+//! Tickets and tokens: who may come in by which, and where a client goes on.
 
 use fillstream_tests::{http::request, socket::Client};
 use serde_json::{Value, json};
