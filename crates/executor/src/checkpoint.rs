@@ -77,7 +77,7 @@ impl Checkpoint {
                 None
             }
             Err(error) => {
-                warn!(%error, "the checkpoint of the unended swaps is damaged");
+                warn!(error = %chain(&error), "the checkpoint of the unended swaps is damaged");
                 None
             }
         }

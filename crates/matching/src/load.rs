@@ -101,7 +101,9 @@ pub(crate) async fn newest_snapshot(
                 return Ok(Some(Loaded { machine, commit, end: commit, replayed: 0 }));
             }
             Ok(_) => warn!(%symbol, name, "a snapshot that is not its commit's state is passed over"),
-            Err(error) => warn!(%symbol, name, %error, "a snapshot is passed over"),
+            Err(error) => {
+                warn!(%symbol, name, error = %chain(&error), "a snapshot is passed over")
+            }
         }
     }
     Ok(None)

@@ -23,7 +23,7 @@ pub(crate) async fn tail(
             tokio::select! {
                 records = follow.next(BATCH) => match records {
                     Ok(records) => if sender.send(records).await.is_err() { return },
-                    Err(error) => return warn!(%error, "a tail has ended"),
+                    Err(error) => return warn!(error = %fillstream_retry::chain(&error), "a tail has ended"),
                 },
                 () = sender.closed() => return,
             }

@@ -134,7 +134,7 @@ async fn patient(pages: &mut Pages<'_>) -> Option<Vec<Record>> {
     loop {
         match pages.next().await {
             Ok(page) => return page,
-            Err(error) => debug!(%error, "the history cannot be read yet"),
+            Err(error) => debug!(error = %fillstream_retry::chain(&error), "the history cannot be read yet"),
         }
         sleep(LOG_PAUSE).await;
     }

@@ -26,7 +26,7 @@ pub(crate) async fn serve(
     let (app, stopped) = (super::ops::router(watch.clone()), stop.clone().cancelled_owned());
     tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, app).with_graceful_shutdown(stopped).await {
-            warn!(%error, "operations are not served any more");
+            warn!(error = %fillstream_retry::chain(&error), "operations are not served any more");
         }
     });
     Ok(watch.without_details())

@@ -156,7 +156,7 @@ impl Parts {
                 Ok(None) => return,
                 Ok(Some(Ok((_, Ok(()))))) => {}
                 Ok(Some(Ok((role, Err(error))))) => {
-                    warn!(%error, role = role.name(), "a part ended with an error")
+                    warn!(error = %fillstream_retry::chain(error.as_ref()), role = role.name(), "a part ended with an error")
                 }
                 Ok(Some(Err(panic))) => warn!(%panic, "a part failed"),
                 Err(_) => return warn!("some parts did not stop in time"),

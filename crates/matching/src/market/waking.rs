@@ -88,7 +88,7 @@ impl Market {
         match self.context.log.append(record).await {
             // A lost fence is no error: another matcher has seen to it.
             Ok(seq) | Err(AppendError::Fenced { last: seq }) => self.clock_seq = self.clock_seq.max(seq),
-            Err(error) => debug!(%error, "the clock is not written yet"),
+            Err(error) => debug!(error = %fillstream_retry::chain(&error), "the clock is not written yet"),
         }
         reach(Boundary::AfterClock);
         Ok(())

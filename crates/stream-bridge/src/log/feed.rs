@@ -146,7 +146,9 @@ impl Feed {
             loop {
                 match ask(Arc::clone(&view), Arc::clone(&pattern)).await {
                     Ok(answer) => return answer,
-                    Err(error) => debug!(%error, "the log cannot be read yet"),
+                    Err(error) => {
+                        debug!(error = %fillstream_retry::chain(&error), "the log cannot be read yet")
+                    }
                 }
                 sleep(LOG_PAUSE).await;
             }

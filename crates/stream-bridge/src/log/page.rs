@@ -43,7 +43,7 @@ async fn read(view: &View, asked: &Asked) -> Result<Messages, LogError> {
 }
 
 fn unreachable(error: LogError) -> Problem {
-    debug!(%error, "a page of the log cannot be read");
+    debug!(error = %fillstream_retry::chain(&error), "a page of the log cannot be read");
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stream_unreachable", "The stream cannot be reached.")
         .header(header::RETRY_AFTER, HeaderValue::from_static("2"))
 }
