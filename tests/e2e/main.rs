@@ -8,6 +8,7 @@ mod auth_cases;
 mod backup_cases;
 mod browser;
 mod cli_cases;
+mod cluster;
 mod crash_sweep;
 mod descriptions;
 mod doors;

@@ -121,14 +121,21 @@ pub trait EventLog: Send + Sync + 'static {
     /// Appends one decision in parts: `first`, then a record for each of `rest` behind it, all on its subject, without a
     /// gap in the stream, all or nothing. The fence is the first one's; type, time and trace are shared; the id of
     /// another part follows from the first one's and its number ([`NewRecord::part_id`]). It goes straight to the stream
-    /// and waits for no other append. Returns the sequence of the last part.
+    /// and waits for no other append. Returns the sequence of the last part. The decision rests on what was heard up to
+    /// the record `upon`: once the stream has lost that, nothing is sent again, and the answer is that the fence did not
+    /// hold.
     ///
     /// # Errors
     /// See [`AppendError`]; a lost acknowledgement is resolved as by [`append`](Self::append). Refused are more parts than
     /// [`MAX_PARTS`](crate::MAX_PARTS), and a payload above [`max_payload`](Self::max_payload) less
     /// [`HEADER_ROOM`](crate::HEADER_ROOM). Parts of ours that a power failure has torn are `Fenced`: the subject goes on
     /// with them, and the decision is not in it.
-    async fn append_parts(&self, first: NewRecord, rest: Vec<Bytes>) -> Result<Seq, AppendError>;
+    async fn append_parts(
+        &self,
+        first: NewRecord,
+        rest: Vec<Bytes>,
+        upon: Option<RecordRef>,
+    ) -> Result<Seq, AppendError>;
 
     /// Bytes that the server takes in one message, headers included.
     fn max_payload(&self) -> usize;

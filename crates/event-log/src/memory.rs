@@ -156,6 +156,12 @@ fn index_from(from: Seq) -> usize {
 }
 
 impl State {
+    /// Its place and what it is, of the record at a sequence.
+    fn reference_at(&self, seq: Seq) -> Option<RecordRef> {
+        let at = self.records.binary_search_by_key(&seq, |record| record.seq).ok()?;
+        Some(self.records[at].reference())
+    }
+
     fn push(&mut self, record: NewRecord) -> Seq {
         let at = self.records.len();
         let seq = self.last().next();
@@ -224,9 +230,17 @@ impl EventLog for MemoryLog {
         })
     }
 
-    async fn append_parts(&self, first: NewRecord, rest: Vec<Bytes>) -> Result<Seq, AppendError> {
+    async fn append_parts(
+        &self,
+        first: NewRecord,
+        rest: Vec<Bytes>,
+        upon: Option<RecordRef>,
+    ) -> Result<Seq, AppendError> {
         first.check_parts(&rest, MAX_PAYLOAD)?;
         self.change(|state| {
+            if upon.is_some_and(|upon| state.reference_at(upon.seq) != Some(upon)) {
+                return Err(AppendError::Fenced { last: first.after });
+            }
             state.check(&first)?;
             Ok(first.parts(rest).into_iter().fold(Seq::ZERO, |_, part| state.push(part)))
         })

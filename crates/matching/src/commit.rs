@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use fillstream_domain::{
-    Seq, Timestamp,
+    RecordRef, Seq, Timestamp,
     book::{Commit, Symbol},
     subject::market_commits,
 };
@@ -10,7 +10,8 @@ use fillstream_event_log::{AppendError, EventLog, NewRecord};
 use fillstream_matcher::Part;
 use uuid::Uuid;
 
-/// Appends the parts of one commit behind the market's last one; returns the sequence of the last part.
+/// Appends the parts of one commit behind the market's last one, decided upon what was heard up to the record `upon`;
+/// returns the sequence of the last part.
 ///
 /// # Errors
 /// [`AppendError::Fenced`] when another matcher was first.
@@ -20,6 +21,7 @@ pub(crate) async fn append(
     parts: Vec<Part>,
     after: Seq,
     at: Timestamp,
+    upon: Option<RecordRef>,
 ) -> Result<Seq, AppendError> {
     let mut payloads = parts.into_iter().map(|part| Bytes::from(part.payload));
     let Some(payload) = payloads.next() else {
@@ -35,5 +37,5 @@ pub(crate) async fn append(
         retries: None,
         payload,
     };
-    log.append_parts(first, payloads.collect()).await
+    log.append_parts(first, payloads.collect(), upon).await
 }

@@ -15,7 +15,7 @@ use std::{collections::VecDeque, convert::Infallible, sync::Arc};
 use fillstream_commit_reader::{CommitReader, LaterVersion, OnForeign};
 use fillstream_crash_point::{Boundary, reach};
 use fillstream_domain::{
-    Seq, Timestamp,
+    RecordRef, Seq, Timestamp,
     book::{InputResult, Symbol},
     parked::Cause,
     subject::{BookSubject, book_clock, book_inputs, market_commits},
@@ -26,7 +26,7 @@ use fillstream_parked::park;
 use fillstream_retry::Retry;
 use parking_lot::Mutex;
 use tokio::{
-    sync::{mpsc, watch},
+    sync::watch,
     task::JoinHandle,
     time::{Duration, Instant, sleep_until},
 };
@@ -39,7 +39,7 @@ use crate::{
     run::MarketState,
     settings::Settings,
     snapshots::{Home, Taken},
-    tail::tail,
+    tail::{Tail, tail},
 };
 
 /// Name of this part in parked entries.
@@ -148,6 +148,8 @@ pub(crate) struct Market {
     last_input_at: Option<Instant>,
     /// The first input came where the leader has it.
     is_proved: bool,
+    /// The last input that its tail gave: what is committed rests on it.
+    last_heard: Option<RecordRef>,
     clock_seq: Seq,
     clock_due: Instant,
     late_due: Instant,
@@ -187,6 +189,7 @@ impl Market {
             began_at,
             last_input_at: None,
             is_proved: false,
+            last_heard: None,
             clock_seq: clock.map_or(Seq::ZERO, |record| record.seq),
             clock_due: now + CLOCK_PAUSE,
             late_due: now,
@@ -196,11 +199,7 @@ impl Market {
         market.work(inputs, commits).await
     }
 
-    async fn work(
-        mut self,
-        mut inputs: mpsc::Receiver<Vec<Record>>,
-        mut commits: mpsc::Receiver<Vec<Record>>,
-    ) -> Result<Infallible, Ended> {
+    async fn work(mut self, mut inputs: Tail, mut commits: Tail) -> Result<Infallible, Ended> {
         let mut in_flight: Option<InFlight> = None;
         loop {
             self.follow_others()?;
@@ -211,14 +210,14 @@ impl Market {
             let wake = self.wakes_at();
             tokio::select! {
                 records = inputs.recv(), if self.may_read() => {
-                    self.take_in(records.ok_or(Ended::Tail)?).await?;
+                    self.take_in(records.ok_or(Ended::Tail)??).await?;
                     // All that has arrived goes into one step.
                     while self.may_read() && let Ok(records) = inputs.try_recv() {
-                        self.take_in(records).await?;
+                        self.take_in(records?).await?;
                     }
                     reach(Boundary::InputsApplied);
                 }
-                records = commits.recv() => self.hear(records.ok_or(Ended::Tail)?)?,
+                records = commits.recv() => self.hear(records.ok_or(Ended::Tail)??)?,
                 done = async { in_flight.as_mut().expect("only polled while there is one").await }, if in_flight.is_some() => {
                     in_flight = None;
                     self.committed(done.unwrap_or(Err(AppendError::Unknown)))?;
@@ -251,6 +250,7 @@ impl Market {
             if matches!(BookSubject::parse(&record.subject), Some(BookSubject::Clock(_))) {
                 self.clock_seq = recorded.seq;
             }
+            self.last_heard = Some(record.reference());
             // An input that came twice changes nothing.
             let Ok(applied) = self.machine.apply(&recorded) else { continue };
             if let InputResult::Parked { reason } = &applied.outcome.result {

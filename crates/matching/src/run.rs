@@ -1,6 +1,6 @@
 //! All markets of a stream, a task each.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, convert::Infallible, sync::Arc, time::Duration};
 
 use fillstream_domain::{
     Seq, Timestamp,
@@ -108,24 +108,34 @@ impl Matcher {
         }
         retry.done();
         let mut retry = Retry::new("matcher: the markets cannot be read yet", PAUSE, LONG_PAUSE);
-        let mut definitions = loop {
-            match tail(&*self.context.log, Seq::ZERO, ALL_DEFINITIONS).await {
-                Ok(definitions) => break definitions,
-                Err(LogError::Recreated) => return Err(LogError::Recreated),
-                Err(error) => retry.failed(&error).await,
-            }
-        };
-        retry.done();
         // Dropped with this future: its markets end with it.
         let mut markets = JoinSet::new();
+        loop {
+            let Err(error) = self.begin_markets(&mut markets, &mut retry).await;
+            if let LogError::Recreated = error {
+                return Err(error);
+            }
+            // A stream that was put back: those that are at work find out for themselves.
+            retry.failed(&error).await;
+        }
+    }
+
+    /// Begins each market that is defined, from the stream's beginning on.
+    async fn begin_markets(
+        &self,
+        markets: &mut JoinSet<()>,
+        retry: &mut Retry,
+    ) -> Result<Infallible, LogError> {
+        let mut definitions = tail(&*self.context.log, Seq::ZERO, ALL_DEFINITIONS).await?;
+        retry.done();
         while let Some(records) = definitions.recv().await {
-            for record in records {
+            for record in records? {
                 if let Some(subject) = BookSubject::parse(&record.subject) {
-                    self.begin(subject.symbol(), &mut markets);
+                    self.begin(subject.symbol(), markets);
                 }
             }
         }
-        Err(LogError::Recreated)
+        Err(LogError::unreachable("the tail of the definitions has ended"))
     }
 
     /// Starts a market's task, once.

@@ -3,27 +3,28 @@
 use fillstream_domain::Seq;
 use fillstream_event_log::{After, EventLog, LogError, Record};
 use tokio::sync::mpsc;
-use tracing::warn;
 
 /// Records that come at once.
 const BATCH: usize = 2_000;
 /// Batches that wait to be taken; the rest waits in the server.
 const WAITING: usize = 4;
 
-/// Follows a pattern behind `after`. The channel ends when the stream is another one.
-pub(crate) async fn tail(
-    log: &dyn EventLog,
-    after: Seq,
-    pattern: &str,
-) -> Result<mpsc::Receiver<Vec<Record>>, LogError> {
-    let mut follow = log.follow(After::Seq(after), Some(pattern)).await?;
+/// Records in batches; the last word is why positions in the stream do not hold any more.
+pub(crate) type Tail = mpsc::Receiver<Result<Vec<Record>, LogError>>;
+
+/// Follows a pattern behind the record at `after`.
+pub(crate) async fn tail(log: &dyn EventLog, after: Seq, pattern: &str) -> Result<Tail, LogError> {
+    // The record itself, so that a stream which is put back from now on is not taken for the same one.
+    let known = log.record(after).await?.map(|record| After::Record(record.reference()));
+    let mut follow = log.follow(known.unwrap_or(After::Seq(after)), Some(pattern)).await?;
     let (sender, receiver) = mpsc::channel(WAITING);
     tokio::spawn(async move {
         loop {
             tokio::select! {
                 records = follow.next(BATCH) => match records {
-                    Ok(records) => if sender.send(records).await.is_err() { return },
-                    Err(error) => return warn!(error = %fillstream_retry::chain(&error), "a tail has ended"),
+                    Ok(records) => if sender.send(Ok(records)).await.is_err() { return },
+                    // Nobody waits for it any more: then nobody has to know.
+                    Err(error) => return drop(sender.send(Err(error)).await),
                 },
                 () = sender.closed() => return,
             }

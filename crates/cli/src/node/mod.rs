@@ -24,17 +24,21 @@ mod venues;
 mod watching;
 mod web;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{error::Error, path::PathBuf, sync::Arc, time::Duration};
 
 use clap::ValueEnum;
 use fillstream_event_log::{
-    Access, Definitions, Durability, EventLog, Inspector, JetStreamLog, LogOptions, SharedLog, SnapshotStore,
+    Access, Definitions, Durability, EventLog, Inspector, JetStreamLog, LogError, LogOptions, SharedLog,
+    SnapshotStore,
 };
 use fillstream_matching::definitions;
 use fillstream_nats_server::Control;
 use fillstream_read_store::{DatabaseSettings, ReadStore};
 use serde_json::Value;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::sleep,
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -60,6 +64,8 @@ pub(crate) const EXECUTOR: &str = include_str!("../../../../nats/consumers/execu
 
 /// Open files that a process asks for: a socket each, and some more.
 const OPEN_FILES: u64 = 65_536;
+/// Between two looks whether the stream is still the one that was opened.
+const RECREATED_EVERY: Duration = Duration::from_secs(2);
 
 /// What a process does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -178,21 +184,46 @@ pub(crate) async fn open_log(options: &LogOptions, replicas: u8) -> Result<JetSt
 async fn run(start: Start) -> Result<(), Failure> {
     let signalled = signalled()?;
     tokio::pin!(signalled);
-    let mut running = tokio::select! {
-        () = &mut signalled => return Ok(()),
-        running = Running::open(start) => running?,
-    };
-    let ended = tokio::select! {
-        () = signalled => Ok(()),
-        failure = running.parts.ended() => Err(failure),
-    };
-    info!("going down");
-    running.stop().await;
-    ended
+    loop {
+        let mut running = tokio::select! {
+            () = &mut signalled => return Ok(()),
+            running = Running::open(&start) => running?,
+        };
+        let ended = tokio::select! {
+            () = &mut signalled => Ok(()),
+            failure = running.parts.ended() => Err(failure),
+            recreated = recreated(running.log.clone()) => Err(recreated.into()),
+        };
+        info!("going down");
+        running.stop().await;
+        match ended {
+            Err(failure) if is_recreated(&*failure) => {
+                // Nothing that was read holds: the same road as a restart.
+                warn!("the stream is another one than before: everything is opened anew");
+            }
+            ended => return ended,
+        }
+    }
+}
+
+/// Ends when the stream is another one than it was when the log was opened.
+async fn recreated(log: JetStreamLog) -> LogError {
+    loop {
+        sleep(RECREATED_EVERY).await;
+        if log.info().await.is_ok_and(|info| info.incarnation != log.incarnation()) {
+            return LogError::Recreated;
+        }
+    }
+}
+
+fn is_recreated(failure: &(dyn Error + 'static)) -> bool {
+    let causes = std::iter::successors(Some(failure), |&error| error.source());
+    causes.into_iter().any(|error| matches!(error.downcast_ref(), Some(LogError::Recreated)))
 }
 
 /// All that a process has opened.
 struct Running {
+    log: JetStreamLog,
     store: Option<ReadStore>,
     parts: Parts,
     web: Web,
@@ -201,11 +232,11 @@ struct Running {
 }
 
 impl Running {
-    async fn open(start: Start) -> Result<Self, Failure> {
+    async fn open(start: &Start) -> Result<Self, Failure> {
         let names: Vec<_> = start.roles.iter().map(|role| role.name()).collect();
         let name = format!("fillstream {}", names.join("+"));
         // First of all: that a port is taken must not be found out with orders in hand.
-        let door = web::bind(&start).await?;
+        let door = web::bind(start).await?;
         let options = start.options(name.clone());
         let log =
             patiently("start: the stream is not open", async || open_log(&options, start.replicas).await)
@@ -225,12 +256,12 @@ impl Running {
             false => None,
         };
         let stop = CancellationToken::new();
-        let watching = Watching::start(&start, &log, &stop).await;
+        let watching = Watching::start(start, &log, &stop).await;
         let shared = patiently("start: the tail is not open", async || start.share(&log).await).await?;
         let defined = patiently("start: markets are not read", async || Ok(definitions(&log).await?)).await?;
         let snapshots = start.snapshots(&log);
         let parts =
-            Parts::start(&start, &log, &shared, store.clone(), snapshots.clone(), &watching, &stop).await?;
+            Parts::start(start, &log, &shared, store.clone(), snapshots.clone(), &watching, &stop).await?;
         if defined.is_empty() {
             parts.first_markets(&log).await;
         }
@@ -242,15 +273,15 @@ impl Running {
         let leader =
             patiently("start: health does not reach NATS", async || Ok(Inspector::connect(&options).await?))
                 .await?;
-        let watched = Watched::new(&start, Arc::clone(&shared), leader, &parts, watching);
+        let watched = Watched::new(start, Arc::clone(&shared), leader, &parts, watching);
         let health = Arc::new(Health::new(watched));
-        let operations = operations::serve(&start, &health, durability, &stop).await?;
+        let operations = operations::serve(start, &health, durability, &stop).await?;
         let reads = Reads { log: shared, messages, store: store.clone(), snapshots, operations };
-        let mut web = web::serve(&start, door, reads, &parts).await?;
-        let wanted = start.has(Role::Api) && start.http.nats_requests && is_closed(&start, &log);
+        let mut web = web::serve(start, door, reads, &parts).await?;
+        let wanted = start.has(Role::Api) && start.http.nats_requests && is_closed(start, &log);
         let requests = web.answers.take().filter(|_| wanted);
-        let requests = requests.map(|(router, address)| NatsRequests::start(log, router, &address));
-        Ok(Self { store, parts, web, requests, stop })
+        let requests = requests.map(|(router, address)| NatsRequests::start(log.clone(), router, &address));
+        Ok(Self { log, store, parts, web, requests, stop })
     }
 
     async fn stop(mut self) {

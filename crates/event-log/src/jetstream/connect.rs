@@ -20,6 +20,8 @@ use crate::{Durability, Link, LogError, ServerError, error::Missing};
 
 /// Longest pause between two tries to reconnect: an outage must not outlast the server's by much.
 const RECONNECT_PAUSE_MAX: Duration = Duration::from_millis(500);
+/// Between two pings: a server that leaves more than two of them unanswered is left.
+const PING_EVERY: Duration = Duration::from_secs(1);
 /// Messages that may wait in a subscription: several full pages of history at once.
 const SUBSCRIPTION_CAPACITY: usize = 1 << 17;
 /// Namespace of incarnations.
@@ -145,6 +147,8 @@ impl JetStreamLog {
         let incarnation = found.incarnation;
         Ok(Self(std::sync::Arc::new(Shared {
             requests,
+            options: options.clone(),
+            tails: tokio::sync::OnceCell::new(),
             stream: name.to_owned(),
             incarnation,
             durability,
@@ -171,7 +175,7 @@ pub(super) async fn connect(
         .name(&options.name)
         .custom_inbox_prefix(OWN_INBOX)
         .subscription_capacity(SUBSCRIPTION_CAPACITY)
-        .ping_interval(Duration::from_secs(5))
+        .ping_interval(PING_EVERY)
         .reconnect_delay_callback(|tries| {
             let pause = Duration::from_millis(5) * u32::try_from(tries.min(100)).unwrap_or(100);
             pause.min(RECONNECT_PAUSE_MAX)

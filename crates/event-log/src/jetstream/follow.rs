@@ -5,7 +5,9 @@
 //!  consumer (mem, from N) ──▶ message: consumer sequence = former + 1 ?  yes ─▶ give it
 //!        ▲                                                    │ no, or heartbeat missed, consumer or connection gone
 //!        └─────────────── again, from last given + 1 ─────────┘
+//!  leader, every 2 s ──▶ has more, and the consumer still has not given it 2 s later ─▶ again: its replica lags
 //! ```
+//! Tails have a connection of their own: a replay that fills it holds up no append and no read.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,9 +17,12 @@ use async_nats::jetstream::{
 };
 use async_trait::async_trait;
 use fillstream_domain::{RecordRef, Seq};
-use fillstream_retry::chain;
-use futures_util::{FutureExt, StreamExt};
-use tokio::sync::watch;
+use fillstream_retry::{Retry, chain};
+use futures_util::{FutureExt, StreamExt, future::BoxFuture};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until},
+};
 use tracing::{debug, warn};
 
 use super::{
@@ -36,8 +41,15 @@ const PULL_BYTES: usize = 8 << 20;
 const HEARTBEAT: Duration = Duration::from_millis(500);
 /// The server forgets the consumer of a dead process after this.
 const INACTIVE: Duration = Duration::from_secs(10);
-/// Pause before the consumer is made again.
-const PAUSE: Duration = Duration::from_millis(100);
+/// First and longest pause before the consumer is made again.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+/// Longest wait for a consumer: one that is placed on a node which has just died is never made.
+const CREATE_PATIENCE: Duration = Duration::from_secs(1);
+/// Tries to make the first consumer, each of which may be placed on another node.
+const CREATE_TRIES: usize = 3;
+/// Between two questions to the leader of a replicated stream. What it has had for that long and the consumer has not given
+/// shows that the consumer's replica lags.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// A tail over a consumer of its own.
 pub(super) struct Tail {
@@ -55,6 +67,51 @@ pub(super) struct Tail {
     behind: u64,
     recreated: u64,
     messages: Option<pull::Stream>,
+    retry: Retry,
+    lag: LagWatch,
+}
+
+/// What the leader is asked now and then, because a replica that lags says that it has nothing left.
+struct LagWatch {
+    /// Without other members there is no replica that lags.
+    is_replicated: bool,
+    look_at: Instant,
+    /// The question under way: the first record of the pattern behind what was given.
+    question: Option<BoxFuture<'static, Result<Option<Seq>, LogError>>>,
+    /// What the leader had at the last look.
+    lacks: Option<Seq>,
+}
+
+impl LagWatch {
+    fn begin(is_replicated: bool) -> Self {
+        Self { is_replicated, look_at: Instant::now() + LOOK_EVERY, question: None, lacks: None }
+    }
+
+    /// Waits for the leader's next answer. Safe to give up: a question under way is kept.
+    async fn answer(
+        &mut self,
+        ask: impl FnOnce() -> BoxFuture<'static, Result<Option<Seq>, LogError>>,
+    ) -> Option<Seq> {
+        if !self.is_replicated {
+            return std::future::pending().await;
+        }
+        sleep_until(self.look_at).await;
+        let answer = self.question.get_or_insert_with(ask).await;
+        self.question = None;
+        self.look_at = Instant::now() + LOOK_EVERY;
+        answer.unwrap_or_else(|error| {
+            debug!(error = %chain(&error), "the leader is not asked whether the tail lags");
+            None
+        })
+    }
+
+    /// Whether the consumer is to be left: what the leader had at the last look has still not come, though the consumer
+    /// says that nothing is left.
+    fn lags(&mut self, next: Seq, behind: u64, found: Option<Seq>) -> bool {
+        let lagged = self.lacks.is_some_and(|lacks| next <= lacks);
+        self.lacks = found.filter(|_| behind == 0);
+        lagged && self.lacks.is_some()
+    }
 }
 
 impl Tail {
@@ -64,7 +121,7 @@ impl Tail {
         pattern: Option<&str>,
     ) -> Result<Self, LogError> {
         let mut tail = Self {
-            link: shared.requests.link(),
+            link: shared.tails().await?.link(),
             shared,
             pattern: pattern.map(str::to_owned),
             after,
@@ -74,16 +131,30 @@ impl Tail {
             behind: 0,
             recreated: 0,
             messages: None,
+            retry: Retry::new("tail: consumer not made", PAUSES.0, PAUSES.1),
+            lag: LagWatch::begin(false),
         };
         prove_patiently(&tail.shared, after).await?;
+        for _ in 1..CREATE_TRIES {
+            match tail.subscribe().await {
+                Ok(messages) => {
+                    tail.messages = Some(messages);
+                    return Ok(tail);
+                }
+                Err(error) if !matches!(error, LogError::Unreachable(_)) => return Err(error),
+                Err(error) => debug!(error = %chain(&error), "the consumer of a tail is not made at once"),
+            }
+        }
         tail.messages = Some(tail.subscribe().await?);
         Ok(tail)
     }
 
     async fn subscribe(&mut self) -> Result<pull::Stream, LogError> {
         self.link.mark_unchanged();
-        let context = jetstream::new(self.shared.requests.client().clone());
+        let mut context = jetstream::new(self.shared.tails().await?.client().clone());
+        context.set_timeout(CREATE_PATIENCE);
         let config = pull::Config {
+            name: Some(self.shared.consumer_name()),
             deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: self.next.get() },
             ack_policy: AckPolicy::None,
             replay_policy: ReplayPolicy::Instant,
@@ -105,6 +176,7 @@ impl Tail {
         }
         // Only now: a stream that is put back while the consumer is made would not be noticed by an earlier look.
         prove(&self.shared, self.after, &mut self.doubt).await?;
+        self.lag = LagWatch::begin(found.replicas > 1);
         self.consumed = 0;
         self.behind = consumer.cached_info().num_pending;
         consumer
@@ -123,16 +195,17 @@ impl Tail {
         self.recreated += 1;
         loop {
             self.shared.requests.connected().await;
+            if let Ok(tails) = self.shared.tails().await {
+                tails.connected().await;
+            }
             match self.subscribe().await {
                 Ok(messages) => {
                     self.messages = Some(messages);
+                    self.retry.done();
                     return Ok(());
                 }
                 Err(error) if error.is_final() => return Err(error),
-                Err(error) => {
-                    debug!(error = %chain(&error), "the tail waits for the stream");
-                    tokio::time::sleep(PAUSE).await;
-                }
+                Err(error) => self.retry.failed(&error).await,
             }
         }
     }
@@ -162,6 +235,19 @@ impl Tail {
     }
 }
 
+/// Asks the leader for the first record of a pattern from a sequence on.
+fn question(
+    shared: &Arc<Shared>,
+    from: Seq,
+    pattern: Option<&str>,
+) -> BoxFuture<'static, Result<Option<Seq>, LogError>> {
+    let (shared, pattern) = (Arc::clone(shared), pattern.unwrap_or(">").to_owned());
+    Box::pin(async move {
+        let next = read::next(&shared.requests, &shared.stream, &pattern, from, Consistency::Leader).await?;
+        Ok(next.map(|record| record.seq))
+    })
+}
+
 #[async_trait]
 impl Follow for Tail {
     async fn next(&mut self, max: usize) -> Result<Vec<Record>, LogError> {
@@ -172,9 +258,19 @@ impl Follow for Tail {
                 continue;
             };
             let message = if taken.is_empty() {
+                let shared = &self.shared;
+                let (from, pattern) = (self.next, &self.pattern);
                 tokio::select! {
+                    biased;
                     message = messages.next() => message,
                     Ok(()) = self.link.changed() => None,
+                    found = self.lag.answer(|| question(shared, from, pattern.as_deref())) => {
+                        if self.lag.lags(self.next, self.behind, found) {
+                            warn!(seq = %self.next, "the tail's replica lags: its consumer is made anew");
+                            self.messages = None;
+                        }
+                        continue;
+                    }
                 }
             } else {
                 match messages.next().now_or_never() {

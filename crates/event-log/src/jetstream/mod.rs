@@ -34,8 +34,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use fillstream_domain::{Incarnation, Seq};
-use tokio::sync::watch;
+use fillstream_domain::{Incarnation, RecordRef, Seq};
+use tokio::sync::{OnceCell, watch};
+use uuid::Uuid;
 
 pub use archive::{ArchiveError, StreamArchive, StreamShape};
 pub(crate) use connect::OWN_INBOX;
@@ -58,10 +59,32 @@ pub struct JetStreamLog(Arc<Shared>);
 /// State that all parts of the log share.
 struct Shared {
     requests: requests::Requests,
+    /// How the connection of the tails is made, when there is the first one.
+    options: LogOptions,
+    tails: OnceCell<requests::Requests>,
     stream: String,
     incarnation: Incarnation,
     durability: Durability,
     writer: writer::Writer,
+}
+
+impl Shared {
+    /// The connection of the tails: what waits there to be taken holds up nothing else.
+    async fn tails(&self) -> Result<&requests::Requests, LogError> {
+        let connect = || async {
+            let name = format!("{} tails", self.options.name);
+            let options = LogOptions { name, ..self.options.clone() };
+            connect::connect(&options, |_| ()).await.map_err(LogError::unreachable)
+        };
+        self.tails.get_or_try_init(connect).await
+    }
+
+    /// A name for a consumer, by which an operator sees whose it is.
+    fn consumer_name(&self) -> String {
+        let legal = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '-' };
+        let name: String = self.options.name.chars().map(legal).collect();
+        format!("{name}-{}", Uuid::now_v7().simple())
+    }
 }
 
 impl JetStreamLog {
@@ -110,10 +133,15 @@ impl EventLog for JetStreamLog {
         self.0.writer.append(record).await
     }
 
-    async fn append_parts(&self, first: NewRecord, rest: Vec<Bytes>) -> Result<Seq, AppendError> {
+    async fn append_parts(
+        &self,
+        first: NewRecord,
+        rest: Vec<Bytes>,
+        upon: Option<RecordRef>,
+    ) -> Result<Seq, AppendError> {
         first.check_parts(&rest, self.max_payload())?;
         let parts = first.parts(rest);
-        self.0.writer.hears(&first, parts::append(&self.0.requests, &self.0.stream, parts)).await
+        self.0.writer.hears(&first, parts::append(&self.0.requests, &self.0.stream, parts, upon)).await
     }
 
     fn max_payload(&self) -> usize {
@@ -154,10 +182,16 @@ impl EventLog for JetStreamLog {
 
     async fn info(&self) -> Result<StreamInfo, LogError> {
         let found = connect::stream_info(&self.0.requests, &self.0.stream).await?;
+        let mut last_seq = found.last_seq;
+        if found.replicas > 1 {
+            // A member that has just thawed answers for the leader, with what it knew before.
+            let last = self.last_matching(">").await?;
+            last_seq = last_seq.max(last.map_or(Seq::ZERO, |last| last.seq));
+        }
         Ok(StreamInfo {
             incarnation: found.incarnation,
             first_seq: found.first_seq,
-            last_seq: found.last_seq,
+            last_seq,
             replicated: found.replicas > 1,
             durability: self.0.durability,
         })

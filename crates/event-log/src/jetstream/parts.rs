@@ -9,7 +9,7 @@
 //! Nothing is sent again before it was looked for. A sending that arrives late all the same finds its fence lost.
 
 use async_nats::PublishErrorKind;
-use fillstream_domain::Seq;
+use fillstream_domain::{RecordRef, Seq};
 use fillstream_retry::chain;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
@@ -19,6 +19,7 @@ use super::{
     answer::Outcome,
     batch::{LONGEST_PAUSE, PAUSE, outcome},
     fence::{LEADER, look_up},
+    leader,
     message::{Place, headers},
     read,
     requests::Requests,
@@ -31,11 +32,17 @@ pub(super) async fn append(
     requests: &Requests,
     stream: &str,
     parts: Vec<NewRecord>,
+    upon: Option<RecordRef>,
 ) -> Result<Seq, AppendError> {
-    timeout(PATIENCE, pursue(requests, stream, &parts)).await.unwrap_or(Err(AppendError::Unknown))
+    timeout(PATIENCE, pursue(requests, stream, &parts, upon)).await.unwrap_or(Err(AppendError::Unknown))
 }
 
-async fn pursue(requests: &Requests, stream: &str, parts: &[NewRecord]) -> Result<Seq, AppendError> {
+async fn pursue(
+    requests: &Requests,
+    stream: &str,
+    parts: &[NewRecord],
+    upon: Option<RecordRef>,
+) -> Result<Seq, AppendError> {
     let mut pause = PAUSE;
     loop {
         requests.connected().await;
@@ -49,7 +56,7 @@ async fn pursue(requests: &Requests, stream: &str, parts: &[NewRecord]) -> Resul
                 sleep(PAUSE).await;
             }
         }
-        if let Some(verdict) = resolve(requests, stream, parts).await {
+        if let Some(verdict) = resolve(requests, stream, parts, upon).await {
             return verdict;
         }
         // A leader without a quorum fences off what is not there: asked without a pause, it would be kept from its work.
@@ -80,10 +87,15 @@ async fn send(requests: &Requests, parts: &[NewRecord]) -> Outcome {
 }
 
 /// Reads until it is known what became of the parts; none when they are not there and may be sent again.
-async fn resolve(requests: &Requests, stream: &str, parts: &[NewRecord]) -> Option<Result<Seq, AppendError>> {
+async fn resolve(
+    requests: &Requests,
+    stream: &str,
+    parts: &[NewRecord],
+    upon: Option<RecordRef>,
+) -> Option<Result<Seq, AppendError>> {
     loop {
         requests.connected().await;
-        match verdict(requests, stream, parts).await {
+        match verdict(requests, stream, parts, upon).await {
             Ok(verdict) => return verdict,
             Err(error) => {
                 warn!(error = %chain(&error), parts = parts.len(), "cannot see yet whether parts are stored");
@@ -97,11 +109,18 @@ async fn verdict(
     requests: &Requests,
     stream: &str,
     parts: &[NewRecord],
+    upon: Option<RecordRef>,
 ) -> Result<Option<Result<Seq, AppendError>>, LogError> {
     let (Some(first), Some(last)) = (parts.first(), parts.last()) else { return Ok(None) };
     let first_seq = match look_up(requests, stream, first).await? {
         Some(Ok(seq)) => seq,
-        beaten_or_absent => return Ok(beaten_or_absent),
+        Some(Err(beaten)) => return Ok(Some(Err(beaten))),
+        // A power failure may have taken what it rests on: sent again it would decide about what is not there.
+        None => {
+            return Ok(lost(requests, stream, upon)
+                .await?
+                .then_some(Err(AppendError::Fenced { last: first.after })));
+        }
     };
     if parts.len() == 1 {
         return Ok(Some(Ok(first_seq)));
@@ -111,4 +130,11 @@ async fn verdict(
     let whole = end.is_some_and(|end| end.seq == last_seq && end.event_id == Some(last.event_id));
     // A power failure can tear a batch: then the subject goes on with our parts, and nothing was decided by them.
     Ok(Some(if whole { Ok(last_seq) } else { Err(AppendError::Fenced { last: first_seq }) }))
+}
+
+/// The stream does not hold the record any more.
+async fn lost(requests: &Requests, stream: &str, upon: Option<RecordRef>) -> Result<bool, LogError> {
+    let Some(upon) = upon else { return Ok(false) };
+    let found = leader::record(requests, stream, upon.seq).await?;
+    Ok(found.is_none_or(|found| found.reference() != upon))
 }

@@ -61,7 +61,8 @@ impl LinkKeeper {
         if link == Link::Down {
             self.waiting.lock().clear();
         }
-        self.link.send_replace(link);
+        // That the first connection is up is no change: nothing was under way on another one.
+        self.link.send_if_modified(|before| std::mem::replace(before, link) != link);
     }
 }
 

@@ -101,6 +101,12 @@ impl JetStreamSnapshots {
         Ok(())
     }
 
+    /// The server says that there is no bucket.
+    async fn is_gone(&self) -> bool {
+        let found = stream_info(&self.requests, STREAM).await;
+        matches!(found, Err(LogError::Server(error)) if error.says_no_stream())
+    }
+
     /// What was asked of the bucket; after an error it is looked for again, because it may be gone.
     fn or_look_again<T>(&self, answer: Result<T, LogError>) -> Result<T, LogError> {
         if answer.is_err() {
@@ -185,10 +191,9 @@ impl SnapshotStore for JetStreamSnapshots {
             let bucket = self.bucket().await?;
             self.linked(bucket.objects.put(name, &mut &*snapshot)).await.map(drop)
         };
-        let was_open = self.opened.lock().is_some();
         match self.or_look_again(put().await) {
-            // The bucket was deleted, perhaps: it is made again.
-            Err(_) if was_open => self.or_look_again(put().await),
+            // The bucket was deleted: it is made again.
+            Err(_) if self.is_gone().await => self.or_look_again(put().await),
             put => put,
         }
     }

@@ -16,6 +16,10 @@ use crate::{Acknowledgement, LogError, Receipt, Record, ServerError, Work, WorkQ
 
 /// Records that one pull asks for.
 const PULL_BATCH: usize = 500;
+/// Bytes that one pull asks for: what waits to be taken shares the connection with appends.
+const PULL_BYTES: usize = 1 << 20;
+/// Longest wait for the consumer: one whose leader has just died is not found.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// A server that says nothing for twice this long has lost the consumer.
 const HEARTBEAT: Duration = Duration::from_millis(500);
 /// First and longest pause before the queue is opened again.
@@ -55,12 +59,14 @@ impl JetStreamQueue {
             let error = ServerError::deserialize(error).map_err(LogError::unreadable)?;
             return Err(error.into());
         }
-        let context = jetstream::new(self.shared.requests.client().clone());
+        let mut context = jetstream::new(self.shared.requests.client().clone());
+        context.set_timeout(PATIENCE);
         let consumer: jetstream::consumer::PullConsumer =
             context.get_consumer_from_stream(name, stream).await.map_err(LogError::unreachable)?;
         consumer
             .stream()
             .max_messages_per_batch(PULL_BATCH)
+            .max_bytes_per_batch(PULL_BYTES)
             .heartbeat(HEARTBEAT)
             .expires(HEARTBEAT * 10)
             .messages()

@@ -79,7 +79,7 @@ async fn cut_parts_everywhere(way: Way, parts: usize, step: usize) {
         if !whole {
             proxy.cut_after(way, bytes);
         }
-        let verdict = soon("a verdict", log.append_parts(first.clone(), rest(parts - 1))).await;
+        let verdict = soon("a verdict", log.append_parts(first.clone(), rest(parts - 1), None)).await;
         assert_eq!(verdict, Ok(Seq::new(last + parts as u64)), "cut after {bytes} of {length}");
         last += parts as u64;
         appended.extend(ids(&first, parts).into_iter().flatten());

@@ -52,7 +52,7 @@ async fn append_parts_while(log: JetStreamLog, load: Arc<Load>) -> Vec<Uuid> {
     let (mut ids, mut last) = (Vec::new(), 0);
     while load.go_on(&[]) {
         let first = record(DECISIONS, last);
-        let verdict = soon("a verdict", log.append_parts(first.clone(), rest(PARTS - 1))).await;
+        let verdict = soon("a verdict", log.append_parts(first.clone(), rest(PARTS - 1), None)).await;
         last = verdict.unwrap().get();
         ids.extend((0..PARTS).map(|part| first.part_id(part)));
     }

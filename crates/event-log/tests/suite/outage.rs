@@ -105,13 +105,13 @@ async fn parts_outlast_silence(server: Server) {
     proxy.flow(false);
     let first = record("markets.SOL-USDC", 0);
     let begin = Instant::now();
-    let verdict = soon("a verdict", log.append_parts(first.clone(), rest(2))).await;
+    let verdict = soon("a verdict", log.append_parts(first.clone(), rest(2), None)).await;
     let waited = begin.elapsed();
     assert_eq!(verdict, Err(AppendError::Unknown));
     assert!(waited >= PATIENCE && waited < PATIENCE + LATE, "told after {waited:?}");
     proxy.flow(true);
     for _ in 0..2 {
-        assert_eq!(soon("a verdict", log.append_parts(first.clone(), rest(2))).await, Ok(Seq::new(3)));
+        assert_eq!(soon("a verdict", log.append_parts(first.clone(), rest(2), None)).await, Ok(Seq::new(3)));
     }
     assert_eq!(server.witness().await.stored().await.len(), 3);
 }

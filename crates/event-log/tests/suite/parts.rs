@@ -1,11 +1,14 @@
 //! One decision in one record or several.
 
 use bytes::Bytes;
-use fillstream_domain::Seq;
-use fillstream_event_log::{AppendError, Consistency, EventLog, HEADER_ROOM, MAX_PARTS, NewRecord, Refusal};
+use fillstream_domain::{Incarnation, Seq};
+use fillstream_event_log::{
+    AppendError, Consistency, EventLog, HEADER_ROOM, MAX_PARTS, MemoryLog, NewRecord, Refusal,
+};
 use futures_util::future::join_all;
 
 use crate::{
+    proxy::{Proxy, Way},
     records::{append_all, fill, pages, placed, record, soon},
     server::{Server, on_each_log},
 };
@@ -29,7 +32,7 @@ async fn parts_lie_side_by_side_among_other_appends() {
         for (n, parts) in [1, 2, 3, 100, 1, MAX_PARTS].into_iter().enumerate() {
             let first = record(MARKET, after);
             let others = append_all(&*log, (n * 50..(n + 1) * 50).map(placed).collect());
-            let (last, told) = tokio::join!(log.append_parts(first.clone(), rest(parts - 1)), others);
+            let (last, told) = tokio::join!(log.append_parts(first.clone(), rest(parts - 1), None), others);
             let last = last.unwrap();
             assert!(told.iter().all(|(_, verdict)| verdict.is_ok()));
 
@@ -59,6 +62,31 @@ async fn parts_lie_side_by_side_among_other_appends() {
     .await;
 }
 
+/// On a server only what is sent again is held against the record: the first sending has just been decided.
+#[tokio::test]
+async fn what_rests_on_a_lost_record_is_not_stored() {
+    let log = MemoryLog::new(Incarnation::new(7));
+    let stored = fill(&log, &[placed(1), placed(2)]).await;
+    let upon = Some(stored[1].reference());
+    assert_eq!(log.append_parts(record(MARKET, 0), rest(0), upon).await, Ok(Seq::new(3)));
+    log.put_back(Seq::FIRST);
+    let verdict = log.append_parts(record(MARKET, 0), rest(0), upon).await;
+    assert_eq!(verdict, Err(AppendError::Fenced { last: Seq::ZERO }));
+
+    let server = Server::durable();
+    let proxy = Proxy::before(&server).await;
+    let log = server.log_at(&proxy.url()).await;
+    let here = fill(&log, &[placed(1)]).await[0].reference();
+    let elsewhere = stored[0].reference();
+    for (upon, verdict) in
+        [(elsewhere, Err(AppendError::Fenced { last: Seq::ZERO })), (here, Ok(Seq::new(2)))]
+    {
+        proxy.cut_after(Way::Request, 0);
+        let append = log.append_parts(record(MARKET, 0), rest(0), Some(upon));
+        assert_eq!(soon("a verdict", append).await, verdict);
+    }
+}
+
 #[tokio::test]
 async fn a_lost_fence_stores_no_part() {
     on_each_log(async |log| {
@@ -66,7 +94,7 @@ async fn a_lost_fence_stores_no_part() {
         for parts in [1, 3] {
             for (after, last) in [(0, 1), (1, 3), (2, 3), (9, 3)] {
                 let verdict =
-                    soon("a verdict", log.append_parts(record(MARKET, after), rest(parts - 1))).await;
+                    soon("a verdict", log.append_parts(record(MARKET, after), rest(parts - 1), None)).await;
                 assert_eq!(
                     verdict,
                     Err(AppendError::Fenced { last: Seq::new(last) }),
@@ -75,7 +103,7 @@ async fn a_lost_fence_stores_no_part() {
             }
         }
         assert_eq!(log.info().await.unwrap().last_seq, Seq::new(3));
-        assert_eq!(log.append_parts(record(MARKET, 3), rest(2)).await, Ok(Seq::new(6)));
+        assert_eq!(log.append_parts(record(MARKET, 3), rest(2), None).await, Ok(Seq::new(6)));
         assert_eq!(log.append(record(MARKET, 6)).await, Ok(Seq::new(7)));
     })
     .await;
@@ -88,7 +116,7 @@ async fn of_two_writers_one_wins_with_all_its_parts() {
         for round in 0..30 {
             let writers = [(record(MARKET, after), 3), (record(MARKET, after), 1 + round % 4)];
             let appends =
-                writers.iter().map(|(first, parts)| log.append_parts(first.clone(), rest(parts - 1)));
+                writers.iter().map(|(first, parts)| log.append_parts(first.clone(), rest(parts - 1), None));
             let verdicts = soon("both verdicts", join_all(appends)).await;
             let winner = match verdicts[..] {
                 [Ok(_), Err(AppendError::Fenced { .. })] => 0,
@@ -116,7 +144,7 @@ async fn what_does_not_fit_is_refused_as_a_whole() {
         let nothing = Bytes::new();
         let check = async |what: &str, first: NewRecord, rest: Vec<Bytes>| match soon(
             "a verdict",
-            log.append_parts(first, rest),
+            log.append_parts(first, rest, None),
         )
         .await
         {
@@ -133,7 +161,7 @@ async fn what_does_not_fit_is_refused_as_a_whole() {
         let payload = Bytes::from(vec![b'x'; largest]);
         let traceparent = Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned());
         let first = NewRecord { payload: payload.clone(), traceparent, ..record(MARKET, 0) };
-        assert_eq!(log.append_parts(first, vec![payload; 2]).await, Ok(Seq::new(3)));
+        assert_eq!(log.append_parts(first, vec![payload; 2], None).await, Ok(Seq::new(3)));
     })
     .await;
 }
@@ -145,7 +173,7 @@ async fn parts_do_not_wait_in_line() {
     let mut others = Box::pin(append_all(&log, (0..4_000).map(placed).collect()));
     // All of them are in line before the parts are.
     assert!(futures_util::poll!(&mut others).is_pending());
-    let (last, told) = tokio::join!(log.append_parts(record(MARKET, 0), rest(2)), others);
+    let (last, told) = tokio::join!(log.append_parts(record(MARKET, 0), rest(2), None), others);
     let last = last.unwrap();
     assert!(told.iter().all(|(_, verdict)| verdict.is_ok()));
     // Behind the first group at most.
@@ -157,8 +185,8 @@ async fn one_part_is_a_plain_record_and_several_are_one_batch() {
     let server = Server::durable();
     let (log, witness) = (server.log().await, server.witness().await);
     let first = record(MARKET, 0);
-    assert_eq!(log.append_parts(first.clone(), rest(0)).await, Ok(Seq::new(1)));
-    assert_eq!(log.append_parts(record(MARKET, 1), rest(2)).await, Ok(Seq::new(4)));
+    assert_eq!(log.append_parts(first.clone(), rest(0), None).await, Ok(Seq::new(1)));
+    assert_eq!(log.append_parts(record(MARKET, 1), rest(2), None).await, Ok(Seq::new(4)));
     let stored = witness.stored().await;
     let batches: Vec<_> = stored.iter().map(|record| record.batch.as_deref()).collect();
     assert!(batches[0].is_none() && batches[1].is_some());
@@ -180,11 +208,14 @@ async fn parts_that_only_half_exist_are_not_taken_for_an_append() {
     let first = record(MARKET, 0);
     // As a power failure leaves a batch.
     log.append(first.clone()).await.unwrap();
-    assert_eq!(log.append_parts(first.clone(), rest(2)).await, Err(AppendError::Fenced { last: Seq::FIRST }));
-    assert_eq!(log.append_parts(record(MARKET, 1), rest(2)).await, Ok(Seq::new(4)));
+    assert_eq!(
+        log.append_parts(first.clone(), rest(2), None).await,
+        Err(AppendError::Fenced { last: Seq::FIRST })
+    );
+    assert_eq!(log.append_parts(record(MARKET, 1), rest(2), None).await, Ok(Seq::new(4)));
     // And what was stored whole is found again, however often it is asked for.
     let whole = record(MARKET, 4);
-    assert_eq!(log.append_parts(whole.clone(), rest(2)).await, Ok(Seq::new(7)));
-    assert_eq!(log.append_parts(whole, rest(2)).await, Ok(Seq::new(7)));
+    assert_eq!(log.append_parts(whole.clone(), rest(2), None).await, Ok(Seq::new(7)));
+    assert_eq!(log.append_parts(whole, rest(2), None).await, Ok(Seq::new(7)));
     assert_eq!(log.info().await.unwrap().last_seq, Seq::new(7));
 }

@@ -102,8 +102,13 @@ impl EventLog for SlowLog {
         self.inner.append(record).await
     }
 
-    async fn append_parts(&self, first: NewRecord, rest: Vec<Bytes>) -> Result<Seq, AppendError> {
-        self.inner.append_parts(first, rest).await
+    async fn append_parts(
+        &self,
+        first: NewRecord,
+        rest: Vec<Bytes>,
+        upon: Option<fillstream_domain::RecordRef>,
+    ) -> Result<Seq, AppendError> {
+        self.inner.append_parts(first, rest, upon).await
     }
 
     fn max_payload(&self) -> usize {

@@ -70,14 +70,15 @@ async fn a_test_sets_the_time_of_a_log_in_memory() {
         log.last(&placed(n).subject, Consistency::Any).await.unwrap().unwrap().stored_at
     };
     let before = now();
-    assert!((before..=now()).contains(&stamp(0).await));
+    let stamped = stamp(0).await;
+    assert!((before..=now()).contains(&stamped));
     for (n, ms) in [1_000, 1_000, 1_001, 999, -1, i64::MAX].into_iter().enumerate() {
         log.set_time(ms);
         assert_eq!((stamp(2 * n + 1).await, stamp(2 * n + 2).await), (ms, ms));
     }
     log.set_time(5);
     let parts = vec!["2".into(), "3".into()];
-    log.append_parts(record("markets.SOL-USDC", 0), parts).await.unwrap();
+    log.append_parts(record("markets.SOL-USDC", 0), parts, None).await.unwrap();
     let page = log.read("markets.SOL-USDC", Seq::ZERO, Consistency::Any).await.unwrap();
     assert_eq!(page.records.iter().map(|record| record.stored_at).collect::<Vec<_>>(), [5, 5, 5]);
 }

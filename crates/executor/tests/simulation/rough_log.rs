@@ -76,8 +76,13 @@ impl EventLog for RoughLog {
         if self.strikes(60) { Err(AppendError::Unknown) } else { stored }
     }
 
-    async fn append_parts(&self, first: NewRecord, rest: Vec<Bytes>) -> Result<Seq, AppendError> {
-        self.log.append_parts(first, rest).await
+    async fn append_parts(
+        &self,
+        first: NewRecord,
+        rest: Vec<Bytes>,
+        upon: Option<fillstream_domain::RecordRef>,
+    ) -> Result<Seq, AppendError> {
+        self.log.append_parts(first, rest, upon).await
     }
 
     fn max_payload(&self) -> usize {

@@ -102,10 +102,10 @@ impl Market {
         let taken = if whole && self.context.snapshots.is_some() { self.take_snapshot() } else { None };
         let (log, fence, now) = (Arc::clone(&self.context.log), self.end, (self.context.clock)());
         self.under_way = Some(UnderWay { fence, last_input, taken });
-        let symbol = self.symbol.clone();
+        let (symbol, upon) = (self.symbol.clone(), self.last_heard);
         tokio::spawn(async move {
             reach(Boundary::BeforeCommit);
-            let stored = commit::append(&*log, &symbol, parts, fence, now).await;
+            let stored = commit::append(&*log, &symbol, parts, fence, now, upon).await;
             reach(Boundary::AfterCommit);
             stored
         })

@@ -107,20 +107,25 @@ impl EventLog for OddLog {
         self.0.inner.append(record).await
     }
 
-    async fn append_parts(&self, first: NewRecord, rest: Vec<Bytes>) -> Result<Seq, AppendError> {
+    async fn append_parts(
+        &self,
+        first: NewRecord,
+        rest: Vec<Bytes>,
+        upon: Option<RecordRef>,
+    ) -> Result<Seq, AppendError> {
         self.0.commits_asked.fetch_add(1, Ordering::SeqCst);
         let mut held = self.0.commits_held.subscribe();
         held.wait_for(|held| !held).await.unwrap();
         let answer = self.0.answers.lock().pop_front();
         match answer {
-            None => self.0.inner.append_parts(first, rest).await,
+            None => self.0.inner.append_parts(first, rest, upon).await,
             Some(Answer::Late(by)) => {
-                let stored = self.0.inner.append_parts(first, rest).await;
+                let stored = self.0.inner.append_parts(first, rest, upon).await;
                 tokio::time::sleep(by).await;
                 stored
             }
             Some(Answer::StoredUnknown) => {
-                let _ = self.0.inner.append_parts(first, rest).await;
+                let _ = self.0.inner.append_parts(first, rest, upon).await;
                 Err(AppendError::Unknown)
             }
             Some(Answer::Refused) => Err(AppendError::invalid("no room")),

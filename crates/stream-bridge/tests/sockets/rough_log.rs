@@ -104,8 +104,13 @@ impl EventLog for RoughLog {
         self.calm.append(record).await
     }
 
-    async fn append_parts(&self, first: NewRecord, rest: Vec<Bytes>) -> Result<Seq, AppendError> {
-        self.calm.append_parts(first, rest).await
+    async fn append_parts(
+        &self,
+        first: NewRecord,
+        rest: Vec<Bytes>,
+        upon: Option<RecordRef>,
+    ) -> Result<Seq, AppendError> {
+        self.calm.append_parts(first, rest, upon).await
     }
 
     fn max_payload(&self) -> usize {
