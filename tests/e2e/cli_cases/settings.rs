@@ -4,6 +4,7 @@ use std::{
     fs,
     net::TcpListener,
     path::Path,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -167,7 +168,14 @@ fn what_a_role_needs_may_stand_in_the_file() {
     fs::write(&config, format!("role = [\"api\", \"bridge\"]\nnats-url = \"{nowhere}\"\n")).expect("written");
     let config = config.display().to_string();
     let data = scratch.path().display().to_string();
-    check(&["serve", "--config", &config, "--data", &data], &[], &["cannot connect to NATS", &nowhere]);
+    let listen = format!("--listen=127.0.0.1:{}", free_port());
+    let process = Process::spawn(quiet(&["serve", "--config", &config, "--data", &data, &listen]));
+    // It is believed, and waited for.
+    let deadline = Instant::now() + TOLD_WITHIN;
+    while !process.said().contains(&format!("cannot connect to NATS at {nowhere}")) {
+        assert!(Instant::now() < deadline, "{}", process.said());
+        thread::sleep(Duration::from_millis(10));
+    }
 }
 
 #[tokio::test]

@@ -54,7 +54,7 @@ use crate::{
     Failure,
     settings::{
         ExecutorSettings, HttpSettings, MatcherSettings, OperationsSettings, SocketSettings, VenueSettings,
-        without_passwords,
+        foreign_scheme, without_passwords,
     },
 };
 
@@ -174,6 +174,12 @@ impl Node {
 
 /// Opens the log that commands and roles work on.
 pub(crate) async fn open_log(options: &LogOptions, replicas: u8) -> Result<JetStreamLog, Failure> {
+    if let Some(url) = foreign_scheme(&options.url) {
+        let url = without_passwords(url);
+        return Err(
+            format!("{url} is no address of a NATS server, which begins with nats:// or tls://").into()
+        );
+    }
     let mut stream: Value = serde_json::from_str(STREAM)?;
     if replicas > 1 {
         stream["num_replicas"] = replicas.into();

@@ -59,6 +59,12 @@ pub(crate) fn origin_of(url: &str) -> Option<String> {
     Some(format!("{}://{}", uri.scheme_str()?, uri.authority()?).to_ascii_lowercase())
 }
 
+/// The first of several NATS addresses that has the scheme of something else: it would be waited for in vain.
+pub(crate) fn foreign_scheme(nats_urls: &str) -> Option<&str> {
+    let mut urls = nats_urls.split(',').map(str::trim);
+    urls.find(|url| url.split_once("://").is_some_and(|(scheme, _)| !["nats", "tls"].contains(&scheme)))
+}
+
 /// True when a NATS address is one that this machine alone reaches.
 pub(crate) fn is_loopback(nats_url: &str) -> bool {
     let host = host_and_port(nats_url);
@@ -94,6 +100,17 @@ mod tests {
         ] {
             assert_eq!(origin(text).is_ok(), is_origin, "{text:?} as an origin");
             assert_eq!(public_url(text).is_ok(), is_url, "{text:?} as a public address");
+        }
+    }
+
+    #[test]
+    fn schemes_of_other_servers_are_found() {
+        for (urls, found) in [
+            ("nats://127.0.0.1:4222, tls://a:4222,b:4222,", None),
+            ("127.0.0.1", None),
+            ("nats://a,http://b:80", Some("http://b:80")),
+        ] {
+            assert_eq!(foreign_scheme(urls), found, "{urls}");
         }
     }
 

@@ -17,6 +17,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub(crate) use address::foreign_scheme;
 use address::{listen_address, public_url};
 use auth::AuthSettings;
 use clap::{
