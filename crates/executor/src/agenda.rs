@@ -88,6 +88,10 @@ impl Agenda {
         self.list.lock().summary()
     }
 
+    pub(crate) fn overdue(&self) -> Option<(Seq, Duration)> {
+        self.list.lock().overdue(self.now())
+    }
+
     pub(crate) fn heard(&self) -> Vec<UnendedSwap> {
         self.list.lock().heard().collect()
     }

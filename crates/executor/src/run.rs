@@ -12,7 +12,7 @@ use std::{sync::Arc, time::Duration};
 
 use fillstream_clock::WallClock;
 use fillstream_crash_point::{Boundary, reach};
-use fillstream_domain::{OrderId, subject::SwapSubject};
+use fillstream_domain::{OrderId, Seq, subject::SwapSubject};
 use fillstream_event_log::{EventLog, SnapshotStore, Work, WorkQueue};
 use fillstream_retry::Obstacles;
 use fillstream_swap_machine::{Released, Summary};
@@ -86,6 +86,13 @@ impl Executor {
     #[must_use]
     pub fn unended(&self) -> Summary {
         self.agenda.summary()
+    }
+
+    /// The swap that should have been taken up first and was not: its last record, and for how long it has been due. It
+    /// waits for a free hand.
+    #[must_use]
+    pub fn overdue(&self) -> Option<(Seq, Duration)> {
+        self.agenda.overdue()
     }
 
     /// Trouble that stands in the executor's way.

@@ -201,6 +201,13 @@ impl Unended {
         self.due.first().map(|(due, _)| *due)
     }
 
+    /// The swap that should have been taken up first and was not: its last record, and for how long it has been due.
+    #[must_use]
+    pub fn overdue(&self, now: Moment) -> Option<(Seq, Duration)> {
+        let (due, order) = self.due.first().filter(|(due, _)| *due < now.running)?;
+        Some((self.orders.get(order)?.last, now.running.saturating_sub(*due)))
+    }
+
     /// Gives a swap out of our hands.
     pub fn release(&mut self, order: OrderId, released: Released, now: Moment) {
         self.ours.remove(&order);

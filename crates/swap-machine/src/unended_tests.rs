@@ -31,8 +31,10 @@ fn what_nobody_moves_is_taken_up_after_the_patience_and_what_ended_never() {
     list.hear(heard(2, 2, 0, Tells::Goes), at(0));
     list.hear(heard(2, 3, 9_000, Tells::Ends), at(9_000));
     list.hear(heard(3, 4, 10_000, Tells::Pauses(Duration::from_secs(30))), at(10_000));
-    assert_eq!(list.take_due(at(14_999)), None);
+    assert_eq!((list.take_due(at(14_999)), list.overdue(at(15_000))), (None, None));
+    assert_eq!(list.overdue(at(17_000)), Some((Seq::FIRST, Duration::from_secs(2))));
     assert_eq!(list.take_due(at(15_000)), Some(order(1)));
+    assert_eq!(list.overdue(at(17_000)), None, "it is in our hands");
     assert_eq!(list.take_due(at(44_999)), None, "in our hands, or in a pause");
     assert_eq!(list.take_due(at(45_000)), Some(order(3)));
     list.release(order(1), Released::Ended, at(55_000));

@@ -205,7 +205,10 @@ impl Watched {
     ) -> Part {
         let facts = match role {
             Role::Api => Facts::Intake,
-            Role::Executor => Facts::Queue { waits: Lacks::Nothing },
+            Role::Executor => {
+                let overdue = self.executor.as_ref().and_then(|part| part.overdue());
+                Facts::Queue { waits: overdue.map_or(Lacks::Nothing, |(seq, age)| Lacks::Since(seq, age)) }
+            }
             Role::Matcher => Facts::Markets(markets.iter().map(|(market, _)| market.clone()).collect()),
             Role::Projector | Role::Bridge => {
                 let view = views.iter().find(|(view, ..)| *view == role);
