@@ -27,7 +27,7 @@ const POLL: Duration = Duration::from_millis(20);
 const DELAY: Duration = Duration::from_millis(250);
 /// Orders that are asked for at once.
 const AT_ONCE: usize = 16;
-/// How long the late node stands still while a process starts on it.
+/// Time for which the late node stands still while a process starts on it.
 const FROZEN: Duration = Duration::from_secs(3);
 const ANN: &str = "0198c0de-7a5e-4c3a-9f00-3f2a1b4c5d01";
 

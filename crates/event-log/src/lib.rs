@@ -33,9 +33,9 @@ mod work;
 pub use browse::{Browse, Message, Messages};
 pub use error::{AppendError, Cause, LogError, Refusal, ServerError};
 pub use jetstream::{
-    Access, ArchiveError, ConnectError, Definitions, Greeting, Inspector, JetStreamLog, JetStreamQueue,
-    JetStreamSnapshots, Limits, LogOptions, Probe, Right, StreamArchive, StreamShape, host_and_port,
-    without_passwords,
+    Access, ArchiveError, ConnectError, Definitions, Greeting, INCARNATION, Inspector, JetStreamLog,
+    JetStreamQueue, JetStreamSnapshots, Limits, LogOptions, Probe, Right, StreamArchive, StreamShape,
+    host_and_port, without_passwords,
 };
 pub use log::{After, Consistency, Durability, EventLog, Follow, Link, Page, StreamInfo};
 pub use memory::MemoryLog;

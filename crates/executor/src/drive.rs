@@ -103,14 +103,24 @@ impl Drive<'_> {
             Span::current().record("trace_id", display(trace.trace_id()));
         }
         let mut held = Held { history, offers: None, built: None, pause: None };
+        let mut attempt = None;
         loop {
-            Span::current().record("attempt", held.history.order.attempt());
+            let now = held.history.order.attempt();
+            // Each recording of a field is printed once more in every line of the span.
+            if attempt.replace(now) != Some(now) {
+                Span::current().record("attempt", now);
+            }
             let error = match self.step(&mut held).await {
                 Ok(()) => continue,
                 Err(Interrupted::Over(driven)) => return Ok(driven),
                 Err(Interrupted::Append(error)) => error,
             };
             match &error {
+                // Whoever was first lies behind the fence.
+                AppendError::Fenced { last } if *last < held.history.progress_seq => {
+                    warn!(%last, "the stream has lost what was known of the order: its history is read anew later");
+                    return Ok(Driven::NotNow);
+                }
                 AppendError::Fenced { last } => {
                     debug!(%last, "the append lost its fence to another executor")
                 }

@@ -174,10 +174,13 @@ async fn placed(log: &dyn EventLog, order: OrderId) -> Result<Record, HistoryErr
     let mut record = first.ok_or(HistoryError::Unknown(order))?;
     loop {
         let Some(closed) = closing(log, PART, record.seq).await? else {
+            if decode(&record).is_ok() {
+                return Ok(record);
+            }
             // The entry of a record that is tried again is closed behind its repetition, which may be here before that.
             match repetition(log, &subject, &record).await? {
-                Some(again) if decode(&record).is_err() => record = again,
-                Some(_) | None => return Ok(record),
+                Some(again) => record = again,
+                None => return Ok(record),
             }
             continue;
         };

@@ -48,7 +48,7 @@ impl StreamArgs {
         })
     }
 
-    /// How a connection with this name comes to the server at `url`.
+    /// Options of a connection with this name to the server at `url`.
     pub(crate) fn options(&self, url: String, name: &str) -> LogOptions {
         let (access, durability) = (self.access.access(), Durability::OsBuffer);
         LogOptions { access, url, name: name.to_owned(), durability }

@@ -146,7 +146,7 @@ impl Start {
         wanted.then(|| Arc::new(log.snapshots()) as _)
     }
 
-    /// How a connection of this process comes to the server.
+    /// Options of a connection of this process to the server.
     fn options(&self, name: String) -> LogOptions {
         let (access, url) = (self.nats_access.clone(), self.nats_url.clone());
         LogOptions { access, url, name, durability: self.durability }

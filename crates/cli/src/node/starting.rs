@@ -30,7 +30,7 @@ const REQUEST_PATIENCE: Duration = Duration::from_secs(3);
 /// Tries a step of the start until it is done.
 ///
 /// # Errors
-/// What will not pass by itself: settings that are refused, a stream that is made otherwise, credentials that are wrong.
+/// Errors that will not pass by themselves: settings that are refused, a stream that is made otherwise, wrong credentials.
 pub(super) async fn patiently<T>(
     what: &'static str,
     mut step: impl AsyncFnMut() -> Result<T, Failure>,

@@ -117,7 +117,7 @@ pub(crate) fn data_dir(given: Option<&Path>) -> Result<PathBuf, Failure> {
     Ok(base.ok_or("there is no home directory: say where the data goes with --data DIR")?.join("fillstream"))
 }
 
-/// What proves the NATS server, and us to it.
+/// Proofs of the NATS server to us, and of us to it.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct AccessSettings {
     /// PEM file with the authority that signed the NATS server's certificate; the connection is encrypted then

@@ -28,7 +28,7 @@ const SUBSCRIPTION_CAPACITY: usize = 1 << 17;
 const INCARNATIONS: Uuid = Uuid::from_u128(0x0f2d_51a8_9c1b_4e0c_8d3e_6f72_6465_7273);
 
 /// Key under which a stream's metadata keep its incarnation, 16 hex digits.
-const INCARNATION: &str = "fillstream-incarnation";
+pub const INCARNATION: &str = "fillstream-incarnation";
 
 /// The wire JSON of the stream, as `nats stream add --config` reads it.
 #[derive(Debug, Clone)]
@@ -141,7 +141,7 @@ impl JetStreamLog {
             found => found?,
         };
         check(name, &found)?;
-        compare_replicas(name, &found, &definitions.stream);
+        compare_replicas(name, &found, replicas(&definitions.stream));
         let durability = if found.memory { Durability::Memory } else { options.durability };
         let writer = Writer::start(requests.clone(), name.to_owned(), durability);
         let incarnation = found.incarnation;
@@ -285,8 +285,7 @@ fn kept_incarnation(config: &Value) -> Option<u64> {
 }
 
 /// Warns of a stream that has fewer replicas than are wished for: only an operator may change that.
-fn compare_replicas(stream: &str, found: &Found, definition: &Value) {
-    let wanted = replicas(definition);
+pub(super) fn compare_replicas(stream: &str, found: &Found, wanted: usize) {
     if found.replicas < wanted {
         warn!(
             stream,

@@ -17,7 +17,7 @@ pub(super) fn with_credentials(options: ConnectOptions, urls: &str) -> ConnectOp
     }
 }
 
-/// With what proves the server to us and us to it.
+/// Adds the proofs of the server to us and of us to it.
 pub(super) async fn with_access(
     mut options: ConnectOptions,
     access: &Access,

@@ -30,6 +30,7 @@ use super::{
     connect::stream_info,
     prove::{Doubt, prove, prove_patiently},
     read::{self, with_headers},
+    requests::Requests,
 };
 use crate::{After, Consistency, Follow, Link, LogError, Record, stamp::millis};
 
@@ -54,6 +55,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// A tail over a consumer of its own.
 pub(super) struct Tail {
     shared: Arc<Shared>,
+    /// The tails' connection.
+    tails: Requests,
     link: watch::Receiver<Link>,
     pattern: Option<String>,
     /// Beginning of the tail, then the last record given. What is taken in and not given yet goes with the caller's future.
@@ -71,14 +74,14 @@ pub(super) struct Tail {
     lag: LagWatch,
 }
 
-/// What the leader is asked now and then, because a replica that lags says that it has nothing left.
+/// The question to the leader, now and then, for what a replica that lags does not have: it says that nothing is left.
 struct LagWatch {
     /// Without other members there is no replica that lags.
     is_replicated: bool,
     look_at: Instant,
     /// The question under way: the first record of the pattern behind what was given.
     question: Option<BoxFuture<'static, Result<Option<Seq>, LogError>>>,
-    /// What the leader had at the last look.
+    /// The first record that the leader had and the consumer had not given, at the last look.
     lacks: Option<Seq>,
 }
 
@@ -105,7 +108,7 @@ impl LagWatch {
         })
     }
 
-    /// Whether the consumer is to be left: what the leader had at the last look has still not come, though the consumer
+    /// Tells that the consumer is to be left: what the leader had at the last look has still not come, though the consumer
     /// says that nothing is left.
     fn lags(&mut self, next: Seq, behind: u64, found: Option<Seq>) -> bool {
         let lagged = self.lacks.is_some_and(|lacks| next <= lacks);
@@ -120,8 +123,10 @@ impl Tail {
         after: After,
         pattern: Option<&str>,
     ) -> Result<Self, LogError> {
+        let tails = shared.tails().await?.clone();
         let mut tail = Self {
-            link: shared.tails().await?.link(),
+            link: tails.link(),
+            tails,
             shared,
             pattern: pattern.map(str::to_owned),
             after,
@@ -135,23 +140,23 @@ impl Tail {
             lag: LagWatch::begin(false),
         };
         prove_patiently(&tail.shared, after).await?;
-        for _ in 1..CREATE_TRIES {
+        let mut more_tries = 1..CREATE_TRIES;
+        loop {
             match tail.subscribe().await {
-                Ok(messages) => {
-                    tail.messages = Some(messages);
+                Err(error @ LogError::Unreachable(_)) if more_tries.next().is_some() => {
+                    debug!(error = %chain(&error), "the consumer of a tail is not made at once");
+                }
+                made => {
+                    tail.messages = Some(made?);
                     return Ok(tail);
                 }
-                Err(error) if !matches!(error, LogError::Unreachable(_)) => return Err(error),
-                Err(error) => debug!(error = %chain(&error), "the consumer of a tail is not made at once"),
             }
         }
-        tail.messages = Some(tail.subscribe().await?);
-        Ok(tail)
     }
 
     async fn subscribe(&mut self) -> Result<pull::Stream, LogError> {
         self.link.mark_unchanged();
-        let mut context = jetstream::new(self.shared.tails().await?.client().clone());
+        let mut context = jetstream::new(self.tails.client().clone());
         context.set_timeout(CREATE_PATIENCE);
         let config = pull::Config {
             name: Some(self.shared.consumer_name()),
@@ -195,9 +200,7 @@ impl Tail {
         self.recreated += 1;
         loop {
             self.shared.requests.connected().await;
-            if let Ok(tails) = self.shared.tails().await {
-                tails.connected().await;
-            }
+            self.tails.connected().await;
             match self.subscribe().await {
                 Ok(messages) => {
                     self.messages = Some(messages);

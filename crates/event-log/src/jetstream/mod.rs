@@ -40,7 +40,7 @@ use uuid::Uuid;
 
 pub use archive::{ArchiveError, StreamArchive, StreamShape};
 pub(crate) use connect::OWN_INBOX;
-pub use connect::{Access, ConnectError, Definitions, LogOptions};
+pub use connect::{Access, ConnectError, Definitions, INCARNATION, LogOptions};
 pub use credentials::{host_and_port, without_passwords};
 pub use inspect::{Greeting, Inspector, Probe, Right};
 pub use limits::Limits;
@@ -59,7 +59,7 @@ pub struct JetStreamLog(Arc<Shared>);
 /// State that all parts of the log share.
 struct Shared {
     requests: requests::Requests,
-    /// How the connection of the tails is made, when there is the first one.
+    /// Options of the tails' connection, which is made with the first of them.
     options: LogOptions,
     tails: OnceCell<requests::Requests>,
     stream: String,

@@ -22,7 +22,7 @@ use tokio::{io::AsyncReadExt, time::timeout};
 use tracing::warn;
 
 use super::{
-    connect::{Found, stream_info},
+    connect::{compare_replicas, stream_info},
     fence::LEADER,
     read,
     requests::Requests,
@@ -66,7 +66,9 @@ impl JetStreamSnapshots {
         }
         let context = jetstream::new(self.requests.client().clone());
         match stream_info(&self.requests, STREAM).await {
-            Ok(found) => self.compare_replicas(&found).await?,
+            Ok(found) => {
+                compare_replicas(STREAM, &found, stream_info(&self.requests, &self.beside).await?.replicas)
+            }
             Err(LogError::Server(error)) if error.says_no_stream() => {
                 let description =
                     "States that spare a replay. Nothing is lost with them but time.".to_owned();
@@ -87,27 +89,13 @@ impl JetStreamSnapshots {
         Ok(bucket)
     }
 
-    /// Warns of a bucket that is lost with fewer machines than the stream.
-    async fn compare_replicas(&self, found: &Found) -> Result<(), LogError> {
-        let wanted = stream_info(&self.requests, &self.beside).await?.replicas;
-        if found.replicas < wanted {
-            warn!(
-                bucket = BUCKET,
-                replicas = found.replicas,
-                wanted,
-                "snapshots have fewer replicas than the stream: nats stream edit {STREAM} --replicas {wanted}"
-            );
-        }
-        Ok(())
-    }
-
     /// The server says that there is no bucket.
     async fn is_gone(&self) -> bool {
         let found = stream_info(&self.requests, STREAM).await;
         matches!(found, Err(LogError::Server(error)) if error.says_no_stream())
     }
 
-    /// What was asked of the bucket; after an error it is looked for again, because it may be gone.
+    /// The bucket's answer; after an error the bucket is looked for again, because it may be gone.
     fn or_look_again<T>(&self, answer: Result<T, LogError>) -> Result<T, LogError> {
         if answer.is_err() {
             *self.opened.lock() = None;

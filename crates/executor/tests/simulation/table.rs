@@ -95,6 +95,21 @@ fn a_venue_that_is_not_configured_here_is_left_to_another_executor() {
     });
 }
 
+/// An order in hand does not lose its fence again and again to nobody: what the stream still holds is begun with.
+#[test]
+fn an_order_goes_on_from_what_a_stream_that_lost_its_end_still_holds() {
+    on_one_thread(async {
+        let world = calm();
+        world.place(order(1));
+        let last = world.log.info().await.unwrap().last_seq;
+        let _process = process(&world, &[VenueId::Raydium]);
+        until("it is begun", async || !events(&world, order(1)).await.is_empty()).await;
+        world.log.put_back(last);
+        until_status(&world, order(1), Status::Confirmed).await;
+        assert_eq!(world.chain.executions(order(1)), 1);
+    });
+}
+
 /// Orders that wait for their next attempt do not keep others from being handed out.
 #[test]
 fn new_orders_do_not_wait_behind_those_that_wait() {

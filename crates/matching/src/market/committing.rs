@@ -138,7 +138,8 @@ impl Market {
                     self.keep(taken, store, seq);
                 }
             }
-            Err(AppendError::Fenced { last }) if last < fence => return Err(Ended::LostEnd { fence, last }),
+            // Whoever was first lies behind the fence. At it: what the commit rests on is lost.
+            Err(AppendError::Fenced { last }) if last <= fence => return Err(Ended::LostEnd { fence, last }),
             Err(AppendError::Fenced { last }) => {
                 self.trouble.over();
                 debug!(symbol = %self.symbol, %last, "another matcher was first; standing by");

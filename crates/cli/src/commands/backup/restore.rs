@@ -7,7 +7,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::Args;
-use fillstream_event_log::{EventLog, StreamArchive, StreamShape};
+use fillstream_event_log::{EventLog, INCARNATION, StreamArchive, StreamShape};
 use fillstream_nats_server::{Options, PrivateServer, address_of, locate};
 use serde_json::{Value, json};
 
@@ -26,9 +26,6 @@ use crate::{
     },
     node::open_log,
 };
-
-/// Where a stream keeps its incarnation.
-const INCARNATION: &str = "fillstream-incarnation";
 
 #[derive(Debug, Args)]
 pub(crate) struct Restore {
