@@ -9,12 +9,19 @@
 //!  nats-server frozen                 reads of rows     /ready unreachable                       when it goes on
 //!  nats-server killed                 everything        restarts in metrics                      started again
 //!  nats-server slow by 100 ms         everything        append latency in metrics                with the network
+//!  private nats-server frozen         reads of rows     the cause of its restart in the log      started again
+//!  stream deleted                     reads of rows     /ready, with the server's words          with a stream made anew
+//!  stream made anew                   everything        log                                      opened anew
+//!  stream trimmed by hand             everything        doctor                                   not
+//!  stream put back                    what it still has log, doctor and a file of what is lost   rows are made anew
+//!  snapshots deleted, damaged         everything        log                                      read from the stream
 //! ```
 
 mod disk;
 mod metrics;
 mod roles;
 mod server;
+mod stream;
 
 use std::time::Duration;
 

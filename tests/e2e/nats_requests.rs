@@ -1,5 +1,6 @@
 //! Orders over NATS: what HTTP answers, found and looked at as any NATS service.
 
+mod accounts;
 mod discovery;
 mod kills;
 mod orders;

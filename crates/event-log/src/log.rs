@@ -100,6 +100,9 @@ impl From<RecordRef> for After {
     }
 }
 
+/// Subjects that one question for [the last of each](EventLog::last_of_each) can match: the server's bound.
+pub(crate) const MAX_SUBJECTS: usize = 1_024;
+
 /// Whether the stream can be reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Link {

@@ -17,7 +17,8 @@ use tokio::sync::watch;
 
 use crate::{
     After, AppendError, Browse, Consistency, Durability, EventLog, Follow, Link, LogError, Message, Messages,
-    NewRecord, Page, Record, StreamInfo,
+    NewRecord, Page, Record, ServerError, StreamInfo,
+    log::MAX_SUBJECTS,
     proof::{Answers, holds},
     stamp::millis,
     subject::matches,
@@ -278,6 +279,10 @@ impl EventLog for MemoryLog {
             .filter(|(subject, _)| matches(pattern, subject))
             .filter_map(|(_, places)| places.last().map(|at| (*at, ())))
             .collect();
+        if last.len() > MAX_SUBJECTS {
+            let (code, words) = (413, format!("{pattern} has more than {MAX_SUBJECTS} subjects"));
+            return Err(LogError::Server(ServerError::new(code, words)));
+        }
         Ok(last.into_keys().map(|at| state.records[at].clone()).collect())
     }
 

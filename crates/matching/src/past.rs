@@ -2,13 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use fillstream_domain::{
-    Amount, Seq,
-    book::{self, Commit, Rules, Symbol},
-    subject::market_commits,
-};
+use fillstream_commit_reader::{CommitReader, LaterVersion, OnForeign};
+use fillstream_domain::{Amount, Seq, book::Symbol, subject::market_commits};
 use fillstream_event_log::{Consistency, EventLog, LogError, SnapshotStore};
-use serde::Deserialize;
 
 use crate::snapshots::{Levels, nearest_levels};
 
@@ -24,6 +20,9 @@ pub enum PastError {
     /// The stream cannot be read.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// A commit on the way is of a later version.
+    #[error(transparent)]
+    LaterVersion(#[from] LaterVersion),
 }
 
 /// The book after every commit whose final part's sequence is at or before `up_to`. `seq` of the answer is the last such
@@ -53,24 +52,17 @@ async fn fold(log: &dyn EventLog, symbol: &Symbol, start: Levels, up_to: Seq) ->
     let mut seq = start.seq;
     let mut bids: BTreeMap<Amount, Amount> = start.bids.into_iter().collect();
     let mut asks: BTreeMap<Amount, Amount> = start.asks.into_iter().collect();
-    // Levels of a commit whose last part is still to come.
-    let mut held: Vec<book::Levels> = Vec::new();
+    let mut reader = CommitReader::new("book?at=", OnForeign::StopAtLater);
     let mut from = seq.next();
     loop {
         let page = log.read(&subject, from, Consistency::Leader).await?;
         for record in page.records.iter().take_while(|record| record.seq <= up_to) {
-            // A foreign writer's message is passed over, as everywhere.
-            let Some(part) = PartLevels::of(&record.payload) else { continue };
-            if part.part == 1 {
-                held.clear();
-            }
-            held.extend(part.outcomes.into_iter().map(|outcome| outcome.levels));
-            if part.last {
-                for levels in held.drain(..) {
-                    take(&mut bids, &levels.bids);
-                    take(&mut asks, &levels.asks);
+            for whole in reader.take(log, record).await? {
+                for outcome in whole.outcomes() {
+                    change(&mut bids, &outcome.levels.bids);
+                    change(&mut asks, &outcome.levels.asks);
                 }
-                seq = record.seq;
+                seq = whole.end();
             }
         }
         match page.records.last() {
@@ -81,32 +73,7 @@ async fn fold(log: &dyn EventLog, symbol: &Symbol, start: Levels, up_to: Seq) ->
     Ok(Levels { seq, bids: bids.into_iter().rev().collect(), asks: asks.into_iter().collect() })
 }
 
-/// Parts of a commit that a book needs: all else, most of it, is passed over unread.
-#[derive(Deserialize)]
-struct PartLevels {
-    #[serde(rename = "type")]
-    name: String,
-    version: u32,
-    part: u32,
-    last: bool,
-    outcomes: Vec<OutcomeLevels>,
-}
-
-#[derive(Deserialize)]
-struct OutcomeLevels {
-    #[serde(default)]
-    levels: book::Levels,
-}
-
-impl PartLevels {
-    fn of(payload: &[u8]) -> Option<Self> {
-        let part: Self = serde_json::from_slice(payload).ok()?;
-        let ours = part.name == Commit::EVENT_TYPE.name && Rules::of_version(part.version).is_some();
-        ours.then_some(part)
-    }
-}
-
-fn take(side: &mut BTreeMap<Amount, Amount>, changed: &[(Amount, Amount)]) {
+fn change(side: &mut BTreeMap<Amount, Amount>, changed: &[(Amount, Amount)]) {
     for (price, quantity) in changed {
         if quantity.decimal().is_zero() {
             side.remove(price);

@@ -6,7 +6,7 @@
 //!           ──skip──▶                                                  [entry][closed: skipped]
 //! ```
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fillstream_domain::{
     OrderId, Seq, Timestamp,
@@ -15,11 +15,13 @@ use fillstream_domain::{
     subject::{self, BookSubject, SwapSubject},
     swap::SwapEvent,
 };
-use fillstream_event_log::{AppendError, Consistency, EventLog, LogError, NewRecord, Record};
+use fillstream_event_log::{After, AppendError, Consistency, EventLog, LogError, NewRecord, Record};
 use uuid::Uuid;
 
 /// Longest reason of an entry, bytes: some lines.
 const MAX_REASON: usize = 2_000;
+/// Records of the list that are taken at once.
+const PAGE: usize = 1_000;
 /// The part whose records may tell of money that was moved.
 const EXECUTOR: &str = "executor";
 
@@ -125,8 +127,21 @@ fn order_of(subject: &str) -> Option<OrderId> {
 /// # Errors
 /// When the stream cannot be reached.
 pub async fn list(log: &dyn EventLog) -> Result<Vec<Open>, LogError> {
-    let last = log.last_of_each(subject::ALL_PARKED).await?;
-    Ok(last.iter().filter_map(open).collect())
+    // Followed, not asked for at once: the server lists no more than 1,024 subjects in one answer.
+    let first = log.info().await?.first_seq;
+    let mut entries = BTreeMap::new();
+    let mut tail = log.follow(After::Seq(first.prev()), Some(subject::ALL_PARKED)).await?;
+    while !tail.caught_up().await? {
+        for record in tail.next(PAGE).await? {
+            match open(&record) {
+                Some(entry) => drop(entries.insert(record.subject, entry)),
+                None => drop(entries.remove(&record.subject)),
+            }
+        }
+    }
+    let mut entries: Vec<_> = entries.into_values().collect();
+    entries.sort_unstable_by_key(|open| open.entry_seq);
+    Ok(entries)
 }
 
 fn open(record: &Record) -> Option<Open> {
@@ -299,5 +314,28 @@ fn new_record(subject: String, after: Seq, event: &ParkedEvent) -> NewRecord {
         traceparent: None,
         retries: None,
         payload: event.encode().into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fillstream_domain::Incarnation;
+    use fillstream_event_log::MemoryLog;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn more_entries_than_one_answer_names_are_all_on_the_list() {
+        let log = MemoryLog::new(Incarnation::new(1));
+        let at = Timestamp::from_unix_ms(0);
+        let parked = 1..=1_500;
+        for seq in parked.clone().map(Seq::new) {
+            park_at(&log, "matcher", (seq, "orders.book.BTC-USDT.x"), Cause::Unreadable, String::new(), at)
+                .await
+                .unwrap();
+        }
+        skip(&log, "matcher", Seq::new(7), at).await.unwrap();
+        let listed: Vec<_> = list(&log).await.unwrap().iter().map(|open| open.entry.seq.get()).collect();
+        assert_eq!(listed, parked.filter(|seq| *seq != 7).collect::<Vec<_>>());
     }
 }

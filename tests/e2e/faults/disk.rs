@@ -10,9 +10,11 @@ use std::{
 
 use fillstream_tests::{Scratch, free_port, http::get, nats};
 use serde_json::{Value, json};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
-use super::{ANN, EXECUTE, ORDERS, SWAP, code, figure, limit, rest, send, until, until_taken};
+use super::{
+    ANN, EXECUTE, ORDERS, PATIENCE, POLL, SWAP, code, figure, limit, rest, send, until, until_taken,
+};
 use crate::{
     cli_cases::said,
     site::{Site, quiet},
@@ -109,6 +111,13 @@ impl SmallDisk {
         mounted.is_ok_and(|mounted| mounted.status.success()).then(|| Self(at.to_owned()))
     }
 
+    /// Gives this much room, of a disk that was full.
+    fn leave(&self, bytes: u64) {
+        let filler = File::options().write(true).open(self.0.join("filler")).expect("it is there");
+        let size = filler.metadata().expect("a size").len();
+        filler.set_len(size.saturating_sub(bytes)).expect("room");
+    }
+
     fn fill(&self) {
         let mut filler = File::create(self.0.join("filler")).expect("a file");
         let page = vec![b'.'; 1 << 16];
@@ -158,4 +167,34 @@ async fn a_full_disk_stops_new_orders_and_everything_comes_back_with_the_room() 
     let data = format!("--data={}", site.scratch.path().display());
     let (stdout, stderr, verified) = said(&mut quiet(&["verify", &data]));
     assert_eq!(verified, Some(0), "{stdout}{stderr}");
+}
+
+#[tokio::test]
+async fn cancels_come_back_with_some_room_though_it_is_less_than_the_floor() {
+    let scratch = Scratch::new("some-room");
+    let Some(disk) = SmallDisk::mount(&scratch.path().join("nats")) else { return };
+    let port = format!("--nats-port={}", free_port());
+    let site = Site::over(scratch, "up", &[&port, "--free-space-floor=16MiB"]);
+    let mut orders = Vec::new();
+    for price in 100..300 {
+        orders.push(rest(&site, price).await);
+    }
+    disk.fill();
+    let cancel = async |order: &str| {
+        send(&site, "DELETE", &format!("{ORDERS}/{order}?user_id={ANN}"), &[], "").await.status
+    };
+    let mut left = orders.iter();
+    while cancel(left.next().expect("the disk is not full")).await == 200 {}
+    until(&site, "/ready?role=api", "not ready", |ready| ready.status == 503).await;
+
+    disk.leave(8 << 20);
+    let deadline = Instant::now() + PATIENCE;
+    let last = left.next_back().expect("one is left");
+    while cancel(last).await != 200 {
+        assert!(Instant::now() < deadline, "cancels are still refused\n{}", site.process.said());
+        sleep(POLL).await;
+    }
+    let refused = send(&site, "POST", EXECUTE, &[], SWAP).await;
+    assert_eq!((refused.status, code(&refused).as_str()), (507, "store_full"));
+    assert!(figure(&site, "fillstream_nats_server_restarts_total").await >= Some(1.0));
 }

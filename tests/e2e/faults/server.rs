@@ -22,9 +22,21 @@ use crate::site::Site;
 /// Nobody is left in the dark for longer.
 const TOLD_WITHIN: Duration = Duration::from_secs(5);
 
-fn signal(pid: u32, name: &str) {
+pub(super) fn signal(pid: u32, name: &str) {
     let sent = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status();
     assert!(sent.is_ok_and(|sent| sent.success()), "kill -{name} {pid}");
+}
+
+/// The nats-server of the process's own.
+pub(super) fn private(site: &Site) -> u32 {
+    let ours = site.scratch.path().join("nats").display().to_string();
+    let found = std::fs::read_dir("/proc").expect("Linux").filter_map(|entry| {
+        let pid: u32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
+        let words = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+        let words = String::from_utf8_lossy(&words).into_owned();
+        (words.contains("nats-server") && words.contains(&ours)).then_some(pid)
+    });
+    found.last().expect("a nats-server of the process's own")
 }
 
 #[tokio::test]
@@ -51,14 +63,7 @@ async fn a_frozen_server_is_told_and_forgotten_when_it_goes_on() {
 async fn a_killed_server_is_started_again_and_counted() {
     let site = Site::up(&[]);
     rest(&site, 100).await;
-    let pid = std::fs::read_dir("/proc").expect("Linux").filter_map(|entry| {
-        let pid: u32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
-        let words = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-        let words = String::from_utf8_lossy(&words).into_owned();
-        let ours = site.scratch.path().join("nats").display().to_string();
-        (words.contains("nats-server") && words.contains(&ours)).then_some(pid)
-    });
-    signal(pid.last().expect("a nats-server of the process's own"), "KILL");
+    signal(private(&site), "KILL");
     until_taken(&site).await;
     until(&site, "/ready", "ready again", |ready| ready.status == 200).await;
     // Counted once the supervisor has seen it ready, which clients may have before.

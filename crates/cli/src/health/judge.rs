@@ -19,8 +19,8 @@ use crate::node::Role;
 /// The stream as its leader has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stream {
-    /// End of the stream; nothing when it did not answer.
-    pub(crate) last: Option<Seq>,
+    /// End of the stream, or the reason why it is not known.
+    pub(crate) last: Result<Seq, String>,
     /// Reason why an append would fail, as far as the last one, or a probe since, tells.
     pub(crate) cannot_append: Option<String>,
 }
@@ -102,14 +102,14 @@ pub(crate) fn judge(
     late: Duration,
 ) -> Verdict {
     let (position, lag) = match facts {
-        Facts::Intake => (stream.last, Some(Duration::ZERO)),
+        Facts::Intake => (stream.last.as_ref().ok().copied(), Some(Duration::ZERO)),
         Facts::View { position, lacks } => (Some(*position), lacks.age()),
         Facts::Markets(markets) => {
             let ages = markets.iter().map(|market| market.waits.age());
             let oldest = ages.collect::<Option<Vec<_>>>().and_then(|ages| ages.into_iter().max());
             (markets.iter().map(|market| market.position).max(), oldest)
         }
-        Facts::Queue { waits } => (stream.last, waits.age()),
+        Facts::Queue { waits } => (stream.last.as_ref().ok().copied(), waits.age()),
         Facts::Absent => (None, None),
     };
     let reason = why_not(role, facts, stream, late).map(|reason| explained(reason, obstacles));
@@ -136,7 +136,10 @@ fn why_not(role: Role, facts: &Facts, stream: &Stream, late: Duration) -> Option
     if let Facts::Absent = facts {
         return Some(format!("this process does not run the {}", role.name()));
     }
-    let Some(last) = stream.last else { return Some("the stream does not answer".to_owned()) };
+    let last = match &stream.last {
+        Ok(last) => *last,
+        Err(reason) => return Some(reason.clone()),
+    };
     match facts {
         Facts::Intake => stream.cannot_append.clone(),
         Facts::View { position, lacks } => {
@@ -190,7 +193,7 @@ mod tests {
     const LATE: Duration = Duration::from_secs(10);
 
     fn stream(last: u64) -> Stream {
-        Stream { last: Some(Seq::new(last)), cannot_append: None }
+        Stream { last: Ok(Seq::new(last)), cannot_append: None }
     }
 
     fn since(seq: u64, seconds: u64) -> Lacks {
@@ -221,7 +224,7 @@ mod tests {
     #[test]
     fn a_view_is_judged_by_the_age_of_what_it_lacks() {
         let view = |position, lacks| Facts::View { position: Seq::new(position), lacks };
-        let silent = Stream { last: None, cannot_append: None };
+        let silent = Stream { last: Err("the stream does not answer".to_owned()), cannot_append: None };
         for (facts, stream, expected) in [
             (view(100, Lacks::Nothing), stream(100), None),
             // However many they are: they came in the last seconds.

@@ -120,7 +120,10 @@ impl PastBooks for LogBooks {
         let levels = match book_at(&*self.log, Some(&*self.snapshots), symbol, up_to).await {
             Ok(levels) => levels,
             Err(fillstream_matching::PastError::Ahead { newest }) => return Err(PastError::Ahead { newest }),
-            Err(fillstream_matching::PastError::Log(error)) => {
+            Err(
+                error @ (fillstream_matching::PastError::Log(_)
+                | fillstream_matching::PastError::LaterVersion(_)),
+            ) => {
                 warn!(error = %fillstream_retry::chain(&error), "a past book could not be read");
                 return Err(PastError::Unreachable);
             }

@@ -36,7 +36,8 @@ pub(crate) async fn watch(server: Control, log: &dyn EventLog, appends: &Appends
             lives: server.is_up(),
             appends_fail: failing.map(|failing| failing.since.elapsed()),
             no_connection: disconnected.map(|since| since.elapsed()),
-            has_room: room.shortage().is_none() && room.has_space(),
+            // Not the floor for new orders: below it cancels go through, once the server stores again.
+            has_room: room.has_space(),
         };
         let Some(cause) = restarts.due(known, last.map(|last| last.elapsed())) else { continue };
         warn!(cause = cause.words(), "nats-server is started again");

@@ -15,7 +15,7 @@ use fillstream_event_log::{EventLog, Inspector, LogError};
 use fillstream_executor::{Executor, Summary};
 use fillstream_matching::{MarketState, Matcher};
 use fillstream_projector::Projector;
-use fillstream_retry::Obstacles;
+use fillstream_retry::{Obstacles, chain};
 use fillstream_stream_bridge::Hub;
 use futures_util::{StreamExt, stream};
 use tokio::{
@@ -90,7 +90,7 @@ pub(crate) struct Part {
 impl Part {
     /// A role of another process's.
     pub(crate) fn absent(role: Role) -> Self {
-        let nowhere = Stream { last: None, cannot_append: None };
+        let nowhere = Stream { last: Err(String::new()), cannot_append: None };
         let verdict = judge(role, &Facts::Absent, &[], &nowhere, Duration::ZERO);
         Self { role, verdict, obstacles: Vec::new(), markets: Vec::new(), unended: None }
     }
@@ -176,14 +176,16 @@ impl Watched {
             Ok::<_, LogError>((last, markets, behind))
         });
         let (last, markets, views) = match asked.await {
-            Ok(Ok((last, markets, views))) => (Some(last), markets, views),
-            Ok(Err(_)) | Err(_) => (None, Vec::new(), Vec::new()),
+            Ok(Ok((last, markets, views))) => (Ok(last), markets, views),
+            Ok(Err(error)) => (Err(chain(&error).to_string()), Vec::new(), Vec::new()),
+            Err(_) => (Err("the stream does not answer".to_owned()), Vec::new(), Vec::new()),
         };
         let store_full = self.watching.no_room();
         let cannot_append = failing.as_ref().filter(|failing| failing.failure == Failure::Unknown).map(why);
-        let stream = Stream { last, cannot_append: cannot_append.clone() };
+        let stream = Stream { last: last.clone(), cannot_append: cannot_append.clone() };
         let parts = self.roles.iter().map(|role| self.part(*role, &stream, &markets, &views)).collect();
-        Look { at: Instant::now(), last, cannot_append, store_full, parts, room: self.watching.room.places() }
+        let room = self.watching.room.places();
+        Look { at: Instant::now(), last: last.ok(), cannot_append, store_full, parts, room }
     }
 
     async fn market(&self, symbol: Symbol, state: MarketState) -> (Market, MarketState) {

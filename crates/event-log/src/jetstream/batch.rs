@@ -63,7 +63,7 @@ impl Committer {
                 Outcome::Refused(refusal) => entry.tell(Err(AppendError::Refused(refusal))),
                 Outcome::Fenced | Outcome::Unclear => doubtful.push(entry),
                 Outcome::Again(error) => {
-                    debug!(%error, subject = entry.record.subject, "append is retried");
+                    debug!(error = %chain(&error), subject = entry.record.subject, "append is retried");
                     again.push(entry);
                 }
             }
@@ -100,7 +100,7 @@ impl Committer {
             Outcome::Unclear => self.resolve(group).await,
             // Each on its own, so that only those wait or fail that are to blame.
             Outcome::Again(error) | Outcome::Full(error) => {
-                debug!(%error, "the batch is taken apart");
+                debug!(error = %chain(&error), "the batch is taken apart");
                 self.as_plain(group).await
             }
             Outcome::Refused(refusal) => {

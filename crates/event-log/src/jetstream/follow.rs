@@ -290,7 +290,7 @@ impl Follow for Tail {
                     }
                 },
                 Some(Err(error)) => {
-                    debug!(%error, "the tail is set up again");
+                    debug!(error = %chain(&error), "the tail is set up again");
                     self.messages = None;
                 }
                 None => self.messages = None,

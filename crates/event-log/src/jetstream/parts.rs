@@ -52,7 +52,7 @@ async fn pursue(
             Outcome::Refused(refusal) => return Err(AppendError::Refused(refusal)),
             Outcome::Fenced | Outcome::Unclear => {}
             Outcome::Again(error) => {
-                debug!(%error, parts = parts.len(), "append of parts is retried");
+                debug!(error = %chain(&error), parts = parts.len(), "append of parts is retried");
                 sleep(PAUSE).await;
             }
         }

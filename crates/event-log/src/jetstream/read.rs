@@ -9,14 +9,14 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{leader::leader, message::RETRIES, requests::Requests};
-use crate::{Consistency, LogError, Page, Record, ServerError, error::Missing, stamp::parse_millis};
+use crate::{
+    Consistency, LogError, Page, Record, ServerError, error::Missing, log::MAX_SUBJECTS, stamp::parse_millis,
+};
 
 /// Records of one page: the batched direct get has no flow control, so this and [`PAGE_BYTES`] are it.
 const PAGE: usize = 1000;
 /// Bytes of one page.
 pub(super) const PAGE_BYTES: usize = 1 << 20;
-/// Subjects that one `multi_last` request can name or match, by the server.
-const MAX_SUBJECTS: usize = 1024;
 
 /// A page of one literal subject from sequence `from` on.
 pub(super) async fn subject(

@@ -5,10 +5,11 @@ use std::{sync::Arc, time::Duration};
 use async_nats::jetstream::{self, AckKind, consumer::pull};
 use async_trait::async_trait;
 use fillstream_domain::Seq;
-use fillstream_retry::{Obstacles, Retry};
+use fillstream_retry::{Obstacles, Retry, chain};
 use futures_util::StreamExt;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 use tracing::debug;
 
 use super::{Shared, read::with_headers};
@@ -86,7 +87,17 @@ impl WorkQueue for JetStreamQueue {
                 }
                 continue;
             };
-            match messages.next().await {
+            let next = if self.retry.failing_since().is_some() {
+                // A server that has been silent for so long would have been an error: heartbeats come, nothing else does.
+                let Ok(next) = timeout(HEARTBEAT * 3, messages.next()).await else {
+                    self.retry.done();
+                    continue;
+                };
+                next
+            } else {
+                messages.next().await
+            };
+            match next {
                 Some(Ok(message)) => {
                     self.retry.done();
                     if let Some(work) = work(message) {
@@ -127,7 +138,7 @@ impl Receipt for MessageReceipt {
             Acknowledgement::Later(delay) => AckKind::Nak(Some(delay)),
         };
         if let Err(error) = self.message.ack_with(kind).await {
-            debug!(%error, seq = %self.seq, "an ack was not sent");
+            debug!(error = %chain(&*error), seq = %self.seq, "an ack was not sent");
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_nats::{Client, Message, SubscribeError, Subscriber};
+use fillstream_retry::chain;
 use futures_util::{
     StreamExt,
     stream::{SelectAll, select_all},
@@ -58,7 +59,7 @@ impl Identity {
             }
             let answer = self.told(*verb).to_string();
             if let Err(error) = client.publish(reply, answer.into()).await {
-                debug!(%error, "somebody looked for the service, and hears nothing");
+                debug!(error = %chain(&error), "somebody looked for the service, and hears nothing");
             }
         }
     }

@@ -8,6 +8,7 @@ use std::{
 
 use async_nats::{Client, HeaderMap, HeaderName, HeaderValue, Message, Subscriber};
 use bytes::Bytes;
+use fillstream_retry::chain;
 use futures_util::{FutureExt, StreamExt};
 use tokio::time::timeout;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -116,7 +117,7 @@ impl AtWork {
         // Before the answer leaves: who has it finds it counted.
         self.endpoint.stats.count(began.elapsed(), error);
         if let Err(error) = self.client.publish_with_headers(reply, headers(&answer), answer.payload).await {
-            warn!(%error, subject = self.endpoint.definition.subject, "an answer could not be sent");
+            warn!(error = %chain(&error), subject = self.endpoint.definition.subject, "an answer could not be sent");
         }
     }
 }

@@ -16,6 +16,7 @@ use std::{sync::Arc, time::Duration};
 use async_nats::Client;
 use async_trait::async_trait;
 use bytes::Bytes;
+use fillstream_retry::chain;
 use time::OffsetDateTime;
 use tokio::time::timeout;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -85,10 +86,14 @@ impl ServiceReply {
     }
 }
 
+/// Beginnings of the subjects on which answers go: inboxes, and what the server makes of an inbox in another account that
+/// imports the service, or behind a gateway.
+const INBOXES: [&str; 3] = ["_INBOX", "_R_.", "_GR_."];
+
 /// True when an answer may go there. The server lets a client name any subject for its answer, and we may publish where
 /// the client may not: into the stream.
 fn may_be_answered(reply: &str) -> bool {
-    reply.starts_with("_INBOX") && !reply.starts_with(OWN_INBOX)
+    INBOXES.iter().any(|inbox| reply.starts_with(inbox)) && !reply.starts_with(OWN_INBOX)
 }
 
 /// Answers requests. Called for many of them at once.
@@ -156,7 +161,7 @@ impl Service {
         let drained = async {
             self.tasks.wait().await;
             if let Err(error) = self.client.flush().await {
-                warn!(%error, "the last answers may not have left");
+                warn!(error = %chain(&error), "the last answers may not have left");
             }
         };
         if timeout(patience, drained).await.is_err() {

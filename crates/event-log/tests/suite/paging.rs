@@ -1,12 +1,12 @@
 //! Limits of a page on the real log.
 
-use fillstream_domain::Seq;
-use fillstream_event_log::{Consistency, EventLog, LogError};
+use fillstream_domain::{Incarnation, Seq};
+use fillstream_event_log::{Consistency, EventLog, LogError, MemoryLog};
 use futures_util::future::join_all;
 
 use crate::{
     records::{pages, placed, record, sized, stored_as},
-    server::Server,
+    server::{MEMORY_INCARNATION, Server},
 };
 
 #[tokio::test]
@@ -40,12 +40,15 @@ async fn a_page_ends_at_a_megabyte() {
 #[tokio::test]
 async fn more_subjects_than_one_answer_holds_are_an_error() {
     let server = Server::os_buffered();
-    let log = server.log().await;
-    join_all((0..1_024).map(placed).map(|record| log.append(record))).await;
-    assert_eq!(log.last_of_each("orders.swap.*.placed").await.unwrap().len(), 1_024);
-    log.append(placed(1_024)).await.unwrap();
-    let refused = log.last_of_each("orders.swap.*.placed").await;
-    assert!(matches!(refused, Err(LogError::Server(_))), "{refused:?}");
+    let logs: [Box<dyn EventLog>; 2] =
+        [Box::new(server.log().await), Box::new(MemoryLog::new(Incarnation::new(MEMORY_INCARNATION)))];
+    for log in logs {
+        join_all((0..1_024).map(placed).map(|record| log.append(record))).await;
+        assert_eq!(log.last_of_each("orders.swap.*.placed").await.unwrap().len(), 1_024);
+        log.append(placed(1_024)).await.unwrap();
+        let refused = log.last_of_each("orders.swap.*.placed").await;
+        assert!(matches!(refused, Err(LogError::Server(_))), "{refused:?}");
+    }
 }
 
 #[tokio::test]

@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use fillstream_domain::Seq;
 use fillstream_event_log::{EventLog, JetStreamLog, JetStreamQueue, MemoryLog, MemoryQueue, Work, WorkQueue};
+use fillstream_nats_server::PrivateServer;
+use fillstream_retry::Obstacles;
 use serde_json::{Value, json};
 
 use crate::{
@@ -157,7 +159,7 @@ async fn a_queue_outlives_the_server_and_its_consumer() {
     let mut queue = queue(&log);
     log.append(placed(1)).await.unwrap();
     let work = next(&mut queue).await;
-    server.with_process(fillstream_nats_server::PrivateServer::kill_and_hold).await;
+    server.with_process(PrivateServer::kill_and_hold).await;
     server.with_process(|process| process.resume().unwrap()).await;
     let again = next(&mut queue).await;
     assert_eq!(again.record, work.record);
@@ -218,4 +220,20 @@ async fn a_queue_in_memory_hands_out_as_the_real_one_does() {
     assert!(tokio::time::timeout(ACK_WAIT * 9, mine.next()).await.is_err());
     shared.pause(false);
     assert_eq!(next(&mut mine).await.record.seq.get(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn trouble_is_over_once_the_server_is_back_though_there_is_no_work() {
+    let server = std::sync::Arc::new(Server::durable());
+    let log = server.log().await;
+    let obstacles = Obstacles::default();
+    let mut queue = queue(&log).shown_in(&obstacles);
+    let waits = tokio::spawn(async move { queue.next().await });
+    is_done(&server).await;
+    server.with_process(PrivateServer::kill_and_hold).await;
+    eventually("the trouble is told", async || !obstacles.all().is_empty()).await;
+    server.with_process(|process| process.resume().unwrap()).await;
+    eventually("it is over", async || obstacles.all().is_empty()).await;
+    assert!(!waits.is_finished(), "there is no work");
+    waits.abort();
 }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use fillstream_event_log::Durability;
+use fillstream_projector::rescued_files;
 use serde_json::Value;
 
 use super::finding::{Finding, Verdict};
@@ -39,6 +40,17 @@ pub(super) fn disk(directory: &Path) -> Option<Finding> {
         floor >> 20
     );
     Some(Finding::not(verdict, "disk", shown, right, "make room, or move the data directory: --data DIR"))
+}
+
+/// Files of what a stream had lost and only the rows knew: they wait for somebody to look at them.
+pub(super) fn rescued(directory: &Path) -> Option<Finding> {
+    let files = rescued_files(directory).ok().filter(|files| !files.is_empty())?;
+    let names: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
+    let (right, mend) = (
+        "no acknowledged order or trade is lost by the stream",
+        "settle what it lists with the users and the venues, then remove it: docs/operations.md, Backup and restore",
+    );
+    Some(Finding::warning("rescued", names.join(", "), right, mend))
 }
 
 /// Answers of the process at --server.

@@ -67,6 +67,7 @@ pub(crate) fn run(doctor: &Doctor) -> Result<ExitCode, Failure> {
         let rows = doctor.output.waiting("asking the read model", lag::rows(&database, log.as_ref())).await?;
         round.tell([rows])?;
         round.tell(machine::disk(&data))?;
+        round.tell(machine::rescued(&data))?;
         round.tell(process.look())?;
         Ok(round.exit_code())
     })
