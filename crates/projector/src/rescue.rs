@@ -210,10 +210,10 @@ async fn trades(
 ) -> Result<(), RescueError> {
     let up_to = Position::after_all_of(end);
     let mut after = Position::after_all_of(common);
-    let tags = store.record_tags(common.next(), end).await?;
     loop {
         let page = store.trades_after(None, after, up_to, PAGE).await?;
         let Some(last) = page.last() else { return Ok(()) };
+        let tags = store.record_tags(page.iter().map(|row| row.seq)).await?;
         after = Position::new(last.seq, last.index);
         for row in &page {
             let seq = row.seq;

@@ -2,11 +2,12 @@
 //!
 //! All of them are there only once the checkpoint has reached the position up to which they are asked for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fillstream_domain::book::Symbol;
 use fillstream_domain::{Position, Seq, UserId};
 use fillstream_projections::market::{TradeRow, UserUpdateRow};
+use serde::Serialize;
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::Query;
 use sqlx::{Any, AssertSqlSafe, Row};
@@ -16,6 +17,7 @@ use crate::market_read::number;
 use crate::market_sql::{TRADE, USER_UPDATE};
 use crate::read::READING;
 use crate::store::ReadStore;
+use crate::write::Documents;
 
 /// A channel of which the read model keeps all messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +26,12 @@ pub enum StoredChannel<'a> {
     Orders(UserId, Option<&'a Symbol>),
     /// Trades of all markets or of one.
     Trades(Option<&'a Symbol>),
+}
+
+/// A record that is asked about.
+#[derive(Serialize)]
+struct RecordAt {
+    seq: Seq,
 }
 
 impl ReadStore {
@@ -94,23 +102,28 @@ impl ReadStore {
         Ok(count.cast_unsigned())
     }
 
-    /// Tags of the records that rows were made of, from the sequence `from` to `up_to`. Rows of an older version have
-    /// none.
+    /// Tags of the records at these sequences, as far as rows were made of them. Rows of an older version have none.
+    /// It costs what it returns, however many records lie between them.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn record_tags(&self, from: Seq, up_to: Seq) -> Result<BTreeMap<Seq, u64>, StoreError> {
-        const TAGS: &str = "SELECT seq, tag FROM records WHERE seq BETWEEN $1 AND $2";
-        let query = sqlx::query(TAGS).bind(number(from)).bind(number(up_to));
-        self.read(async {
-            let rows = query.fetch_all(&mut *self.reader().await?).await.map_err(sql(READING))?;
-            let tag = |row: &AnyRow| {
-                let (seq, tag): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
-                Ok((Seq::new(seq.cast_unsigned()), tag.cast_unsigned()))
-            };
-            rows.iter().map(tag).collect::<Result<_, sqlx::Error>>().map_err(sql(READING))
-        })
-        .await
+    pub async fn record_tags(
+        &self,
+        at: impl IntoIterator<Item = Seq>,
+    ) -> Result<BTreeMap<Seq, u64>, StoreError> {
+        let at: BTreeSet<Seq> = at.into_iter().collect();
+        let mut tags = BTreeMap::new();
+        for document in Documents::of(at.into_iter().map(|seq| RecordAt { seq })).texts() {
+            let query = sqlx::query(self.statements().find_tags.as_str()).bind(document);
+            let rows =
+                self.read(async { query.fetch_all(&mut *self.reader().await?).await.map_err(sql(READING)) });
+            for row in rows.await? {
+                let seq: i64 = row.try_get(0).map_err(sql(READING))?;
+                let tag: i64 = row.try_get(1).map_err(sql(READING))?;
+                tags.insert(Seq::new(seq.cast_unsigned()), tag.cast_unsigned());
+            }
+        }
+        Ok(tags)
     }
 
     pub(crate) async fn row(

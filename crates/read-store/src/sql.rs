@@ -71,6 +71,7 @@ pub(crate) const EVENT: &Columns = &[("order_id", Text), ("seq", Integer), ("typ
 
 /// `seq`, and 64 bits of the id of the record there.
 const RECORD: &Columns = &[("seq", Integer), ("tag", Integer)];
+const RECORD_AT: &Columns = &[("seq", Integer)];
 
 /// The statements that write orders' rows: `$1` the JSON array, `$2` the generation.
 #[derive(Debug)]
@@ -92,6 +93,8 @@ pub(crate) struct Statements {
     pub(crate) insert_events: String,
     /// Of which records the rows are.
     pub(crate) insert_records: String,
+    /// Sequence and tag of the records at the sequences of the array alone, `$1`.
+    pub(crate) find_tags: String,
     /// Book orders and markets.
     pub(crate) market: MarketStatements,
 }
@@ -125,6 +128,7 @@ impl Statements {
             swaps: OrderStatements::new(rows, "swap_order_rows", ORDER, PATCH, later),
             insert_events: insert("swap_order_event_rows", EVENT, &rows(EVENT)),
             insert_records: insert("record_rows", RECORD, &rows(RECORD)),
+            find_tags: format!("SELECT seq, tag FROM records WHERE seq IN ({})", rows(RECORD_AT)),
             market: MarketStatements::new(rows, find),
         }
     }

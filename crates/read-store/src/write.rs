@@ -126,6 +126,11 @@ impl Documents {
         documents
     }
 
+    /// The arrays.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
+        self.texts.iter().map(String::as_str)
+    }
+
     fn close(&mut self, open: &mut Vec<u8>) {
         if !open.is_empty() {
             open.push(b']');

@@ -139,10 +139,8 @@ impl MarketHistory for ChannelRows {
             MarketChannel::Orderbook(_) | MarketChannel::Depth(_) => Vec::new(),
         };
         // So that tokens of these messages prove themselves.
-        if let (Some(first), Some(last)) = (told.first(), told.last()) {
-            let tags = self.0.record_tags(first.at.seq, last.at.seq).await.map_err(unreadable)?;
-            told.iter_mut().for_each(|told| told.tag = tags.get(&told.at.seq).copied());
-        }
+        let tags = self.0.record_tags(told.iter().map(|told| told.at.seq)).await.map_err(unreadable)?;
+        told.iter_mut().for_each(|told| told.tag = tags.get(&told.at.seq).copied());
         Ok(told)
     }
 
