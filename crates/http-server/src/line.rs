@@ -134,20 +134,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Line<S> {
     }
 
     /// Something has come, or the end.
-    fn heard(&mut self, bytes: usize) -> io::Result<()> {
+    fn heard(&mut self, bytes: usize) {
         if bytes == 0 {
             self.ended = true;
-            return Ok(());
+            return;
         }
         match self.state.phase() {
             Phase::Opened | Phase::Idle => self.state.begin(Phase::Head),
             Phase::Head | Phase::Busy => {}
             Phase::Socket => {
                 self.reading = None;
-                if !self.state.unfinished.add(bytes as u64) {
-                    return Err(io::Error::new(io::ErrorKind::OutOfMemory, "too many unfinished messages"));
-                }
+                self.state.unfinished.add(bytes as u64);
             }
+        }
+    }
+
+    /// A socket whose message cannot be completed, because all together hold too much and it holds most.
+    fn given_up(&self, context: &Context<'_>) -> io::Result<()> {
+        if self.state.phase() == Phase::Socket && self.state.unfinished.poll_given_up(context) {
+            return Err(io::Error::new(io::ErrorKind::OutOfMemory, "too many unfinished messages"));
         }
         Ok(())
     }
@@ -207,10 +212,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> AsyncRead for Line<S> {
         if self.farewell.is_some() {
             return Poll::Ready(Ok(()));
         }
+        self.given_up(context)?;
         let before = buffer.filled().len();
         if let Poll::Ready(read) = self.stream()?.poll_read(context, buffer) {
             match read {
-                Ok(()) => self.heard(buffer.filled().len() - before)?,
+                Ok(()) => self.heard(buffer.filled().len() - before),
                 Err(error) => {
                     self.ended = true;
                     return Poll::Ready(Err(error));

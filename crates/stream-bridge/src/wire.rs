@@ -138,7 +138,14 @@ impl Wire {
             Peer::Socket(Conversation { socket, unfinished }) => match socket.next().await {
                 Some(Ok(message)) => {
                     if let Some(unfinished) = unfinished {
-                        unfinished.complete();
+                        match &message {
+                            Message::Text(_) | Message::Binary(_) | Message::Close(_) => {
+                                unfinished.complete()
+                            }
+                            Message::Ping(payload) | Message::Pong(payload) => {
+                                unfinished.control(payload.len() as u64);
+                            }
+                        }
                     }
                     Ok(message)
                 }
@@ -197,7 +204,7 @@ fn broken(error: &axum::Error) -> End {
         Error::Capacity(_) => (code::TOO_BIG, "the message is too big"),
         Error::Utf8(_) => (code::NOT_UTF8, "the text is not UTF-8"),
         Error::Io(error) if error.kind() == io::ErrorKind::OutOfMemory => {
-            (code::TRY_LATER, "all sockets together have too many unfinished messages")
+            (code::TRY_LATER, "all sockets together hold too much of unfinished messages, and this one most")
         }
         Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => return End::Gone,
         Error::Protocol(_) => (code::PROTOCOL, "the frame breaks the protocol"),

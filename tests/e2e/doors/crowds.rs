@@ -6,7 +6,13 @@ use fillstream_tests::{
     socket::{Client, Heard},
 };
 use tokio::time::{Duration, Instant, sleep};
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::{
+    Message,
+    protocol::frame::{
+        Frame,
+        coding::{Data, OpCode},
+    },
+};
 
 use super::{PATIENCE, code, sent};
 use crate::{
@@ -193,6 +199,41 @@ async fn sockets_of_one_user_and_messages_of_one_socket_have_an_end() {
     let codes: Vec<_> = messages.iter().map(|message| message["code"].as_str().unwrap_or_default()).collect();
     assert_eq!(codes.last(), Some(&"rate_limited"), "{codes:?}");
     assert!(matches!(end, Heard::Closed(1008, _)), "{end:?}");
+}
+
+/// A part of a text message, not the last one.
+fn part(begin: Data, bytes: usize) -> Message {
+    Message::Frame(Frame::message(vec![b' '; bytes], OpCode::Data(begin), false))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_those_who_hold_messages_back_the_one_that_holds_most_goes() {
+    let site = Site::up(&["--unfinished-messages=65536"]);
+    let open = async || Client::open(site.address(), "/ws").await.expect("there is room");
+    let (mut largest, mut large, mut other) = (open().await, open().await, open().await);
+    // Pongs in the middle of a message do not make it a shorter one.
+    largest.say(part(Data::Text, 40 << 10)).await;
+    for _ in 0..10 {
+        largest.say(Message::Pong(vec![0; 100].into())).await;
+    }
+    large.say(part(Data::Text, 20 << 10)).await;
+    let ask = r#"{"action":"subscribe","stream":"trades"}"#;
+    other.say(Message::text(ask)).await;
+    assert_eq!(other.message().await["type"], "subscribed");
+    large.say(part(Data::Continue, 20 << 10)).await;
+    let (_, end) = largest.to_the_end().await;
+    assert!(matches!(end, Heard::Closed(1013, _)), "{end:?}");
+    // Everybody else goes on, the one that was about to hold more among them.
+    large.say(Message::Frame(Frame::message(ask.as_bytes(), OpCode::Data(Data::Continue), true))).await;
+    assert_eq!(large.message().await["type"], "subscribed");
+    other.say(Message::text(ask.replace("trades", "fills"))).await;
+    assert_eq!(other.message().await["type"], "error", "nobody is named");
+    let metrics = get(site.address(), "/metrics").await.body;
+    let metrics = String::from_utf8_lossy(&metrics);
+    assert!(
+        metrics.contains("fillstream_limits_refused_total{limit=\"unfinished_messages\"} 1"),
+        "{metrics}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

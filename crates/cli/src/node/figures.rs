@@ -3,7 +3,7 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use fillstream_event_log::Link;
-use fillstream_http_edge::Limits;
+use fillstream_http_edge::{Limits, Unfinishing};
 use fillstream_http_server::Places;
 use fillstream_metrics::Metrics;
 use fillstream_read_store::ReadStore;
@@ -74,13 +74,18 @@ pub(crate) fn rows(metrics: &Metrics, store: &ReadStore) {
 }
 
 /// What the door refuses, and how many connections it has.
-pub(crate) fn door(metrics: &Metrics, limits: Arc<Limits>, places: Arc<Places>) {
+pub(crate) fn door(
+    metrics: &Metrics,
+    limits: Arc<Limits>,
+    places: Arc<Places>,
+    unfinishing: Arc<Unfinishing>,
+) {
     let taken = Arc::clone(&places);
     metrics.gauge("connections", "HTTP connections open now", move || taken.taken() as u64);
     let about = "Connections and requests refused, by the limit that refused them";
     metrics.counters("limits_refused", about, "limit", move || {
         let (refusals, refused) = (limits.refusals(), places.refused());
-        let all = [
+        let counted = [
             ("connections", &refused.full),
             ("connections_of_address", &refused.of_address),
             ("requests_of_address", &refusals.requests_of_address),
@@ -88,6 +93,8 @@ pub(crate) fn door(metrics: &Metrics, limits: Arc<Limits>, places: Arc<Places>) 
             ("orders_of_user", &refusals.orders_of_user),
             ("cancels_of_user", &refusals.cancels_of_user),
         ];
-        all.map(|(limit, count)| (limit.to_owned(), count.load(Ordering::Relaxed))).into()
+        let counted = counted.map(|(limit, count)| (limit, count.load(Ordering::Relaxed))).into_iter();
+        let all = counted.chain([("unfinished_messages", unfinishing.given_up())]);
+        all.map(|(limit, count)| (limit.to_owned(), count)).collect()
     });
 }

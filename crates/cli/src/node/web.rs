@@ -17,7 +17,7 @@ use fillstream_http_api::{
 use fillstream_http_edge::{
     Askers, Guard, Limits, Origins, Unfinishing, described::Routes, guard, ticket_router,
 };
-use fillstream_http_server::{Places, Server, Serving, Tls};
+use fillstream_http_server::{Places, Server, Serving};
 use fillstream_read_store::ReadStore;
 use fillstream_stream_bridge::{log_router, market_sockets};
 use tokio::{
@@ -73,6 +73,7 @@ pub(crate) struct Door {
     askers: Arc<Askers>,
     limits: Arc<Limits>,
     places: Arc<Places>,
+    unfinishing: Arc<Unfinishing>,
     scheme: &'static str,
     serving: JoinHandle<()>,
     stop: CancellationToken,
@@ -125,9 +126,16 @@ pub(crate) async fn bind(start: &Start) -> Result<Option<Door>, Failure> {
     }
     let (opened, opening) = watch::channel(None);
     let (router, routers) = watch::channel(starting::router(opening));
-    let server = Server::new(listener, serving(start, Arc::clone(&places), tls));
-    let serving = tokio::spawn(server.run(routers, stop.clone()));
-    Ok(Some(Door { listen, askers, limits, places, scheme, serving, stop, router, opened }))
+    let unfinishing = Unfinishing::new(start.sockets.unfinished_messages());
+    let serving = Serving {
+        times: start.http.door.times(),
+        places: Arc::clone(&places),
+        unfinishing: Arc::clone(&unfinishing),
+        proxies: start.http.door.proxies(),
+        tls,
+    };
+    let serving = tokio::spawn(Server::new(listener, serving).run(routers, stop.clone()));
+    Ok(Some(Door { listen, askers, limits, places, unfinishing, scheme, serving, stop, router, opened }))
 }
 
 /// Answers at the port, when there is one.
@@ -137,12 +145,14 @@ pub(crate) async fn serve(
     reads: Reads,
     parts: &Parts,
 ) -> Result<Web, Failure> {
-    let Some(Door { listen, askers, limits, places, scheme, serving, stop, router, opened }) = door else {
+    let Some(Door { listen, askers, limits, places, unfinishing, scheme, serving, stop, router, opened }) =
+        door
+    else {
         println!("{} at work, no port opened", names(start));
         return Ok(Web { serving: None, stop: CancellationToken::new(), answers: None });
     };
     let listen = listen.to_string();
-    figures::door(&reads.operations.metrics(), Arc::clone(&limits), Arc::clone(&places));
+    figures::door(&reads.operations.metrics(), Arc::clone(&limits), places, unfinishing);
     let app = answers(start, reads, parts, &listen, Known { askers, limits }).await?;
     drop(router.send_replace(app.clone()));
     drop(opened.send_replace(Some(app.clone())));
@@ -150,17 +160,6 @@ pub(crate) async fn serve(
     let address = start.http.public_url.clone().unwrap_or(format!("{scheme}://{listen}"));
     let answers = Some((app, address));
     Ok(Web { serving: Some(serving), stop, answers })
-}
-
-/// Limits of connections: their times and their number.
-fn serving(start: &Start, places: Arc<Places>, tls: Option<Arc<Tls>>) -> Serving {
-    Serving {
-        times: start.http.door.times(),
-        places,
-        unfinishing: Unfinishing::new(start.sockets.unfinished_messages()),
-        proxies: start.http.door.proxies(),
-        tls,
-    }
 }
 
 /// All that this process answers, at the address `listen`.
