@@ -13,6 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use axum::http::{Uri, uri::Authority};
 use fillstream_retry::{Retry, chain};
 use parking_lot::RwLock;
 use tokio::{
@@ -145,14 +146,35 @@ enum Place {
     Address(String, Agent),
 }
 
+impl Place {
+    fn of(place: &str) -> Self {
+        if place.starts_with("https://") || place.starts_with("http://") {
+            Self::Address(place.to_owned(), agent(place))
+        } else {
+            Self::File(PathBuf::from(place))
+        }
+    }
+
+    /// As people may see it: an address may hold a password before its host, or a key behind its path.
+    fn shown(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Address(place, _) => without_secrets(place),
+        }
+    }
+}
+
+fn without_secrets(address: &str) -> String {
+    let Ok(uri) = address.parse::<Uri>() else { return "an address that cannot be read".to_owned() };
+    let (scheme, authority) = (uri.scheme_str().unwrap_or_default(), uri.authority().map(Authority::as_str));
+    let host = authority.unwrap_or_default().rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{host}{}", uri.path())
+}
+
 impl KeySet {
     async fn open(place: &str, pause: Duration, times: KeyTimes) -> Result<Self, KeySourceError> {
-        let is_address = place.starts_with("https://") || place.starts_with("http://");
-        let place = if is_address {
-            Place::Address(place.to_owned(), agent(place))
-        } else {
-            Place::File(PathBuf::from(place))
-        };
+        let place = Place::of(place);
+        let is_address = matches!(place, Place::Address(..));
         let shared = Arc::new(Shared { place, keys: RwLock::new(None), keep: times.keep });
         let last = Mutex::new(Instant::now());
         let read = shared.read_off_the_runtime().await;
@@ -215,17 +237,14 @@ impl Shared {
 
     /// Replaces the keys by what there is. Blocks.
     fn read(&self) -> Result<(), KeySourceError> {
-        let (place, text) = match &self.place {
-            Place::File(path) => {
-                let place = path.display().to_string();
-                let text = std::fs::read_to_string(path).map_err(|error| unreadable(&place, error))?;
-                (place, text)
-            }
-            Place::Address(place, agent) => {
-                let unreadable = |error: ureq::Error| unreadable(place, error);
-                let mut answer = agent.get(place).call().map_err(unreadable)?;
+        let place = self.place.shown();
+        let text = match &self.place {
+            Place::File(path) => std::fs::read_to_string(path).map_err(|error| unreadable(&place, error))?,
+            Place::Address(address, agent) => {
+                let unreadable = |error: ureq::Error| unreadable(&place, error);
+                let mut answer = agent.get(address).call().map_err(unreadable)?;
                 let body = answer.body_mut().with_config().limit(MAX_SET_BYTES).read_to_string();
-                (place.clone(), body.map_err(unreadable)?)
+                body.map_err(unreadable)?
             }
         };
         let keys = parse(&place, &text)?;
@@ -252,6 +271,7 @@ fn parse(place: &str, text: &str) -> Result<Keys, KeySourceError> {
 fn agent(place: &str) -> Agent {
     let secure = place.starts_with("https://");
     if !secure {
+        let place = without_secrets(place);
         warn!(place, "the keys of bearer tokens come over http: whoever is on the way can replace them");
     }
     let config =

@@ -88,7 +88,31 @@ fn open(path: &Path) -> std::io::Result<File> {
 
 fn holder(path: &Path) -> String {
     match fs::read_to_string(path) {
-        Ok(note) if !note.trim().is_empty() => note.trim().to_owned(),
+        Ok(note) if !note.trim().is_empty() => without_token(note.trim()),
         Ok(_) | Err(_) => "another process".to_owned(),
+    }
+}
+
+/// The note as people may see it: whoever reads a log must not come in by it.
+fn without_token(note: &str) -> String {
+    match (note.split_once("://"), note.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, address))) => format!("{scheme}://{address}"),
+        (_, _) => note.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_not_shown() {
+        for (note, shown) in [
+            ("process 7 nats://c0ffee@127.0.0.1:4222", "process 7 nats://127.0.0.1:4222"),
+            ("process 7 nats://127.0.0.1:4222", "process 7 nats://127.0.0.1:4222"),
+            ("process 7", "process 7"),
+        ] {
+            assert_eq!(without_token(note), shown);
+        }
     }
 }

@@ -185,3 +185,23 @@ async fn a_file_that_is_none_is_told_at_the_start() {
     let refused = open("/does/not/exist", LONG).await.unwrap_err();
     assert!(matches!(refused, KeySourceError::Unreadable { .. }), "{refused}");
 }
+
+#[tokio::test]
+async fn an_address_is_told_without_its_secrets() {
+    for (address, shown) in [
+        ("https://me:secret@issuer.example:8443/keys", "https://issuer.example:8443/keys"),
+        ("https://issuer.example/keys?api_key=secret", "https://issuer.example/keys"),
+        ("http://issuer.example", "http://issuer.example/"),
+    ] {
+        assert_eq!(Place::of(address).shown(), shown);
+    }
+    // Nobody is there: what is said of it.
+    let shared = Shared {
+        place: Place::of("http://me:secret@127.0.0.1:1/keys?key=secret"),
+        keys: RwLock::new(None),
+        keep: LONG,
+    };
+    let error = Arc::new(shared).read_off_the_runtime().await.unwrap_err();
+    let told = chain(&error).to_string();
+    assert!(told.contains("http://127.0.0.1:1/keys") && !told.contains("secret"), "{told}");
+}
