@@ -7,7 +7,10 @@
 //!  a socket's upgrade: ?ticket= in place of the header ─▶ Tickets, once
 //! ```
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use fillstream_domain::{Timestamp, UserId};
@@ -115,7 +118,7 @@ impl Askers {
     /// 400 when nobody is named; 503 when too many are open.
     pub fn ticket(&self, asker: Asker) -> Result<Ticket, Problem> {
         let holder = Holder { user: asker.known()?, ends: asker.ends };
-        self.tickets.issue(holder, (self.clock)())
+        self.tickets.issue(holder, Instant::now(), (self.clock)())
     }
 
     async fn find(
@@ -157,7 +160,7 @@ impl Askers {
         if tickets.next().is_some() || headers.contains_key(header::AUTHORIZATION) {
             return Err(bearer::ambiguous());
         }
-        self.tickets.spend(&ticket, (self.clock)()).map(Some)
+        self.tickets.spend(&ticket, Instant::now()).map(Some)
     }
 }
 

@@ -1,12 +1,13 @@
 //! Tickets: one of them opens one socket, soon. Browsers cannot set headers on a socket, and a token in an address
 //! would stay in logs and histories; a ticket that is found there is spent already.
 //!
-//! They live in the memory of the process that gave them out, which is the one whose sockets they open.
+//! They live in the memory of the process that gave them out, which is the one whose sockets they open. Their life is
+//! measured by its running clock: setting the other one kills none and revives none.
 
 use std::{
     collections::{HashMap, VecDeque},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use axum::{
@@ -60,15 +61,15 @@ pub(crate) struct Tickets(Mutex<OpenTickets>);
 struct OpenTickets {
     users: HashMap<[u8; TICKET_BYTES], Holder>,
     /// In the order of their ends. Used ones stand here until then.
-    ends: VecDeque<(Timestamp, [u8; TICKET_BYTES])>,
+    ends: VecDeque<(Instant, [u8; TICKET_BYTES])>,
 }
 
 impl Tickets {
-    /// A new ticket.
+    /// A new ticket, at the moment `now` by the running clock, `today` by the other one, which people read.
     ///
     /// # Errors
     /// 503 when too many are open, or the operating system has no random bytes.
-    pub(crate) fn issue(&self, holder: Holder, now: Timestamp) -> Result<Ticket, Problem> {
+    pub(crate) fn issue(&self, holder: Holder, now: Instant, today: Timestamp) -> Result<Ticket, Problem> {
         let mut ticket = [0; TICKET_BYTES];
         SystemRandom::new().fill(&mut ticket).map_err(|_| {
             Problem::new(
@@ -77,7 +78,6 @@ impl Tickets {
                 "No ticket can be made at the moment.",
             )
         })?;
-        let expires_at = now.after(TICKET_LIFE);
         let mut open = self.0.lock();
         open.forget_expired(now);
         // Used ones count until their end: they take room as well.
@@ -87,15 +87,15 @@ impl Tickets {
             return Err(problem.header(header::RETRY_AFTER, HeaderValue::from_static("1")));
         }
         open.users.insert(ticket, holder);
-        open.ends.push_back((expires_at, ticket));
-        Ok(Ticket { ticket: BASE64_URL_SAFE_NO_PAD.encode(ticket), expires_at })
+        open.ends.push_back((now + TICKET_LIFE, ticket));
+        Ok(Ticket { ticket: BASE64_URL_SAFE_NO_PAD.encode(ticket), expires_at: today.after(TICKET_LIFE) })
     }
 
     /// Whose ticket it is. It is of no use any more afterwards.
     ///
     /// # Errors
     /// 401 when it is unknown, used or expired; which of them is nobody's business.
-    pub(crate) fn spend(&self, ticket: &str, now: Timestamp) -> Result<Holder, Problem> {
+    pub(crate) fn spend(&self, ticket: &str, now: Instant) -> Result<Holder, Problem> {
         let invalid = || invalid_token("The ticket is unknown, used or expired.");
         let ticket = BASE64_URL_SAFE_NO_PAD.decode(ticket).map_err(|_| invalid())?;
         let ticket: [u8; TICKET_BYTES] = ticket.try_into().map_err(|_| invalid())?;
@@ -106,7 +106,7 @@ impl Tickets {
 }
 
 impl OpenTickets {
-    fn forget_expired(&mut self, now: Timestamp) {
+    fn forget_expired(&mut self, now: Instant) {
         while let Some((end, ticket)) = self.ends.front()
             && *end <= now
         {
@@ -160,6 +160,15 @@ mod tests {
         Timestamp::from_unix_ms(ms)
     }
 
+    /// A ticket at the moment `now`, on a day that nobody looks at.
+    fn issue(tickets: &Tickets, now: Instant) -> Result<Ticket, Problem> {
+        tickets.issue(holder(), now, at(0))
+    }
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
     fn code<T>(outcome: Result<T, Problem>) -> Result<T, &'static str> {
         outcome.map_err(|problem| problem.code())
     }
@@ -172,32 +181,41 @@ mod tests {
             (30_000, Err("invalid_token")),
             (3_600_000, Err("invalid_token")),
         ] {
-            let tickets = Tickets::default();
-            let ticket = tickets.issue(holder(), at(1000)).unwrap();
+            let (tickets, now) = (Tickets::default(), Instant::now());
+            let ticket = tickets.issue(holder(), now, at(1000)).unwrap();
             assert_eq!(ticket.expires_at, at(31_000));
-            let spent = code(tickets.spend(&ticket.ticket, at(1000 + later)));
+            let spent = code(tickets.spend(&ticket.ticket, now + ms(later)));
             assert_eq!(spent, expected, "{later} ms later");
-            assert_eq!(code(tickets.spend(&ticket.ticket, at(1000 + later))), Err("invalid_token"));
+            assert_eq!(code(tickets.spend(&ticket.ticket, now + ms(later))), Err("invalid_token"));
         }
     }
 
     #[test]
+    fn a_wall_clock_that_jumps_changes_no_ticket_s_life() {
+        let (tickets, now) = (Tickets::default(), Instant::now());
+        let early = tickets.issue(holder(), now, at(10_000_000)).unwrap();
+        // Set back by two hours, then forward by as many.
+        let late = tickets.issue(holder(), now + ms(1), at(2_800_000)).unwrap();
+        let again = tickets.issue(holder(), now + ms(2), at(10_000_000)).unwrap();
+        assert_eq!(code(tickets.spend(&late.ticket, now + ms(30_000))), Ok(holder()));
+        assert_eq!(code(tickets.spend(&early.ticket, now + ms(30_000))), Err("invalid_token"));
+        assert_eq!(code(tickets.spend(&again.ticket, now + ms(30_002))), Err("invalid_token"));
+    }
+
+    #[test]
     fn there_is_an_end_to_open_tickets_and_room_again() {
-        let tickets = Tickets::default();
-        let user = holder();
-        let first = tickets.issue(user, at(0)).unwrap();
+        let (tickets, now) = (Tickets::default(), Instant::now());
+        let issue = |later: u64| issue(&tickets, now + ms(later));
+        let first = issue(0).unwrap();
         for _ in 1..MAX_TICKETS {
-            tickets.issue(user, at(10)).unwrap();
+            issue(10).unwrap();
         }
-        assert_eq!(code(tickets.issue(user, at(20)).map(|_| ())), Err("too_many_tickets"));
-        assert_eq!(
-            code(tickets.spend(&first.ticket, at(20))),
-            Ok(user),
-            "the open ones are as good as before"
-        );
-        assert!(tickets.issue(user, at(30_000)).is_ok(), "the first one's time is over");
-        assert_eq!(code(tickets.issue(user, at(30_000)).map(|_| ())), Err("too_many_tickets"));
-        assert!(tickets.issue(user, at(30_010)).is_ok());
+        assert_eq!(code(issue(20).map(|_| ())), Err("too_many_tickets"));
+        let spent = code(tickets.spend(&first.ticket, now + ms(20)));
+        assert_eq!(spent, Ok(holder()), "the open ones are as good as before");
+        assert!(issue(30_000).is_ok(), "the first one's time is over");
+        assert_eq!(code(issue(30_000).map(|_| ())), Err("too_many_tickets"));
+        assert!(issue(30_010).is_ok());
         let open = tickets.0.lock();
         assert_eq!((open.users.len(), open.ends.len()), (2, 2), "nothing else is kept");
     }
@@ -205,7 +223,7 @@ mod tests {
     #[test]
     fn tickets_are_not_shown() {
         let tickets = Tickets::default();
-        let ticket = tickets.issue(holder(), at(0)).unwrap();
+        let ticket = issue(&tickets, Instant::now()).unwrap();
         let shown = format!("{tickets:?}");
         assert!(!shown.contains(&ticket.ticket) && shown == "Tickets(1)", "{shown}");
     }
