@@ -7,8 +7,11 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use fillstream_domain::{RecordRef, Seq, Timestamp, subject::ALL_SWAPS};
-use fillstream_event_log::{After, LogError, Record};
+use fillstream_domain::{
+    OrderId, RecordRef, Seq, Timestamp,
+    subject::{ALL_SWAPS, swap_progress},
+};
+use fillstream_event_log::{After, Consistency, EventLog, LogError, Record};
 use fillstream_retry::{Retry, chain};
 use fillstream_swap_machine::{Heard, Tells};
 use tokio::time::{MissedTickBehavior, interval};
@@ -150,8 +153,13 @@ impl Follower {
         let unended = read_all(&self.executor, end).await?;
         let known: HashMap<_, _> =
             self.executor.agenda.heard().into_iter().map(|swap| (swap.order, swap.last)).collect();
-        let lacking: Vec<_> =
-            unended.into_values().filter(|heard| !known.contains_key(&heard.order)).collect();
+        let mut lacking = Vec::new();
+        for heard in unended.into_values().filter(|heard| !known.contains_key(&heard.order)) {
+            // Whoever drives it takes it off the list, while all were read, before its end is heard of here.
+            if !has_ended(&*self.executor.log, heard.order).await? {
+                lacking.push(heard);
+            }
+        }
         for heard in &lacking {
             error!(order_id = %heard.order, seq = %heard.seq, "an unended swap was not on the list: it is taken up");
         }
@@ -163,11 +171,14 @@ impl Follower {
     }
 }
 
+/// True when the last record of a swap tells its end.
+async fn has_ended(log: &dyn EventLog, order: OrderId) -> Result<bool, LogError> {
+    let last = log.last(&swap_progress(order), Consistency::Leader).await?;
+    Ok(last.as_ref().and_then(heard).is_some_and(|heard| matches!(heard.tells, Tells::Ends)))
+}
+
 /// The last record of each swap that has not ended at sequence `up_to`.
-async fn read_all(
-    executor: &Executor,
-    up_to: Seq,
-) -> Result<HashMap<fillstream_domain::OrderId, Heard>, LogError> {
+async fn read_all(executor: &Executor, up_to: Seq) -> Result<HashMap<OrderId, Heard>, LogError> {
     let mut unended = HashMap::new();
     let mut tail = executor.log.follow(After::START, Some(ALL_SWAPS)).await?;
     loop {
@@ -186,5 +197,53 @@ async fn read_all(
                 return Ok(unended);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fillstream_domain::{Incarnation, subject::swap_placed};
+    use fillstream_event_log::{MemoryLog, NewRecord};
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn append(log: &MemoryLog, subject: String, fields: &str) {
+        let payload = format!(
+            r#"{{"version":1,"order_id":"{ORDER}","attempt":1,"max_attempts":3,"at":"2026-01-10T07:30:15.123Z",{fields}}}"#
+        );
+        log.append_now(NewRecord {
+            subject,
+            after: Seq::ZERO,
+            event_id: Uuid::now_v7(),
+            event_type: "swap".to_owned(),
+            time: "2026-01-10T07:30:15.123Z".to_owned(),
+            traceparent: None,
+            retries: None,
+            payload: payload.into(),
+        });
+    }
+
+    const ORDER: &str = "0198c0de-0000-7000-8000-000000000001";
+
+    #[tokio::test]
+    async fn a_swap_that_has_ended_meanwhile_is_not_lacking() {
+        let log = MemoryLog::new(Incarnation::new(7));
+        let order: OrderId = ORDER.parse().unwrap();
+        let ended = async || has_ended(&log, order).await.unwrap();
+        append(
+            &log,
+            swap_placed(order),
+            r#""type":"swap.placed","token_in":"SOL","token_out":"USDC","amount_in":"10","slippage":"0.5","fingerprint":"f""#,
+        );
+        assert!(!ended().await);
+        append(&log, swap_progress(order), r#""type":"swap.routing_started""#);
+        assert!(!ended().await);
+        append(
+            &log,
+            swap_progress(order),
+            r#""type":"swap.failed","stage":"routing","reason":"none","decided_by":"executor""#,
+        );
+        assert!(ended().await);
     }
 }
