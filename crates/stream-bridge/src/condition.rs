@@ -47,6 +47,9 @@ impl Hub {
             if timeout(self.settings.unreachable_after, &mut current).await.is_err() {
                 self.tell_lost(true);
                 current.await;
+            }
+            // Also when it was lost as a tail before this one saw it.
+            if self.condition.borrow().stream_lost {
                 self.tell_lost(false);
             }
             tokio::select! {

@@ -8,14 +8,12 @@
 
 use std::{
     collections::HashMap,
-    convert::Infallible,
     hash::{BuildHasher, RandomState},
     ops::Deref,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
-    time::Duration,
 };
 
 use fillstream_domain::{
@@ -23,20 +21,18 @@ use fillstream_domain::{
     book::{Levels, Symbol},
     subject::SwapSubject,
 };
-use fillstream_event_log::{After as Begin, EventLog, Follow, LogError, Record};
+use fillstream_event_log::{EventLog, LogError, Record};
 use fillstream_http_edge::Asker;
-use fillstream_retry::{Obstacles, Retry, chain};
+use fillstream_retry::Obstacles;
 use parking_lot::Mutex;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
-use tracing::{error, warn};
 
 use crate::{
     condition::Condition,
     counters::Counters,
     crowd::Crowd,
     history::is_shown,
-    market::{MarketHistory, MarketTail, Markets},
+    market::{MarketHistory, Markets},
     recent::Recent,
     settings::Settings,
     token::{After, Tokens},
@@ -45,13 +41,8 @@ use crate::{
 
 /// Locks over the orders: enough that the tail and joins seldom meet.
 const SHARDS: usize = 64;
-/// Records that the tail hands over at once.
-const TAIL_BATCH: usize = 1000;
 /// Payload bytes of orders kept for a join without a read, over all shards.
 const RECENT_BYTES: usize = 64 << 20;
-/// Before a read store or a stream is asked again that could not answer, at first and at last.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// See the module's first line.
 pub struct Hub {
@@ -65,11 +56,13 @@ pub struct Hub {
     pub(crate) condition: watch::Sender<Condition>,
     /// Maker of tokens.
     pub(crate) tokens: Arc<Tokens>,
-    obstacles: Obstacles,
-    /// Time at which the stream took the last record that was handed over.
-    applied_at: Mutex<Option<Timestamp>>,
+    pub(crate) obstacles: Obstacles,
     /// The last sequence that the tail has handed over; nothing before the tail is set up.
-    position: watch::Sender<Option<Seq>>,
+    pub(crate) position: watch::Sender<Option<Seq>>,
+    /// Swaps' sockets have been handed everything up to this sequence.
+    pub(crate) swaps_told: AtomicU64,
+    /// The markets' books are loaded, and kept up to date by the tail.
+    pub(crate) books_told: watch::Sender<bool>,
     hasher: RandomState,
     shards: Vec<Mutex<Shard>>,
     /// The sockets of the market; nothing in a process without a read store.
@@ -171,90 +164,12 @@ impl Hub {
             condition: watch::Sender::new(Condition::default()),
             tokens,
             obstacles: Obstacles::default(),
-            applied_at: Mutex::default(),
             position: watch::Sender::new(None),
+            swaps_told: AtomicU64::new(0),
+            books_told: watch::Sender::new(false),
             hasher: RandomState::new(),
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
         })
-    }
-
-    /// Follows the stream from its end on, with markets from behind their books' checkpoint on, until told to stop or until
-    /// the stream is another one. A stream that was put back is followed anew: each socket is told `reset`, and what there is
-    /// now. However this ends, and if it panics, sockets are told that the process goes down: without a tail they would be
-    /// silent.
-    ///
-    /// # Errors
-    /// When the stream was recreated.
-    pub async fn run(self: Arc<Self>, stop: CancellationToken) -> Result<(), LogError> {
-        let hub = StopOnDrop(self);
-        tokio::select! {
-            () = stop.cancelled() => Ok(()),
-            recreated = hub.0.work() => Err(recreated),
-        }
-    }
-
-    /// Ends with the stream alone.
-    async fn work(&self) -> LogError {
-        let retry = |what| Retry::new(what, FIRST_PAUSE, LONGEST_PAUSE).shown_in(&self.obstacles);
-        let mut books = retry("bridge: books not loaded");
-        let mut stream = retry("bridge: stream not followed");
-        loop {
-            let history = self.condition.borrow().history;
-            let begin = match &self.markets {
-                Some(markets) => match markets.load(self.log.incarnation(), history).await {
-                    Ok(begin) => begin,
-                    Err(error) => {
-                        books.failed(&error).await;
-                        continue;
-                    }
-                },
-                None => match self.log.last_matching(">").await {
-                    Ok(last) => last.map_or(Begin::START, |last| Begin::Record(last.reference())),
-                    Err(error) => {
-                        stream.failed(&error).await;
-                        continue;
-                    }
-                },
-            };
-            books.done();
-            let Err(error) = self.tail(begin, &mut stream).await;
-            if matches!(error, LogError::Recreated) {
-                error!(error = %chain(&error), "the tail has ended");
-                return error;
-            }
-            if error.is_final() {
-                self.forget();
-            }
-            stream.failed(&error).await;
-        }
-    }
-
-    /// Hands out what comes behind the beginning, once the stream is proved to hold that.
-    async fn tail(&self, begin: Begin, retry: &mut Retry) -> Result<Infallible, LogError> {
-        let tail = self.log.follow(begin, None).await?;
-        retry.done();
-        if let Begin::Record(record) = begin {
-            self.tokens.learn(record.seq, record.id.tag());
-        }
-        self.position.send_replace(Some(begin.seq()));
-        tokio::select! {
-            ended = self.follow(tail) => ended,
-            never = self.watch_stream() => match never {},
-        }
-    }
-
-    /// What was handed out is not the stream's any more. Sockets are told, and wait for the tail to begin anew.
-    fn forget(&self) {
-        if self.position.send_replace(None).is_none() {
-            // Nothing was.
-            return;
-        }
-        warn!("the stream has lost its end: sockets begin anew");
-        self.tokens.forget();
-        for shard in &self.shards {
-            drop(std::mem::take(&mut *shard.lock()));
-        }
-        self.condition.send_modify(|condition| condition.history += 1);
     }
 
     /// Trouble that stands in its way now.
@@ -263,17 +178,11 @@ impl Hub {
         &self.obstacles
     }
 
-    /// Time at which the stream took the last record that was handed to the sockets; nothing before the first one.
-    #[must_use]
-    pub fn newest_applied_at(&self) -> Option<Timestamp> {
-        *self.applied_at.lock()
-    }
-
     /// A market's book as its sockets see it: where its depth stands, and the best `levels` of each side. Nothing when the
     /// market is not known, and while the stream cannot be heard: then the book may be of long ago.
     #[must_use]
     pub fn book(&self, symbol: &Symbol, levels: usize) -> Option<(Position, Levels)> {
-        if self.condition.borrow().stream_lost || self.position.borrow().is_none() {
+        if self.condition.borrow().stream_lost || !*self.books_told.borrow() {
             return None;
         }
         self.markets.as_ref()?.book(symbol, levels)
@@ -299,6 +208,14 @@ impl Hub {
     #[cfg(test)]
     pub(crate) fn set_position(&self, seq: Seq) {
         self.position.send_replace(Some(seq));
+        self.books_told.send_replace(true);
+    }
+
+    /// Nothing is kept of the orders any more.
+    pub(crate) fn forget_orders(&self) {
+        for shard in &self.shards {
+            drop(std::mem::take(&mut *shard.lock()));
+        }
     }
 
     /// Stream that the hub reads.
@@ -316,6 +233,12 @@ impl Hub {
     pub(crate) async fn tail_begins(&self) {
         // The sender is ours, so this cannot fail.
         let _ = self.position.subscribe().wait_for(Option::is_some).await;
+    }
+
+    /// Waits until the tail keeps the markets' books up to date.
+    pub(crate) async fn books_begin(&self) {
+        // The sender is ours, so this cannot fail.
+        let _ = self.books_told.subscribe().wait_for(|told| *told).await;
     }
 
     /// Whether a client that has seen everything up to there can be resumed: where it stands, or why it cannot. If it can, this
@@ -417,31 +340,8 @@ impl Hub {
         &self.shards[usize::try_from(place).unwrap_or(0)]
     }
 
-    async fn follow(&self, mut tail: Box<dyn Follow>) -> Result<Infallible, LogError> {
-        let mut market = MarketTail::default();
-        loop {
-            let records = tail.next(TAIL_BATCH).await?;
-            self.counters.tail_recreated.set(tail.recreated());
-            self.take_in(&mut market, records).await;
-        }
-    }
-
-    async fn take_in(&self, market: &mut MarketTail, records: Vec<Record>) {
-        let Some(last) = records.last() else { return };
-        let (last, stored_at) = (last.seq, Timestamp::from_unix_ms(last.stored_at));
-        for record in records {
-            self.tokens.follow(record.reference());
-            if let Some(subject) = SwapSubject::parse(&record.subject) {
-                self.take_in_one(subject, record);
-            } else if let Some(markets) = &self.markets {
-                market.take_in(markets, &*self.log, &record).await;
-            }
-        }
-        *self.applied_at.lock() = Some(stored_at);
-        self.position.send_replace(Some(market.position(last)));
-    }
-
-    fn take_in_one(&self, subject: SwapSubject, record: Record) {
+    /// Hands a record out to its order's sockets, or keeps it for those that come.
+    pub(crate) fn take_in_one(&self, subject: SwapSubject, record: Record) {
         let mut shard = self.shard(subject.order()).lock();
         let Some(watched) = shard.watched.get(&subject.order()).map(Arc::clone) else {
             let max_orders = self.settings.recent_orders.div_ceil(SHARDS);
@@ -451,13 +351,5 @@ impl Hub {
         if watched.topic.lock().on_live(record) {
             watched.news.send_replace(());
         }
-    }
-}
-
-struct StopOnDrop(Arc<Hub>);
-
-impl Drop for StopOnDrop {
-    fn drop(&mut self) {
-        self.0.stop();
     }
 }

@@ -34,6 +34,7 @@ mod shown;
 mod socket;
 mod speak;
 mod sse;
+mod tail;
 mod token;
 mod topic;
 mod upgrade;

@@ -93,7 +93,7 @@ async fn admit(
     let connection = Room::take(hub, user, asked.extensions)?;
     let token_ends = token_ends(askers, asker);
     let find = async {
-        hub.tail_begins().await;
+        hub.books_begin().await;
         match &channel {
             None => Ok(None),
             Some(channel) => markets.seat(hub, channel).await.map(Some).ok_or_else(unknown_market),

@@ -210,7 +210,7 @@ impl MarketSocket {
         self.say_status("The stream has lost its end; what it holds now is read", "waiting_for_history")
             .await?;
         let hub = Arc::clone(&self.hub);
-        self.attend_to_renewal(hub.tail_begins()).await?;
+        self.attend_to_renewal(hub.books_begin()).await?;
         self.bells.clear();
         self.ready.clear();
         for number in self.subscriptions.iter().map(|one| one.number).collect::<Vec<_>>() {

@@ -33,7 +33,7 @@ impl Markets {
     /// A place on a channel; nothing when there is no such market, as far as the stream goes.
     pub(crate) async fn seat(self: &Arc<Self>, hub: &Arc<Hub>, channel: &MarketChannel) -> Option<Seat> {
         // Before that the channels are those of no stream, or of one that has lost its end.
-        hub.tail_begins().await;
+        hub.books_begin().await;
         if let Some(seat) = self.watch(hub, channel) {
             return Some(seat);
         }

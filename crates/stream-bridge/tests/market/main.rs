@@ -11,6 +11,9 @@ mod client;
 mod crowds;
 mod defined;
 mod flow;
+#[path = "../sockets/life.rs"]
+#[allow(dead_code, reason = "the other suite uses all of it")]
+mod life;
 mod orders;
 mod outages;
 mod parts;

@@ -22,7 +22,7 @@ use fillstream_domain::{
 };
 use fillstream_event_log::{EventLog, MemoryLog};
 use fillstream_http_edge::{Askers, Origins};
-use fillstream_stream_bridge::{AskedMarket, Hub, Settings, upgrade_market};
+use fillstream_stream_bridge::{Asked, AskedMarket, Family, Hub, Settings, upgrade, upgrade_market};
 use tokio::{
     net::{TcpListener, TcpSocket},
     task::JoinSet,
@@ -156,13 +156,13 @@ async fn socket(
     headers: HeaderMap,
     handshake: WebSocketUpgrade,
 ) -> Response {
-    let asked = AskedMarket {
-        path: uri.path(),
-        query: uri.query(),
-        headers: &headers,
-        extensions: &Extensions::new(),
-    };
     let origins = Origins::Listed(vec!["https://desk.example".to_owned()]);
+    let (query, headers, extensions) = (uri.query(), &headers, &Extensions::new());
+    if let Some(order) = uri.path().strip_prefix("/api/orders/status/") {
+        let asked = Asked { order: Some(order), query, headers, extensions };
+        return upgrade(&hub, &Askers::open(now), &origins, Family::Progress, &asked, handshake).await;
+    }
+    let asked = AskedMarket { path: uri.path(), query, headers, extensions };
     upgrade_market(&hub, &Askers::open(now), &origins, &asked, handshake).await
 }
 

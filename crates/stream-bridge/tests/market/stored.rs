@@ -29,6 +29,8 @@ pub(crate) struct Stored {
     lost: Arc<AtomicBool>,
     /// Its rows stay as they are, whatever becomes of the log.
     stays: Arc<AtomicBool>,
+    /// It does not answer.
+    away: Arc<AtomicBool>,
     /// Pages that were read.
     pub(crate) pages: Arc<AtomicUsize>,
     read: Arc<Mutex<Read>>,
@@ -47,8 +49,8 @@ struct Read {
 impl Stored {
     pub(crate) fn new(log: MemoryLog) -> Self {
         let held_at = Arc::new(AtomicU64::new(u64::MAX));
-        let (pages, lost, stays) = (Arc::default(), Arc::default(), Arc::default());
-        Self { log, held_at, claims_all: false, lost, stays, pages, read: Arc::default() }
+        let (pages, lost, stays, away) = Default::default();
+        Self { log, held_at, claims_all: false, lost, stays, away, pages, read: Arc::default() }
     }
 
     #[allow(dead_code, reason = "one of the two suites that have this file uses it")]
@@ -65,6 +67,12 @@ impl Stored {
     #[allow(dead_code, reason = "one of the two suites that have this file uses it")]
     pub(crate) fn stay_as_it_is(&self, stays: bool) {
         self.stays.store(stays, Ordering::Relaxed);
+    }
+
+    /// Whether it answers from now on.
+    #[allow(dead_code, reason = "one of the two suites that have this file uses it")]
+    pub(crate) fn go_away(&self, away: bool) {
+        self.away.store(away, Ordering::Relaxed);
     }
 
     /// The last sequence that is stored.
@@ -168,6 +176,9 @@ impl Stored {
 #[async_trait]
 impl MarketHistory for Stored {
     async fn books(&self) -> Result<Books, HistoryError> {
+        if self.away.load(Ordering::Relaxed) {
+            return Err(HistoryError::unreachable("nobody answers"));
+        }
         let (checkpoint, commits) = self.commits().await;
         let mut books = BTreeMap::new();
         for (seq, part) in commits.iter().flatten() {
