@@ -16,7 +16,12 @@ const STREAM: &str = "ORDERS";
 /// All subjects.
 const EVERYTHING: &str = ">";
 
-/// The oldest record behind a position.
+/// The present instant by the leader's clock; by ours where the server does not tell.
+pub(crate) async fn now(leader: &Inspector) -> Result<Timestamp, LogError> {
+    Ok(leader.now(STREAM).await?.unwrap_or_else(fillstream_clock::now))
+}
+
+/// The oldest record behind a position, `now` by the [leader's clock](now).
 pub(crate) async fn behind(leader: &Inspector, position: Seq, now: Timestamp) -> Lacks {
     known(oldest(leader, position.next(), EVERYTHING, now).await)
 }

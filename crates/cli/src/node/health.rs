@@ -9,8 +9,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use fillstream_clock::now;
-use fillstream_domain::{Seq, book::Symbol};
+use fillstream_domain::{Seq, Timestamp, book::Symbol};
 use fillstream_event_log::{EventLog, Inspector, LogError};
 use fillstream_executor::{Executor, Summary};
 use fillstream_matching::{MarketState, Matcher};
@@ -164,13 +163,14 @@ impl Watched {
             (Role::Bridge, self.hub.as_ref().map(|part| part.position())),
         ];
         let asked = timeout(STREAM_PATIENCE, async {
+            let now = waiting::now(&self.leader).await?;
             let last = waiting::end(&*self.log).await?;
-            let asked = stream::iter(states).map(|(symbol, state)| self.market(symbol, state));
+            let asked = stream::iter(states).map(|(symbol, state)| self.market(symbol, state, now));
             let markets: Vec<_> = asked.buffered(MARKETS_AT_ONCE).collect().await;
             let mut behind = Vec::new();
             for (role, position) in views {
                 if let Some(position) = position {
-                    behind.push((role, position, self.lacks(position, last).await));
+                    behind.push((role, position, self.lacks(position, last, now).await));
                 }
             }
             Ok::<_, LogError>((last, markets, behind))
@@ -188,14 +188,14 @@ impl Watched {
         Look { at: Instant::now(), last: last.ok(), cannot_append, store_full, parts, room }
     }
 
-    async fn market(&self, symbol: Symbol, state: MarketState) -> (Market, MarketState) {
-        let waits = waiting::market(&*self.log, &self.leader, &symbol, now()).await;
+    async fn market(&self, symbol: Symbol, state: MarketState, now: Timestamp) -> (Market, MarketState) {
+        let waits = waiting::market(&*self.log, &self.leader, &symbol, now).await;
         let (loaded, position) = (state.loaded, state.position);
         (Market { symbol: symbol.to_string(), loaded, position, waits, reason: state.reason.clone() }, state)
     }
 
-    async fn lacks(&self, position: Seq, last: Seq) -> Lacks {
-        if position >= last { Lacks::Nothing } else { waiting::behind(&self.leader, position, now()).await }
+    async fn lacks(&self, position: Seq, last: Seq, now: Timestamp) -> Lacks {
+        if position >= last { Lacks::Nothing } else { waiting::behind(&self.leader, position, now).await }
     }
 
     fn part(

@@ -12,7 +12,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use async_nats::{HeaderMap, StatusCode};
 use bytes::Bytes;
-use fillstream_domain::Seq;
+use fillstream_domain::{Seq, Timestamp};
 use futures_util::future::join_all;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -125,6 +125,16 @@ impl Inspector {
             }
             None => Ok(answer),
         }
+    }
+
+    /// The present instant by the clock that stamps the stream's records, its leader's; nothing from a server that does not
+    /// tell. Ages of records are differences to this one: another machine's clock may go minutes wrong.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn now(&self, stream: &str) -> Result<Option<Timestamp>, LogError> {
+        let info = self.ask(&format!("STREAM.INFO.{stream}"), None).await?;
+        Ok(info["ts"].as_str().and_then(|text| text.parse().ok()))
     }
 
     /// The first record from sequence `from` on under a pattern, as the leader has it.

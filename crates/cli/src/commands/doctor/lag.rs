@@ -2,7 +2,6 @@
 
 use std::{future::Future, time::Duration};
 
-use fillstream_clock::now;
 use fillstream_domain::{
     Seq,
     book::{Commit, Symbol},
@@ -87,7 +86,8 @@ async fn market(
     };
     let waits = inspector.next(STREAM, &book_inputs(symbol), Seq::new(covered + 1)).await?;
     let Some(input) = waits else { return Ok(None) };
-    let since = now().since(fillstream_domain::Timestamp::from_unix_ms(input.stored_at));
+    let stored_at = fillstream_domain::Timestamp::from_unix_ms(input.stored_at);
+    let since = waiting::now(inspector).await?.since(stored_at);
     Ok((since > COMMITTED_WITHIN).then(|| {
         let since = Duration::from_secs(since.as_secs());
         let found = format!(
