@@ -1,7 +1,15 @@
 //! `/ready` for one role, and at an address of its own.
 
-use fillstream_tests::{free_port, http::get};
+use fillstream_tests::{
+    free_port,
+    http::{get, request},
+};
 use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::{Duration, Instant, sleep, timeout},
+};
 
 use super::until;
 use crate::site::Site;
@@ -48,4 +56,36 @@ async fn details_are_told_at_an_address_of_their_own_when_there_is_one() {
     assert!(get(&operations, "/ready").await.json()["parts"]["projector"].is_object());
     let metrics = get(&operations, "/metrics").await;
     assert!(String::from_utf8_lossy(&metrics.body).contains("fillstream_ready{role=\"api\"} 1"));
+}
+
+#[tokio::test]
+async fn the_operators_address_has_its_times_and_its_limits_too() {
+    let port = free_port();
+    let operations = format!("127.0.0.1:{port}");
+    let listen = format!("--operations-listen={operations}");
+    let _site = Site::serve("api,projector", &[&listen, "--header-timeout=2s"]);
+    // Half a request on each of more connections than there are places.
+    let mut halves = Vec::new();
+    for _ in 0..64 + 64 + 10 {
+        let mut half = TcpStream::connect(&operations).await.expect("it is accepted");
+        half.write_all(b"GET /metrics HTTP/1.1\r\nX-").await.ok();
+        halves.push(half);
+    }
+    let mut said = [0; 3];
+    for half in &mut halves {
+        let mut bytes = Vec::new();
+        let read = timeout(Duration::from_secs(20), half.read_to_end(&mut bytes)).await.expect("it is ended");
+        said[match (read.is_ok(), bytes.starts_with(b"HTTP/1.1 408 ")) {
+            (true, true) => 0,
+            (true, false) => 1,
+            (false, _) => 2,
+        }] += 1;
+    }
+    assert!(said[0] >= 64 && said[0] <= 64 + 8, "those with a place are told: {said:?}");
+    drop(halves);
+    let until = Instant::now() + Duration::from_secs(20);
+    while request(&operations, "GET", "/metrics", &[], b"").await.is_none_or(|answer| answer.status != 200) {
+        assert!(Instant::now() < until, "there is no place though all have gone");
+        sleep(Duration::from_millis(50)).await;
+    }
 }

@@ -3,12 +3,17 @@
 use std::sync::Arc;
 
 use fillstream_event_log::Durability;
-use tokio::net::TcpListener;
+use fillstream_http_edge::Unfinishing;
+use fillstream_http_server::{PlaceLimits, Places, Server, Serving};
+use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
 
 use super::{Start, health::Health, ops::Watch};
 use crate::Failure;
+
+/// Connections at the same time there: scrapers and people, each with one or a few. They come out of those that are kept
+/// beside the clients'.
+const CONNECTIONS: PlaceLimits = PlaceLimits { all: 64, of_address: None };
 
 /// Opens that address, when there is one; returns what is answered at the address for clients.
 pub(crate) async fn serve(
@@ -23,11 +28,19 @@ pub(crate) async fn serve(
         format!("cannot listen on {address}: {error}; --operations-listen takes another address")
     })?;
     println!("operations at http://{}", listener.local_addr()?);
-    let (app, stopped) = (super::ops::router(watch.clone()), stop.clone().cancelled_owned());
+    let serving = Serving {
+        times: start.http.door.times(),
+        places: Places::new(CONNECTIONS),
+        // No socket is opened there.
+        unfinishing: Unfinishing::new(0),
+        proxies: start.http.door.proxies(),
+        tls: None,
+    };
+    let (router, routers) = watch::channel(super::ops::router(watch.clone()));
+    let (server, stop) = (Server::new(listener, serving), stop.clone());
     tokio::spawn(async move {
-        if let Err(error) = axum::serve(listener, app).with_graceful_shutdown(stopped).await {
-            warn!(error = %fillstream_retry::chain(&error), "operations are not served any more");
-        }
+        server.run(routers, stop).await;
+        drop(router);
     });
     Ok(watch.without_details())
 }
