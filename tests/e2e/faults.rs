@@ -9,6 +9,7 @@
 //!  nats-server frozen                 reads of rows     /ready unreachable                       when it goes on
 //!  nats-server killed                 everything        restarts in metrics                      started again
 //!  nats-server slow by 100 ms         everything        append latency in metrics                with the network
+//!  the machine's clock jumps          everything        —                                        nothing to heal
 //!  private nats-server frozen         reads of rows     the cause of its restart in the log      started again
 //!  stream deleted                     reads of rows     /ready, with the server's words          with a stream made anew
 //!  stream made anew                   everything        log                                      opened anew
@@ -17,6 +18,7 @@
 //!  snapshots deleted, damaged         everything        log                                      read from the stream
 //! ```
 
+mod clocks;
 mod disk;
 mod metrics;
 mod roles;

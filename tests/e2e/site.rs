@@ -29,6 +29,7 @@ pub(crate) struct Site {
     pub(crate) nats: Option<PrivateServer>,
     pub(crate) scratch: Scratch,
     arguments: Vec<String>,
+    environment: Vec<(String, String)>,
 }
 
 impl Site {
@@ -49,6 +50,15 @@ impl Site {
         let given = [format!("--role={roles}"), format!("--nats-url={}", nats.url())];
         let given: Vec<_> = given.iter().map(String::as_str).collect();
         Self::start("serve", scratch, Some(nats), &[&given, more].concat())
+    }
+
+    /// As [`serve`](Self::serve), with these variables in the process's environment; the nats-server is without them.
+    pub(crate) fn serve_in(roles: &str, more: &[&str], environment: &[(&str, &str)]) -> Self {
+        let mut site = Self::serve(roles, more);
+        site.environment =
+            environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        site.kill_and_restart();
+        site
     }
 
     /// A command over a directory that the test has prepared.
@@ -77,13 +87,15 @@ impl Site {
         if command == "up" {
             process.until_ready();
         }
-        Self { process, nats, scratch, arguments }
+        Self { process, nats, scratch, arguments, environment: Vec::new() }
     }
 
     /// Kills the process and starts it again on the same data, at the same address.
     pub(crate) fn kill_and_restart(&mut self) {
         self.process.kill();
-        self.process = Process::start(quiet(&self.arguments));
+        let mut command = quiet(&self.arguments);
+        command.envs(self.environment.iter().cloned());
+        self.process = Process::start(command);
     }
 
     /// As [`kill_and_restart`](Self::kill_and_restart), with one more setting.

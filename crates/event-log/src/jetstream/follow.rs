@@ -21,7 +21,7 @@ use fillstream_retry::{Retry, chain};
 use futures_util::{FutureExt, StreamExt, future::BoxFuture};
 use tokio::{
     sync::watch,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep, sleep_until},
 };
 use tracing::{debug, warn};
 
@@ -70,8 +70,20 @@ pub(super) struct Tail {
     behind: u64,
     recreated: u64,
     messages: Option<pull::Stream>,
+    /// The consumer that is being made: kept, so that a caller who gives up waiting does not begin it anew.
+    making: Option<BoxFuture<'static, (Doubt, Result<Made, LogError>)>>,
     retry: Retry,
     lag: LagWatch,
+}
+
+/// A consumer that was made, and proved to go on where the tail is.
+struct Made {
+    messages: pull::Stream,
+    is_replicated: bool,
+    /// Records of the pattern behind the tail, by the consumer's word.
+    behind: u64,
+    /// The connection's state, from when it was made.
+    link: watch::Receiver<Link>,
 }
 
 /// The question to the leader, now and then, for what a replica that lags does not have: it says that nothing is left.
@@ -136,79 +148,70 @@ impl Tail {
             behind: 0,
             recreated: 0,
             messages: None,
+            making: None,
             retry: Retry::new("tail: consumer not made", PAUSES.0, PAUSES.1),
             lag: LagWatch::begin(false),
         };
         prove_patiently(&tail.shared, after).await?;
         let mut more_tries = 1..CREATE_TRIES;
         loop {
-            match tail.subscribe().await {
+            let (doubt, made) = tail.make(Duration::ZERO).await;
+            tail.doubt = doubt;
+            match made {
                 Err(error @ LogError::Unreachable(_)) if more_tries.next().is_some() => {
                     debug!(error = %chain(&error), "the consumer of a tail is not made at once");
                 }
                 made => {
-                    tail.messages = Some(made?);
+                    tail.take_up(made?);
                     return Ok(tail);
                 }
             }
         }
     }
 
-    async fn subscribe(&mut self) -> Result<pull::Stream, LogError> {
-        self.link.mark_unchanged();
-        let mut context = jetstream::new(self.tails.client().clone());
-        context.set_timeout(CREATE_PATIENCE);
-        let config = pull::Config {
-            name: Some(self.shared.consumer_name()),
-            deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: self.next.get() },
-            ack_policy: AckPolicy::None,
-            replay_policy: ReplayPolicy::Instant,
-            filter_subject: self.pattern.clone().unwrap_or_default(),
-            inactive_threshold: INACTIVE,
-            memory_storage: true,
-            num_replicas: 1,
-            ..pull::Config::default()
-        };
-        let consumer: PullConsumer = context
-            .create_consumer_on_stream(config, self.shared.stream.as_str())
-            .await
-            .map_err(LogError::unreachable)?;
-        // A stream that was recreated has other events under the same numbers. Only now is it known to be the one that
-        // the consumer is on.
-        let found = stream_info(&self.shared.requests, &self.shared.stream).await?;
-        if found.incarnation != self.shared.incarnation {
-            return Err(LogError::Recreated);
-        }
-        // Only now: a stream that is put back while the consumer is made would not be noticed by an earlier look.
-        prove(&self.shared, self.after, &mut self.doubt).await?;
-        self.lag = LagWatch::begin(found.replicas > 1);
-        self.consumed = 0;
-        self.behind = consumer.cached_info().num_pending;
-        consumer
-            .stream()
-            .max_messages_per_batch(PULL_BATCH)
-            .max_bytes_per_batch(PULL_BYTES)
-            .heartbeat(HEARTBEAT)
-            .expires(HEARTBEAT * 10)
-            .messages()
-            .await
-            .map_err(LogError::unreachable)
+    /// Makes a consumer that goes on where the tail is, after a pause.
+    fn make(&self, pause: Duration) -> BoxFuture<'static, (Doubt, Result<Made, LogError>)> {
+        let (shared, tails, mut doubt) = (Arc::clone(&self.shared), self.tails.clone(), self.doubt);
+        let (pattern, next, after) = (self.pattern.clone().unwrap_or_default(), self.next, self.after);
+        Box::pin(async move {
+            sleep(pause).await;
+            let made = make(&shared, &tails, pattern, next, after, &mut doubt).await;
+            (doubt, made)
+        })
     }
 
-    /// Sets the consumer up again until it works; only another incarnation ends this.
+    fn take_up(&mut self, made: Made) {
+        let Made { messages, is_replicated, behind, link } = made;
+        self.messages = Some(messages);
+        self.lag = LagWatch::begin(is_replicated);
+        self.consumed = 0;
+        self.behind = behind;
+        self.link = link;
+    }
+
+    /// Sets the consumer up again until it works; only what waiting does not mend ends this. Safe to give up: it goes on
+    /// where it was.
     async fn recover(&mut self) -> Result<(), LogError> {
-        self.recreated += 1;
         loop {
-            self.shared.requests.connected().await;
-            self.tails.connected().await;
-            match self.subscribe().await {
-                Ok(messages) => {
-                    self.messages = Some(messages);
+            if self.making.is_none() {
+                self.recreated += 1;
+                self.making = Some(self.make(Duration::ZERO));
+            }
+            let Some(making) = &mut self.making else { continue };
+            let (doubt, made) = making.await;
+            self.making = None;
+            self.doubt = doubt;
+            match made {
+                Ok(made) => {
+                    self.take_up(made);
                     self.retry.done();
                     return Ok(());
                 }
                 Err(error) if error.is_final() => return Err(error),
-                Err(error) => self.retry.failed(&error).await,
+                Err(error) => {
+                    let pause = self.retry.note(&error);
+                    self.making = Some(self.make(pause));
+                }
             }
         }
     }
@@ -236,6 +239,56 @@ impl Tail {
         let record = Record::new(seq, message.subject.into_string(), stored_at, None, message.payload);
         Some(with_headers(record, message.headers.as_ref()))
     }
+}
+
+async fn make(
+    shared: &Shared,
+    tails: &Requests,
+    pattern: String,
+    next: Seq,
+    after: After,
+    doubt: &mut Doubt,
+) -> Result<Made, LogError> {
+    shared.requests.connected().await;
+    tails.connected().await;
+    let mut link = tails.link();
+    link.mark_unchanged();
+    let mut context = jetstream::new(tails.client().clone());
+    context.set_timeout(CREATE_PATIENCE);
+    let config = pull::Config {
+        name: Some(shared.consumer_name()),
+        deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: next.get() },
+        ack_policy: AckPolicy::None,
+        replay_policy: ReplayPolicy::Instant,
+        filter_subject: pattern,
+        inactive_threshold: INACTIVE,
+        memory_storage: true,
+        num_replicas: 1,
+        ..pull::Config::default()
+    };
+    let consumer: PullConsumer = context
+        .create_consumer_on_stream(config, shared.stream.as_str())
+        .await
+        .map_err(LogError::unreachable)?;
+    // A stream that was recreated has other events under the same numbers. Only now is it known to be the one that
+    // the consumer is on.
+    let found = stream_info(&shared.requests, &shared.stream).await?;
+    if found.incarnation != shared.incarnation {
+        return Err(LogError::Recreated);
+    }
+    // Only now: a stream that is put back while the consumer is made would not be noticed by an earlier look.
+    prove(shared, after, doubt).await?;
+    let behind = consumer.cached_info().num_pending;
+    let messages = consumer
+        .stream()
+        .max_messages_per_batch(PULL_BATCH)
+        .max_bytes_per_batch(PULL_BYTES)
+        .heartbeat(HEARTBEAT)
+        .expires(HEARTBEAT * 10)
+        .messages()
+        .await
+        .map_err(LogError::unreachable)?;
+    Ok(Made { messages, is_replicated: found.replicas > 1, behind, link })
 }
 
 /// Asks the leader for the first record of a pattern from a sequence on.

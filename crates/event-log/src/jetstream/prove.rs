@@ -21,7 +21,7 @@ const LEADER_WITHOUT_QUORUM: Duration = Duration::from_secs(12);
 const ASK_AGAIN: Duration = Duration::from_millis(500);
 
 /// Since when a loss is said and not believed yet.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Doubt(Option<Instant>);
 
 /// A loss that is not believed yet.

@@ -57,6 +57,28 @@ async fn a_consumer_deleted_in_silence_is_missed() {
 }
 
 #[tokio::test]
+async fn who_never_waits_long_hears_of_what_comes_after_a_deleted_consumer() {
+    let server = Server::durable();
+    let (log, witness) = (server.log().await, server.witness().await);
+    let mut tail = log.follow(After::START, None).await.unwrap();
+    witness.delete_consumers().await;
+    log.append(placed(1)).await.unwrap();
+    // Less than it takes to make a consumer.
+    let moment = std::time::Duration::from_micros(100);
+    let heard = async {
+        loop {
+            let heard = tokio::select! {
+                biased;
+                records = tail.next(1) => records.unwrap(),
+                () = tokio::time::sleep(moment) => continue,
+            };
+            return heard;
+        }
+    };
+    assert_eq!(seqs(&soon("a record", heard).await), [1]);
+}
+
+#[tokio::test]
 async fn a_message_that_went_elsewhere_is_missed() {
     let server = Server::durable();
     let (log, witness) = (server.log().await, server.witness().await);
