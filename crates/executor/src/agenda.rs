@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use fillstream_clock::WallClock;
-use fillstream_domain::{OrderId, Seq};
-use fillstream_swap_machine::{Heard, Moment, Released, Summary, Unended, UnendedSwap};
+use fillstream_domain::{OrderId, RecordRef, Seq};
+use fillstream_swap_machine::{Heard, Moment, Released, Signed, Summary, Unended, UnendedSwap};
 use parking_lot::Mutex;
 use tokio::{
     sync::Notify,
@@ -37,6 +37,25 @@ impl Agenda {
         records.for_each(|heard| list.hear(heard, now));
         drop(list);
         self.changed.notify_one();
+    }
+
+    /// Takes swaps in as they once were on such a list.
+    pub(crate) fn adopt(&self, swaps: impl Iterator<Item = UnendedSwap>) {
+        let now = self.now();
+        let mut list = self.list.lock();
+        swaps.for_each(|swap| list.adopt(swap, now));
+        drop(list);
+        self.changed.notify_one();
+    }
+
+    /// Remembers a signed transaction, before any of it is sent.
+    pub(crate) fn remember(&self, order: OrderId, signed: Signed) {
+        self.list.lock().remember(order, signed);
+    }
+
+    /// The transaction of a swap that is remembered, and is none of those that its history tells of.
+    pub(crate) fn lost(&self, order: OrderId, told: &[RecordRef]) -> Option<Signed> {
+        self.list.lock().signed(order).filter(|signed| !told.contains(&signed.record)).cloned()
     }
 
     /// The stream is another one: nothing that was heard holds any more.
@@ -90,6 +109,11 @@ impl Agenda {
 
     pub(crate) fn overdue(&self) -> Option<(Seq, Duration)> {
         self.list.lock().overdue(self.now())
+    }
+
+    /// Whether a swap is on the list, or was driven to its end here before that was heard of.
+    pub(crate) fn knows(&self, order: OrderId) -> bool {
+        self.list.lock().knows(order)
     }
 
     pub(crate) fn heard(&self) -> Vec<UnendedSwap> {

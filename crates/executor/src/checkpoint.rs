@@ -2,17 +2,19 @@
 //! a restart the reading of all swaps. It is never the only truth: without it, or when its record is not the stream's, the
 //! swaps are read from the beginning; and once a day they are, to find what a wrong one has left out.
 
-use fillstream_domain::{Incarnation, OrderId, RecordRef, Seq, Timestamp, subject::ALL_SWAPS};
+use fillstream_domain::{Incarnation, RecordRef, Seq, Timestamp, subject::ALL_SWAPS};
 use fillstream_event_log::{After, EventLog, LogError, SnapshotStore};
 use fillstream_retry::chain;
-use fillstream_swap_machine::{Heard, Moment, Summary, Tells, Unended, UnendedSwap};
+use fillstream_swap_machine::{Moment, Summary, Unended, UnendedSwap};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
 /// The object's name. Any executor's is as good as another's.
 const NAME: &str = "executor/unended";
+/// The words of who cannot read it.
+pub(crate) const UNREAD: &str = "executor: checkpoint of the unended swaps not read";
 /// Version of the object that is written and read here.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Unended swaps as of a record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,8 +25,7 @@ pub(crate) struct Checkpoint {
     pub(crate) reached: RecordRef,
     /// Time at which the swaps were last read from the beginning.
     pub(crate) counted_at: Timestamp,
-    /// Order, its last record and when the stream took that.
-    unended: Vec<(OrderId, Seq, Timestamp)>,
+    pub(crate) unended: Vec<UnendedSwap>,
 }
 
 impl Checkpoint {
@@ -32,50 +33,37 @@ impl Checkpoint {
         incarnation: Incarnation,
         reached: RecordRef,
         counted_at: Timestamp,
-        unended: &[UnendedSwap],
+        mut unended: Vec<UnendedSwap>,
     ) -> Self {
-        let mut unended: Vec<_> = unended.iter().map(|swap| (swap.order, swap.last, swap.moved_at)).collect();
-        unended.sort_unstable_by_key(|(_, last, _)| *last);
+        unended.sort_unstable_by_key(|swap| swap.last);
         Self { version: VERSION, incarnation, reached, counted_at, unended }
     }
 
-    /// Its swaps, to be heard as if their last records came now.
-    pub(crate) fn swaps(&self) -> impl Iterator<Item = Heard> {
-        let heard = |(order, seq, stored_at): &_| Heard {
-            order: *order,
-            seq: *seq,
-            stored_at: *stored_at,
-            tells: Tells::Goes,
-        };
-        self.unended.iter().map(heard)
+    /// The checkpoint beside this log; none when there is none that can be used.
+    ///
+    /// # Errors
+    /// When the snapshots cannot be read.
+    pub(crate) async fn read(
+        snapshots: &dyn SnapshotStore,
+        incarnation: Incarnation,
+    ) -> Result<Option<Self>, LogError> {
+        // The name is asked for first: a bucket that was never made has no objects to miss.
+        if !snapshots.names(NAME).await?.iter().any(|name| name == NAME) {
+            return Ok(None);
+        }
+        Ok(snapshots.get(NAME).await?.and_then(|object| Self::parse(&object, incarnation)))
     }
 
-    /// The checkpoint beside this log; none when there is none that can be used.
-    pub(crate) async fn read(snapshots: &dyn SnapshotStore, incarnation: Incarnation) -> Option<Self> {
-        let names = match snapshots.names(NAME).await {
-            Ok(names) => names,
-            Err(error) => {
-                warn!(error = %chain(&error), "the checkpoint of the unended swaps cannot be read");
+    fn parse(object: &[u8], incarnation: Incarnation) -> Option<Self> {
+        match serde_json::from_slice::<Kind>(object) {
+            Ok(Kind { version, incarnation: of }) if version != VERSION || of != incarnation => {
+                warn!(version, incarnation = %of, "the checkpoint of the unended swaps is of another version or stream");
                 return None;
             }
-        };
-        if !names.iter().any(|name| name == NAME) {
-            return None;
+            Ok(_) | Err(_) => {}
         }
-        let object = match snapshots.get(NAME).await {
-            Ok(object) => object?,
-            Err(error) => {
-                warn!(error = %chain(&error), "the checkpoint of the unended swaps cannot be read");
-                return None;
-            }
-        };
-        match serde_json::from_slice::<Self>(&object) {
-            Ok(read) if read.version == VERSION && read.incarnation == incarnation => Some(read),
-            Ok(read) => {
-                let Self { version, incarnation, .. } = read;
-                warn!(version, %incarnation, "the checkpoint of the unended swaps is of another version or stream");
-                None
-            }
+        match serde_json::from_slice(object) {
+            Ok(read) => Some(read),
             Err(error) => {
                 warn!(error = %chain(&error), "the checkpoint of the unended swaps is damaged");
                 None
@@ -87,6 +75,13 @@ impl Checkpoint {
         let object = serde_json::to_vec(self).expect("string keys and plain values always become JSON");
         snapshots.put(NAME, object.into()).await
     }
+}
+
+/// What every version of the object says.
+#[derive(Deserialize)]
+struct Kind {
+    version: u32,
+    incarnation: Incarnation,
 }
 
 /// Counts the swaps that have not ended, for who looks from outside: what a checkpoint says, and the stream behind it. With
@@ -103,14 +98,17 @@ pub async fn count_unended(
     let mut unended = Unended::new(std::time::Duration::ZERO);
     let Some(end) = log.last_matching(ALL_SWAPS).await? else { return Ok(Summary::default()) };
     let checkpoint = match snapshots {
-        Some(snapshots) => Checkpoint::read(snapshots, log.incarnation()).await,
+        Some(snapshots) => Checkpoint::read(snapshots, log.incarnation()).await.unwrap_or_else(|error| {
+            warn!(error = %chain(&error), "{UNREAD}");
+            None
+        }),
         None => None,
     };
     let (mut tail, mut reached) = match checkpoint {
         Some(checkpoint) if checkpoint.reached.seq <= end.seq => {
             match log.follow(After::Record(checkpoint.reached), Some(ALL_SWAPS)).await {
                 Ok(tail) => {
-                    checkpoint.swaps().for_each(|heard| unended.hear(heard, now));
+                    checkpoint.unended.into_iter().for_each(|swap| unended.adopt(swap, now));
                     (tail, checkpoint.reached.seq)
                 }
                 Err(error) if error.is_final() => {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use fillstream_clock::WallClock;
 use fillstream_crash_point::{Boundary, reach};
 use fillstream_domain::{
-    OrderId, Seq, TraceParent, VenueId,
+    OrderId, RecordId, RecordRef, Seq, TraceParent, VenueId,
     parked::Cause,
     subject::{swap_placed, swap_progress},
     swap::{Phase, Routed, SwapEvent},
@@ -13,10 +13,12 @@ use fillstream_domain::{
 use fillstream_event_log::{AppendError, EventLog, LogError, NewRecord};
 use fillstream_parked::park_at;
 use fillstream_retry::{Obstacles, Retry, chain};
-use fillstream_swap_machine::{Backoff, Built, Offer, Pause, Step, after_build, after_quotes, next};
+use fillstream_swap_machine::{
+    Backoff, Built, Offer, Pause, Signed, Step, Transaction, after_build, after_quotes, lost, next,
+};
 use futures_util::future::join;
 use tokio::time::{Instant, sleep_until};
-use tracing::{Span, debug, field::display, info, warn};
+use tracing::{Span, debug, error, field::display, info, warn};
 use uuid::Uuid;
 
 use crate::{
@@ -44,8 +46,10 @@ pub(crate) struct Drive<'a> {
 /// Progress of an order that was driven.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Driven {
-    /// To its end, or an operator has left it out for good.
-    Ended,
+    /// To its end at this place, or an operator has left it out for good ([`Seq::ZERO`]).
+    Ended(Seq),
+    /// Nowhere: the stream does not hold it.
+    Gone,
     /// Onto the operators' list: an event will say what was decided.
     WithOperator,
     /// To a record that cannot be applied and is parked: an operator has it left out, or tried again.
@@ -167,6 +171,13 @@ impl Drive<'_> {
 
     async fn step(&self, held: &mut Held) -> Result<(), Interrupted> {
         let order = held.history.order.clone();
+        if let Some(signed) = self.agenda.lost(order.placed().order_id, &held.history.signed) {
+            // Should the record only not have been read yet, the fence says so.
+            if let Some(event) = lost(&order, &signed, (self.clock)()) {
+                error!(record = %signed.record, "the stream has lost a transaction that may have been sent: an operator must decide");
+                return Ok(self.end_attempt(held, event).await?);
+            }
+        }
         match next(&order, (self.clock)(), self.pause_left(held)) {
             Step::Begin(event) => {
                 let quotes = self.effects.quotes(&order, order.attempt() + 1);
@@ -203,6 +214,10 @@ impl Drive<'_> {
             }
             Step::Deliver(prepared) => {
                 self.is_here(prepared.venue)?;
+                if let Some(record) = held.history.signed.last().copied() {
+                    let transaction = Transaction { venue: prepared.venue, tx_id: prepared.tx_id.clone() };
+                    self.agenda.remember(prepared.order_id, Signed { record, transaction });
+                }
                 let event = self.effects.deliver(&order, &prepared).await;
                 self.end_attempt(held, event).await?;
             }
@@ -219,7 +234,7 @@ impl Drive<'_> {
                 park_at(self.log, PART, place, Cause::Review, reason, (self.clock)()).await?;
                 return Err(Interrupted::Over(Driven::WithOperator));
             }
-            Step::Ended => return Err(Interrupted::Over(Driven::Ended)),
+            Step::Ended => return Err(Interrupted::Over(Driven::Ended(held.history.progress_seq))),
         }
         Ok(())
     }
@@ -289,7 +304,11 @@ impl Drive<'_> {
         let history = &mut held.history;
         let subject = swap_progress(event.order_id());
         let record = event_record(&event, subject, history.progress_seq, history.traceparent);
+        let id = RecordId::Event(record.event_id);
         history.progress_seq = self.log.append(record).await?;
+        if matches!(event, SwapEvent::Prepared(_)) {
+            history.signed.push(RecordRef { seq: history.progress_seq, id });
+        }
         // The machine gives legal events only; a fold that refused one would be a defect of ours.
         history.order.apply(event).map_err(|error| AppendError::invalid(error.to_string()))?;
         if let Phase::Waiting { delay, .. } = history.order.phase() {
@@ -302,8 +321,12 @@ impl Drive<'_> {
     /// or a version comes that can read it.
     async fn put_aside(&self, order: OrderId, problem: &HistoryError) -> Driven {
         let (seq, subject, driven) = match problem {
-            HistoryError::LeftOut(_) => return Driven::Ended,
-            HistoryError::Log(_) | HistoryError::Unknown(_) => {
+            HistoryError::LeftOut(_) => return Driven::Ended(Seq::ZERO),
+            HistoryError::Unknown(_) => {
+                warn!(error = %chain(problem), "the order is forgotten: the stream has lost it");
+                return Driven::Gone;
+            }
+            HistoryError::Log(_) => {
                 warn!(error = %chain(problem), "the order is released for later");
                 return Driven::NotNow;
             }

@@ -5,25 +5,27 @@
 //!  once a day: all swaps from the beginning ──▶ what the list lacks is added, and told
 //! ```
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use fillstream_domain::{
-    OrderId, RecordRef, Seq, Timestamp,
-    subject::{ALL_SWAPS, swap_progress},
-};
-use fillstream_event_log::{After, Consistency, EventLog, LogError, Record};
+use fillstream_domain::{RecordRef, Seq, Timestamp, subject::ALL_SWAPS};
+use fillstream_event_log::{After, LogError, Record};
 use fillstream_retry::{Retry, chain};
-use fillstream_swap_machine::{Heard, Tells};
+use fillstream_swap_machine::{Heard, Moment, Unended};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use crate::{Executor, checkpoint::Checkpoint};
+use crate::{
+    Executor,
+    checkpoint::{Checkpoint, UNREAD},
+};
 
 /// Records that are taken in at once.
 pub(crate) const BATCH: usize = 1_000;
 /// First and longest pause before the swaps are followed again.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(30));
+/// Tries to read the checkpoint, some seconds; then all swaps are read from the beginning.
+const CHECKPOINT_TRIES: u32 = 6;
 /// A checkpoint is believed for so long; then all swaps are read from the beginning once more.
 const BELIEVED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 /// Between two looks at what stands in the way of the swaps on the list.
@@ -35,7 +37,7 @@ const ELSEWHERE: &str = "executor: swaps at venues that are not configured here"
 /// A record of a swap, as far as the list needs it.
 pub(crate) fn heard(record: &Record) -> Option<Heard> {
     let stored_at = Timestamp::from_unix_ms(record.stored_at);
-    Heard::read(&record.subject, record.seq, stored_at, &record.payload)
+    Heard::read(&record.subject, record.reference(), stored_at, &record.payload)
 }
 
 /// Keeps an executor's list.
@@ -67,7 +69,6 @@ impl Follower {
         let obstacles = self.executor.obstacles.clone();
         let what = "executor: unended swaps not followed";
         let mut retry = Retry::new(what, PAUSES.0, PAUSES.1).shown_in(&obstacles);
-        self.begin_at_checkpoint().await;
         loop {
             let Err(error) = self.follow(&mut retry).await;
             if error.is_final() {
@@ -80,15 +81,23 @@ impl Follower {
         }
     }
 
-    async fn begin_at_checkpoint(&mut self) {
+    /// Takes in what the checkpoint knows, signed transactions above all: before anything is driven.
+    pub(crate) async fn begin_at_checkpoint(&mut self) {
         let executor = Arc::clone(&self.executor);
         let Some(snapshots) = &executor.snapshots else { return };
-        let Some(checkpoint) = Checkpoint::read(&**snapshots, executor.log.incarnation()).await else {
-            return;
-        };
-        executor.agenda.hear(checkpoint.swaps());
-        (self.reached, self.written) = (Some(checkpoint.reached), Some(checkpoint.reached));
-        self.counted_at = checkpoint.counted_at;
+        let mut retry = Retry::new(UNREAD, PAUSES.0, PAUSES.1).shown_in(&executor.obstacles);
+        for _ in 0..CHECKPOINT_TRIES {
+            match Checkpoint::read(&**snapshots, executor.log.incarnation()).await {
+                Ok(Some(checkpoint)) => {
+                    executor.agenda.adopt(checkpoint.unended.into_iter());
+                    (self.reached, self.written) = (Some(checkpoint.reached), Some(checkpoint.reached));
+                    self.counted_at = checkpoint.counted_at;
+                    return retry.done();
+                }
+                Ok(None) => return retry.done(),
+                Err(error) => retry.failed(&error).await,
+            }
+        }
     }
 
     async fn follow(&mut self, retry: &mut Retry) -> Result<std::convert::Infallible, LogError> {
@@ -135,7 +144,7 @@ impl Follower {
             return;
         }
         let unended = executor.agenda.heard();
-        let checkpoint = Checkpoint::new(executor.log.incarnation(), reached, self.counted_at, &unended);
+        let checkpoint = Checkpoint::new(executor.log.incarnation(), reached, self.counted_at, unended);
         match checkpoint.write(&**snapshots).await {
             Ok(()) => self.written = Some(reached),
             Err(error) => warn!(error = %chain(&error), "the checkpoint of the unended swaps is not written"),
@@ -151,35 +160,24 @@ impl Follower {
             return Ok(());
         }
         let unended = read_all(&self.executor, end).await?;
-        let known: HashMap<_, _> =
-            self.executor.agenda.heard().into_iter().map(|swap| (swap.order, swap.last)).collect();
-        let mut lacking = Vec::new();
-        for heard in unended.into_values().filter(|heard| !known.contains_key(&heard.order)) {
-            // Whoever drives it takes it off the list, while all were read, before its end is heard of here.
-            if !has_ended(&*self.executor.log, heard.order).await? {
-                lacking.push(heard);
-            }
+        let agenda = &self.executor.agenda;
+        // Whoever drove it to its end meanwhile took it off the list before that was heard of here.
+        let lacking: Vec<_> = unended.heard().filter(|swap| !agenda.knows(swap.order)).collect();
+        for swap in &lacking {
+            error!(order_id = %swap.order, seq = %swap.last, "an unended swap was not on the list: it is taken up");
         }
-        for heard in &lacking {
-            error!(order_id = %heard.order, seq = %heard.seq, "an unended swap was not on the list: it is taken up");
-        }
-        info!(swaps = known.len(), lacking = lacking.len(), "the unended swaps are counted anew");
-        self.executor.agenda.hear(lacking.into_iter());
+        info!(swaps = agenda.summary().count, lacking = lacking.len(), "the unended swaps are counted anew");
+        agenda.adopt(lacking.into_iter());
         self.counted_at = now;
         self.written = None;
         Ok(())
     }
 }
 
-/// True when the last record of a swap tells its end.
-async fn has_ended(log: &dyn EventLog, order: OrderId) -> Result<bool, LogError> {
-    let last = log.last(&swap_progress(order), Consistency::Leader).await?;
-    Ok(last.as_ref().and_then(heard).is_some_and(|heard| matches!(heard.tells, Tells::Ends)))
-}
-
-/// The last record of each swap that has not ended at sequence `up_to`.
-async fn read_all(executor: &Executor, up_to: Seq) -> Result<HashMap<OrderId, Heard>, LogError> {
-    let mut unended = HashMap::new();
+/// The swaps that have not ended at sequence `up_to`.
+async fn read_all(executor: &Executor, up_to: Seq) -> Result<Unended, LogError> {
+    let mut unended = Unended::new(executor.settings.stalled_after);
+    let now = Moment { running: Duration::ZERO, wall: (executor.clock)() };
     let mut tail = executor.log.follow(After::START, Some(ALL_SWAPS)).await?;
     loop {
         for record in tail.next(BATCH).await? {
@@ -188,62 +186,11 @@ async fn read_all(executor: &Executor, up_to: Seq) -> Result<HashMap<OrderId, He
             }
             let reached = record.seq;
             if let Some(heard) = heard(&record) {
-                match heard.tells {
-                    Tells::Ends => drop(unended.remove(&heard.order)),
-                    Tells::Goes | Tells::Pauses(_) => drop(unended.insert(heard.order, heard)),
-                }
+                unended.hear(heard, now);
             }
             if reached == up_to {
                 return Ok(unended);
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use fillstream_domain::{Incarnation, subject::swap_placed};
-    use fillstream_event_log::{MemoryLog, NewRecord};
-    use uuid::Uuid;
-
-    use super::*;
-
-    fn append(log: &MemoryLog, subject: String, fields: &str) {
-        let payload = format!(
-            r#"{{"version":1,"order_id":"{ORDER}","attempt":1,"max_attempts":3,"at":"2026-01-10T07:30:15.123Z",{fields}}}"#
-        );
-        log.append_now(NewRecord {
-            subject,
-            after: Seq::ZERO,
-            event_id: Uuid::now_v7(),
-            event_type: "swap".to_owned(),
-            time: "2026-01-10T07:30:15.123Z".to_owned(),
-            traceparent: None,
-            retries: None,
-            payload: payload.into(),
-        });
-    }
-
-    const ORDER: &str = "0198c0de-0000-7000-8000-000000000001";
-
-    #[tokio::test]
-    async fn a_swap_that_has_ended_meanwhile_is_not_lacking() {
-        let log = MemoryLog::new(Incarnation::new(7));
-        let order: OrderId = ORDER.parse().unwrap();
-        let ended = async || has_ended(&log, order).await.unwrap();
-        append(
-            &log,
-            swap_placed(order),
-            r#""type":"swap.placed","token_in":"SOL","token_out":"USDC","amount_in":"10","slippage":"0.5","fingerprint":"f""#,
-        );
-        assert!(!ended().await);
-        append(&log, swap_progress(order), r#""type":"swap.routing_started""#);
-        assert!(!ended().await);
-        append(
-            &log,
-            swap_progress(order),
-            r#""type":"swap.failed","stage":"routing","reason":"none","decided_by":"executor""#,
-        );
-        assert!(ended().await);
     }
 }

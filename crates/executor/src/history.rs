@@ -6,7 +6,7 @@
 //! ```
 
 use fillstream_domain::{
-    OrderId, Seq, TraceParent,
+    OrderId, RecordRef, Seq, TraceParent,
     parked::Closing,
     subject::{swap_placed, swap_progress},
     swap::{DecodeError, IllegalEvent, SwapEvent, SwapOrder},
@@ -31,6 +31,8 @@ pub struct SwapHistory {
     pub progress_seq: Seq,
     /// The trace that the order belongs to, from its placed event.
     pub traceparent: Option<TraceParent>,
+    /// The records that tell of signed transactions, those that were left out among them.
+    pub signed: Vec<RecordRef>,
 }
 
 /// Reasons why an order cannot be folded from its history.
@@ -90,6 +92,7 @@ impl SwapHistory {
                 placed_seq: record.seq,
                 progress_seq: Seq::ZERO,
                 traceparent: record.traceparent,
+                signed: Vec::new(),
             }),
             SwapEvent::Placed(_)
             | SwapEvent::RoutingStarted(_)
@@ -107,6 +110,9 @@ impl SwapHistory {
     fn take(&mut self, record: &Record, dealt_with: bool) -> Result<(), HistoryError> {
         let mine = |event: &SwapEvent| event.order_id() == self.order.placed().order_id;
         let event = decode(record);
+        if matches!(event, Ok(SwapEvent::Prepared(_))) {
+            self.signed.push(record.reference());
+        }
         if dealt_with {
             self.order.leave_out(record.seq, event.ok().filter(mine).as_ref());
         } else {

@@ -37,7 +37,8 @@ pub enum ResolveError {
 /// # Errors
 /// See [`ResolveError`].
 pub async fn resolve(log: &dyn EventLog, order: OrderId, verdict: Verdict) -> Result<(), ResolveError> {
-    let SwapHistory { order: swap, placed_seq, progress_seq, traceparent } = read_history(log, order).await?;
+    let SwapHistory { order: swap, placed_seq, progress_seq, traceparent, .. } =
+        read_history(log, order).await?;
     let event = match fillstream_swap_machine::resolve(&swap, verdict, now()) {
         Err(VerdictError::NotUnderReview) => {
             // It may have been decided by a command that died before it closed the entries.

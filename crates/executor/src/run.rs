@@ -104,7 +104,11 @@ impl Executor {
     /// Works until told to stop. Orders in hand are given back at once then, for any other executor to take up.
     pub async fn run(self: Arc<Self>, mut queue: Box<dyn WorkQueue>, stop: CancellationToken) {
         let tasks = TaskTracker::new();
-        let (follower, stopped) = (Follower::new(Arc::clone(&self)), stop.clone());
+        let (mut follower, stopped) = (Follower::new(Arc::clone(&self)), stop.clone());
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = follower.begin_at_checkpoint() => {}
+        }
         tasks.spawn(async move { follower.run(stopped).await });
         loop {
             let (order, work, permit) = tokio::select! {
@@ -207,7 +211,7 @@ impl Executor {
     /// Answers the queue.
     async fn answer(&self, work: &Work, driven: Driven) {
         match driven {
-            Driven::Ended | Driven::WithOperator => {
+            Driven::Ended(_) | Driven::Gone | Driven::WithOperator => {
                 reach(Boundary::BeforeAck);
                 work.ack().await;
                 reach(Boundary::AfterAck);
@@ -224,7 +228,8 @@ impl Executor {
     fn released(&self, driven: Driven) -> Released {
         let Settings { ack_wait, stalled_after, .. } = self.settings;
         match driven {
-            Driven::Ended => Released::Ended,
+            Driven::Ended(end) => Released::Ended(end),
+            Driven::Gone => Released::Gone,
             Driven::WithOperator => Released::WithOperator,
             Driven::HeldUp => Released::Again(ack_wait),
             Driven::Pausing { retry, left } => Released::Pausing { retry, left },

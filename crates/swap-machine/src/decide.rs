@@ -9,8 +9,9 @@ use fillstream_domain::{
         ReviewNeeded, Routed, RoutingStarted, Stage, SwapEvent, SwapOrder,
     },
 };
+use serde::{Deserialize, Serialize};
 
-use crate::Backoff;
+use crate::{Backoff, Signed};
 
 /// Next step of the shell. Each says what must be on record before it starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,6 +130,31 @@ fn left_out(order: &SwapOrder, seq: Seq, at: Timestamp) -> SwapEvent {
         reason: format!("the record at sequence {seq} was left out, and it may tell of a transaction"),
         at,
     })
+}
+
+/// The call for an operator when the order's history lacks the record of a transaction that is known to have been signed: the
+/// stream has lost it. Nothing for an order that has ended, or is under review already.
+#[must_use]
+pub fn lost(order: &SwapOrder, signed: &Signed, at: Timestamp) -> Option<SwapEvent> {
+    match order.phase() {
+        Phase::Review(_) | Phase::Confirmed | Phase::Failed => return None,
+        Phase::Pending
+        | Phase::Routing
+        | Phase::Building(_)
+        | Phase::Submitted(_)
+        | Phase::Waiting { .. } => {}
+    }
+    let Transaction { venue, tx_id } = &signed.transaction;
+    Some(SwapEvent::ReviewNeeded(ReviewNeeded {
+        order_id: order.placed().order_id,
+        attempt: order.attempt(),
+        max_attempts: order.placed().max_attempts,
+        tx_id: tx_id.clone(),
+        reason: format!(
+            "the stream has lost the record of transaction {tx_id} at {venue}, which may have been sent"
+        ),
+        at,
+    }))
 }
 
 fn begin(order: &SwapOrder, at: Timestamp) -> Step {
@@ -255,7 +281,7 @@ pub fn after_look(
 }
 
 /// A transaction by its names.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transaction {
     /// Venue where it landed.
     pub venue: VenueId,

@@ -14,12 +14,14 @@
 
 mod backoff;
 mod decide;
+mod signed;
 mod unended;
 
 pub use backoff::Backoff;
 pub use decide::{
     Built, Look, Offer, Pause, Step, Transaction, Verdict, VerdictError, after_build, after_look,
-    after_quotes, next, resolve, rest,
+    after_quotes, lost, next, resolve, rest,
 };
 pub use fillstream_domain::swap::SwapEvent;
-pub use unended::{Heard, Moment, Released, Summary, Tells, Unended, UnendedSwap};
+pub use signed::Signed;
+pub use unended::{Heard, Moment, Released, Summary, Unended, UnendedSwap};

@@ -9,11 +9,18 @@
 //! that another process works on, is harmless: its history says so, and fences let one writer win.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeSet, HashMap},
     time::Duration,
 };
 
-use fillstream_domain::{OrderId, Seq, Timestamp, subject::SwapSubject, swap::SwapEvent};
+use fillstream_domain::{
+    OrderId, RecordRef, Seq, Timestamp,
+    subject::SwapSubject,
+    swap::{Standing, SwapEvent},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{Signed, Transaction, signed::Signatures};
 
 /// Both clocks of the process, read at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,10 +31,43 @@ pub struct Moment {
     pub wall: Timestamp,
 }
 
+/// A record of a swap.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heard {
+    order: OrderId,
+    record: RecordRef,
+    stored_at: Timestamp,
+    says: Says,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Says {
+    /// It is the record of a placed subject; only the first one has a say, when it can be read.
+    Places(bool),
+    /// Progress; nothing when it cannot be read, or is of another order.
+    Moves(Option<SwapEvent>),
+}
+
+impl Heard {
+    /// A record under `orders.swap.>`, which the stream took at `stored_at` by the server's clock; nothing when its subject
+    /// names no swap.
+    #[must_use]
+    pub fn read(subject: &str, record: RecordRef, stored_at: Timestamp, payload: &[u8]) -> Option<Self> {
+        let subject = SwapSubject::parse(subject)?;
+        let order = subject.order();
+        let event = SwapEvent::decode(payload).ok().filter(|event| event.order_id() == order);
+        let says = match subject {
+            SwapSubject::Placed(_) => Says::Places(matches!(event, Some(SwapEvent::Placed(_)))),
+            SwapSubject::Progress(_) => Says::Moves(event),
+        };
+        Some(Self { order, record, stored_at, says })
+    }
+}
+
 /// News of a record about its swap's end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tells {
-    /// It goes on: placed, another step, or a record that cannot be read.
+enum Tells {
+    /// It goes on: placed, another step, or a record that cannot be read or breaks the life cycle.
     Goes,
     /// It goes on after a pause.
     Pauses(Duration),
@@ -35,45 +75,23 @@ pub enum Tells {
     Ends,
 }
 
-/// A record of a swap, as far as the list needs it.
+/// A record of a swap, as far as the waiting needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Heard {
-    /// The swap.
-    pub order: OrderId,
-    /// Place of the record.
-    pub seq: Seq,
-    /// Time at which the stream took it, by the server's clock.
-    pub stored_at: Timestamp,
-    /// News that it holds.
-    pub tells: Tells,
-}
-
-impl Heard {
-    /// A record under `orders.swap.>`; nothing when its subject names no swap.
-    #[must_use]
-    pub fn read(subject: &str, seq: Seq, stored_at: Timestamp, payload: &[u8]) -> Option<Self> {
-        let order = SwapSubject::parse(subject)?.order();
-        let tells = match SwapEvent::decode(payload) {
-            Ok(SwapEvent::Confirmed(_) | SwapEvent::Failed(_)) => Tells::Ends,
-            Ok(SwapEvent::RetryScheduled(event)) => Tells::Pauses(Duration::from_millis(event.delay_ms)),
-            Ok(
-                SwapEvent::Placed(_)
-                | SwapEvent::RoutingStarted(_)
-                | SwapEvent::Routed(_)
-                | SwapEvent::Prepared(_)
-                | SwapEvent::ReviewNeeded(_),
-            )
-            | Err(_) => Tells::Goes,
-        };
-        Some(Self { order, seq, stored_at, tells })
-    }
+struct News {
+    order: OrderId,
+    seq: Seq,
+    stored_at: Timestamp,
+    tells: Tells,
 }
 
 /// State in which a swap left our hands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Released {
-    /// It has ended, or was left out for good.
-    Ended,
+    /// It has ended by the record at this place, which may not have been heard yet, or was left out for good
+    /// ([`Seq::ZERO`]).
+    Ended(Seq),
+    /// The stream does not hold it.
+    Gone,
     /// It is to be looked at again after this time, unless an event comes first.
     Again(Duration),
     /// It waits for its next attempt: this is left of the pause that the record at `retry` tells of.
@@ -90,14 +108,16 @@ pub enum Released {
 }
 
 /// A swap that has not ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnendedSwap {
     /// The swap.
     pub order: OrderId,
-    /// Its last record that was heard; [`Seq::ZERO`] when none was yet.
+    /// Its last record that was heard.
     pub last: Seq,
     /// Time at which the stream took that.
     pub moved_at: Timestamp,
+    standing: Option<Standing>,
+    signed: Option<Signed>,
 }
 
 /// Number of swaps that have not ended, and the oldest.
@@ -123,15 +143,20 @@ pub struct Unended {
     patience: Duration,
     orders: HashMap<OrderId, Entry>,
     /// Those that this process drives now, known from the stream or not.
-    ours: HashSet<OrderId>,
+    ours: HashMap<OrderId, Hand>,
+    /// Those that this process has driven to their end, at these places, before it was heard of.
+    ended: HashMap<OrderId, Seq>,
     /// The others, by when they are to be taken up.
     due: BTreeSet<(Duration, OrderId)>,
+    signatures: Signatures,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     last: Seq,
     moved_at: Timestamp,
+    /// Where it stands by all that was heard; nothing once that broke the life cycle, or could not be read.
+    standing: Option<Standing>,
     /// The record that tells of a pause, and when that is over.
     pause: Option<(Seq, Duration)>,
     elsewhere: bool,
@@ -146,16 +171,96 @@ enum Waits {
     ForOperator,
 }
 
+/// A swap in our hands.
+#[derive(Debug, Clone, Copy)]
+struct Hand {
+    /// The last record that was heard when it was taken.
+    last: Seq,
+    /// The stream is another one than when it was taken: what is known of it there counts for nothing.
+    outdated: bool,
+}
+
 impl Unended {
     /// An empty list. A swap without an event for `patience` is taken up, whoever has it in hand.
     #[must_use]
     pub fn new(patience: Duration) -> Self {
-        Self { patience, orders: HashMap::new(), ours: HashSet::new(), due: BTreeSet::new() }
+        Self {
+            patience,
+            orders: HashMap::new(),
+            ours: HashMap::new(),
+            ended: HashMap::new(),
+            due: BTreeSet::new(),
+            signatures: Signatures::default(),
+        }
     }
 
-    /// Takes the stream's next record of a swap in. The same one again changes nothing but the time that is waited.
+    /// Takes the stream's next record of a swap in. The same one again changes nothing but the time that is waited. An end
+    /// counts only where it may follow: an order's history is what decides whether it has ended.
     pub fn hear(&mut self, heard: Heard, now: Moment) {
-        let Heard { order, seq, stored_at, tells } = heard;
+        let Heard { order, record, stored_at, says } = heard;
+        if let Says::Moves(Some(SwapEvent::Prepared(event))) = &says {
+            let transaction = Transaction { venue: event.venue, tx_id: event.tx_id.clone() };
+            self.remember(order, Signed { record, transaction });
+        }
+        if let Some(end) = self.ended.get(&order).copied() {
+            if record.seq >= end {
+                self.ended.remove(&order);
+            }
+            if record.seq <= end {
+                return;
+            }
+        }
+        let known = self.orders.get(&order).filter(|entry| !entry.last.is_zero()).copied();
+        let before = known.map(|entry| entry.standing);
+        let (standing, tells) = match (&says, before) {
+            (Says::Places(readable), None) => (readable.then_some(Standing::PLACED), Tells::Goes),
+            (Says::Places(_), Some(standing)) => (standing, Tells::Goes),
+            // It has ended already, or was never placed: nothing is to be done about it, whatever follows.
+            (Says::Moves(Some(SwapEvent::Confirmed(_) | SwapEvent::Failed(_))), None) => return,
+            (Says::Moves(event), before) => {
+                let after = event.as_ref().and_then(|event| before.flatten()?.after(event));
+                let tells = match event {
+                    Some(SwapEvent::RetryScheduled(event)) => {
+                        Tells::Pauses(Duration::from_millis(event.delay_ms))
+                    }
+                    _ if after.is_some_and(Standing::has_ended) => Tells::Ends,
+                    Some(_) | None => Tells::Goes,
+                };
+                (after, tells)
+            }
+        };
+        self.take_in(News { order, seq: record.seq, stored_at, tells }, now);
+        let is_new = known.is_none_or(|entry| record.seq > entry.last);
+        if let Some(entry) = self.orders.get_mut(&order).filter(|_| is_new) {
+            entry.standing = standing;
+        }
+    }
+
+    /// Takes a swap in as it once was on such a list.
+    pub fn adopt(&mut self, swap: UnendedSwap, now: Moment) {
+        let UnendedSwap { order, last, moved_at, standing, signed } = swap;
+        if let Some(signed) = signed {
+            self.remember(order, signed);
+        }
+        self.take_in(News { order, seq: last, stored_at: moved_at, tells: Tells::Goes }, now);
+        if let Some(entry) = self.orders.get_mut(&order) {
+            entry.standing = standing;
+        }
+    }
+
+    /// Remembers a transaction of a swap, whatever becomes of the stream's record of it.
+    pub fn remember(&mut self, order: OrderId, signed: Signed) {
+        self.signatures.remember(order, signed);
+    }
+
+    /// The last transaction of a swap that is remembered.
+    #[must_use]
+    pub fn signed(&self, order: OrderId) -> Option<&Signed> {
+        self.signatures.of(order)
+    }
+
+    fn take_in(&mut self, news: News, now: Moment) {
+        let News { order, seq, stored_at, tells } = news;
         if let (Tells::Goes | Tells::Pauses(_), Some(entry)) = (tells, self.orders.get(&order).copied())
             && entry.pause.is_some_and(|(retry, _)| seq <= retry)
         {
@@ -166,24 +271,28 @@ impl Unended {
         let age = now.wall.since(stored_at);
         let left_of = |span: Duration| now.running.saturating_add(span.saturating_sub(age));
         let (span, pause) = match tells {
-            Tells::Ends => return self.forget(order),
-            Tells::Goes => (self.patience, None),
+            Tells::Ends if !self.ours.contains_key(&order) => return self.forget(order),
+            Tells::Goes | Tells::Ends => (self.patience, None),
             Tells::Pauses(span) => {
                 let pause = (seq, self.pause_over_at(order, seq).unwrap_or_else(|| left_of(span)));
                 (span.saturating_add(self.patience / AFTER_A_PAUSE), Some(pause))
             }
         };
         let due = left_of(span);
-        let waits = if self.ours.contains(&order) { Waits::Ours } else { Waits::Until(due) };
-        self.put(order, Entry { last: seq, moved_at: stored_at, pause, elsewhere: false, waits });
+        let waits = if self.ours.contains_key(&order) { Waits::Ours } else { Waits::Until(due) };
+        let standing = self.orders.get(&order).and_then(|entry| entry.standing);
+        self.put(order, Entry { last: seq, moved_at: stored_at, standing, pause, elsewhere: false, waits });
     }
 
     /// Takes a swap into our hands; false when it is there already.
     pub fn take(&mut self, order: OrderId) -> bool {
-        if !self.ours.insert(order) {
+        if self.ours.contains_key(&order) {
             return false;
         }
-        if let Some(entry) = self.orders.get(&order).copied() {
+        let entry = self.orders.get(&order).copied();
+        let last = entry.map_or(Seq::ZERO, |entry| entry.last);
+        self.ours.insert(order, Hand { last, outdated: false });
+        if let Some(entry) = entry {
             self.put(order, Entry { waits: Waits::Ours, elsewhere: false, ..entry });
         }
         true
@@ -210,18 +319,35 @@ impl Unended {
 
     /// Gives a swap out of our hands.
     pub fn release(&mut self, order: OrderId, released: Released, now: Moment) {
-        self.ours.remove(&order);
+        let hand = self.ours.remove(&order).unwrap_or(Hand { last: Seq::ZERO, outdated: false });
+        let heard = self.orders.get(&order).copied();
+        let until = |span: Duration| Waits::Until(now.running.saturating_add(span));
+        if hand.outdated {
+            if let Some(entry) = heard {
+                self.put(order, Entry { waits: until(Duration::ZERO), ..entry });
+            }
+            return;
+        }
+        let last = heard.map_or(Seq::ZERO, |entry| entry.last);
         let unheard = Entry {
-            last: Seq::ZERO,
+            last,
             moved_at: now.wall,
+            standing: None,
             pause: None,
             elsewhere: false,
             waits: Waits::ForOperator,
         };
-        let entry = self.orders.get(&order).copied().unwrap_or(unheard);
-        let until = |span: Duration| Waits::Until(now.running.saturating_add(span));
+        let entry = heard.unwrap_or(unheard);
         match released {
-            Released::Ended => self.forget(order),
+            Released::Ended(end) => {
+                self.forget(order);
+                if end > last {
+                    self.ended.insert(order, end);
+                }
+            }
+            Released::Gone if last == hand.last => self.forget(order),
+            // It was placed anew meanwhile.
+            Released::Gone => self.put(order, Entry { waits: until(self.patience), ..entry }),
             Released::Again(span) => self.put(order, Entry { waits: until(span), ..entry }),
             Released::Pausing { retry, left } => {
                 let pause = Some((retry, now.running.saturating_add(left)));
@@ -241,16 +367,31 @@ impl Unended {
         self.orders.get(&order)?.pause.filter(|(seq, _)| *seq == retry).map(|(_, over)| over)
     }
 
-    /// Forgets everything but what is in our hands: the stream is another one, and is told anew.
+    /// The stream is another one, and is told anew: nothing that was heard holds any more, and what is in our hands is read
+    /// again once it leaves them. Signed transactions are remembered.
     pub fn clear(&mut self) {
         self.orders.clear();
+        self.ended.clear();
         self.due.clear();
+        self.ours.values_mut().for_each(|hand| hand.outdated = true);
+    }
+
+    /// Whether a swap is on the list, or was driven to its end here before that was heard of.
+    #[must_use]
+    pub fn knows(&self, order: OrderId) -> bool {
+        self.orders.contains_key(&order) || self.ended.contains_key(&order)
     }
 
     /// Those that were heard of in the stream.
     pub fn heard(&self) -> impl Iterator<Item = UnendedSwap> {
-        let heard = self.orders.iter().filter(|(_, entry)| entry.last > Seq::ZERO);
-        heard.map(|(order, entry)| UnendedSwap { order: *order, last: entry.last, moved_at: entry.moved_at })
+        let heard = self.orders.iter().filter(|(_, entry)| !entry.last.is_zero());
+        heard.map(|(order, Entry { last, moved_at, standing, .. })| UnendedSwap {
+            order: *order,
+            last: *last,
+            moved_at: *moved_at,
+            standing: *standing,
+            signed: self.signatures.of(*order).cloned(),
+        })
     }
 
     /// Number of swaps that have not ended, and the oldest.
@@ -273,6 +414,7 @@ impl Unended {
     }
 
     fn forget(&mut self, order: OrderId) {
+        self.signatures.ended(order);
         if let Some(Entry { waits: Waits::Until(due), .. }) = self.orders.remove(&order) {
             self.due.remove(&(due, order));
         }

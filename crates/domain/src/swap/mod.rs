@@ -4,6 +4,7 @@ mod codec;
 mod event;
 mod order;
 mod request;
+mod standing;
 
 pub use crate::stored::{DecodeError, EventType};
 pub use event::{
@@ -12,3 +13,4 @@ pub use event::{
 };
 pub use order::{IllegalEvent, InDoubt, Phase, Status, SwapOrder};
 pub use request::{Field, FieldError, MAX_AMOUNT, Request, Terms};
+pub use standing::Standing;

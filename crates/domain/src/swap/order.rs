@@ -14,6 +14,7 @@ use std::{fmt, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use super::event::{Placed, Prepared, Routed, Stage, SwapEvent};
+use super::standing::{At, Standing};
 use crate::{Seq, Timestamp, VenueId};
 
 /// What clients see of a phase.
@@ -198,76 +199,47 @@ impl SwapOrder {
         }
     }
 
-    /// Takes the next event in. This is the one table of the life cycle: a line for each legal pair, then the
-    /// illegal ones by event.
+    /// Takes the next event in, if it is legal by the table of [`Standing::after`].
     ///
     /// # Errors
-    /// When the pair is illegal; the order is unchanged then.
+    /// When it cannot follow; the order is unchanged then.
     pub fn apply(&mut self, event: SwapEvent) -> Result<(), IllegalEvent> {
-        use SwapEvent as E;
-        let next = match (&self.phase, event) {
-            (Phase::Pending | Phase::Waiting { .. }, E::RoutingStarted(event))
-                if event.attempt == self.attempt + 1 =>
-            {
-                self.attempt = event.attempt;
-                Phase::Routing
-            }
-            (Phase::Routing, E::Routed(event)) => Phase::Building(event),
-            (Phase::Building(_), E::Prepared(event)) => Phase::Submitted(event),
-            (Phase::Submitted(_), E::Confirmed(_)) => Phase::Confirmed,
-            (Phase::Routing | Phase::Building(_) | Phase::Submitted(_), E::RetryScheduled(event)) => {
+        let standing = self.standing();
+        // Behind a record that was left out the writer's word counts: it had read what is not known here.
+        let told = || self.left_out.and_then(|_| Standing::told_by(&event));
+        let next = standing.after(&event).or_else(told);
+        let next = next.ok_or_else(|| IllegalEvent::new(standing, &event))?;
+        self.phase = match event {
+            SwapEvent::Placed(_) => return Err(IllegalEvent::new(standing, &event)),
+            SwapEvent::RoutingStarted(_) => Phase::Routing,
+            SwapEvent::Routed(event) => Phase::Building(event),
+            SwapEvent::Prepared(event) => Phase::Submitted(event),
+            SwapEvent::RetryScheduled(event) => {
                 let delay = Duration::from_millis(event.delay_ms);
                 Phase::Waiting { stage: event.stage, retry_at: event.retry_at, delay }
             }
-            (Phase::Routing | Phase::Building(_) | Phase::Submitted(_), E::Failed(_)) => Phase::Failed,
-            (
-                Phase::Pending
-                | Phase::Routing
-                | Phase::Building(_)
-                | Phase::Submitted(_)
-                | Phase::Waiting { .. },
-                E::ReviewNeeded(_),
-            ) => Phase::Review(self.in_doubt()),
-            // An operator's word ends it either way.
-            (Phase::Review(_), E::Confirmed(_)) => Phase::Confirmed,
-            (Phase::Review(_), E::Failed(_)) => Phase::Failed,
-            // An order is placed once, by its first event.
-            (phase, E::Placed(_)) => return Err(illegal(phase, "placed")),
-            // Behind a record that was left out the writer's word counts: it had read what is not known here.
-            (_, event) if self.left_out.is_some() => self.after_left_out(event)?,
-            // A new attempt needs the former one's proved end, and the next number.
-            (phase, E::RoutingStarted(_)) => return Err(illegal(phase, "routing_started")),
-            (phase, E::Routed(_)) => return Err(illegal(phase, "routed")),
-            // A second signature while the first may land is the double execution this system exists to prevent.
-            (phase, E::Prepared(_)) => return Err(illegal(phase, "prepared")),
-            (phase, E::RetryScheduled(_)) => return Err(illegal(phase, "retry_scheduled")),
-            (phase, E::ReviewNeeded(_)) => return Err(illegal(phase, "review_needed")),
-            // Nothing follows an end, a second end neither.
-            (phase, E::Confirmed(_)) => return Err(illegal(phase, "confirmed")),
-            (phase, E::Failed(_)) => return Err(illegal(phase, "failed")),
+            SwapEvent::ReviewNeeded(_) => Phase::Review(self.in_doubt()),
+            SwapEvent::Confirmed(_) => Phase::Confirmed,
+            SwapEvent::Failed(_) => Phase::Failed,
         };
-        self.phase = next;
+        self.attempt = self.attempt.max(next.attempt);
         self.left_out = None;
         Ok(())
     }
 
-    /// The phase that an event tells of by itself.
-    fn after_left_out(&mut self, event: SwapEvent) -> Result<Phase, IllegalEvent> {
-        let (attempt, next) = match event {
-            SwapEvent::Placed(_) => return Err(illegal(&self.phase, "placed")),
-            SwapEvent::RoutingStarted(event) => (event.attempt, Phase::Routing),
-            SwapEvent::Routed(event) => (event.attempt, Phase::Building(event)),
-            SwapEvent::Prepared(event) => (event.attempt, Phase::Submitted(event)),
-            SwapEvent::RetryScheduled(event) => {
-                let delay = Duration::from_millis(event.delay_ms);
-                (event.attempt, Phase::Waiting { stage: event.stage, retry_at: event.retry_at, delay })
-            }
-            SwapEvent::ReviewNeeded(event) => (event.attempt, Phase::Review(self.in_doubt())),
-            SwapEvent::Confirmed(event) => (event.attempt, Phase::Confirmed),
-            SwapEvent::Failed(event) => (event.attempt, Phase::Failed),
+    /// Where it stands, by name.
+    const fn standing(&self) -> Standing {
+        let at = match &self.phase {
+            Phase::Pending => At::Pending,
+            Phase::Routing => At::Routing,
+            Phase::Building(_) => At::Building,
+            Phase::Submitted(_) => At::Submitted,
+            Phase::Waiting { .. } => At::Waiting,
+            Phase::Review(_) => At::Review,
+            Phase::Confirmed => At::Confirmed,
+            Phase::Failed => At::Failed,
         };
-        self.attempt = self.attempt.max(attempt);
-        Ok(next)
+        Standing { at, attempt: self.attempt }
     }
 
     /// What may have been sent and is not known to have ended.
@@ -285,18 +257,10 @@ impl SwapOrder {
     }
 }
 
-const fn illegal(phase: &Phase, event: &'static str) -> IllegalEvent {
-    let phase = match phase {
-        Phase::Pending => "pending",
-        Phase::Routing => "routing",
-        Phase::Building(_) => "building",
-        Phase::Submitted(_) => "submitted",
-        Phase::Waiting { .. } => "waiting",
-        Phase::Review(_) => "review",
-        Phase::Confirmed => "confirmed",
-        Phase::Failed => "failed",
-    };
-    IllegalEvent { phase, event }
+impl IllegalEvent {
+    fn new(standing: Standing, event: &SwapEvent) -> Self {
+        Self { phase: standing.at.name(), event: event.event_type().name }
+    }
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@
 
 mod chain;
 mod life;
+mod lost_end;
 mod rough_log;
 mod table;
 mod world;

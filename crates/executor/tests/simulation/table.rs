@@ -19,16 +19,16 @@ use crate::world::{Plan, Process, World, on_one_thread, order, placed, record, s
 
 const AT: Timestamp = Timestamp::from_unix_ms(1_768_030_215_123);
 /// Longer than anything takes while all is well.
-const LONG: Duration = Duration::from_secs(120);
+pub(crate) const LONG: Duration = Duration::from_secs(120);
 
 /// A world where nothing goes wrong by chance.
-fn calm() -> World {
+pub(crate) fn calm() -> World {
     let world = World::new(1, Plan::default());
     world.rough.store(false, Ordering::Relaxed);
     world
 }
 
-async fn until(what: &str, mut is: impl AsyncFnMut() -> bool) -> Duration {
+pub(crate) async fn until(what: &str, mut is: impl AsyncFnMut() -> bool) -> Duration {
     let begun = Instant::now();
     while !is().await {
         assert!(begun.elapsed() < LONG, "not in {LONG:?}: {what}");
@@ -41,19 +41,19 @@ async fn status(world: &World, id: OrderId) -> Option<Status> {
     world.fold(id).await.ok().map(|(order, _, _)| order.status())
 }
 
-async fn until_status(world: &World, id: OrderId, expected: Status) -> Duration {
+pub(crate) async fn until_status(world: &World, id: OrderId, expected: Status) -> Duration {
     until(&format!("{id} is {expected}"), async || status(world, id).await == Some(expected)).await
 }
 
 /// The progress of an order, as names.
-async fn events(world: &World, id: OrderId) -> Vec<(Seq, SwapEvent)> {
+pub(crate) async fn events(world: &World, id: OrderId) -> Vec<(Seq, SwapEvent)> {
     let page = world.log.read(&swap_progress(id), Seq::FIRST, Consistency::Leader).await.unwrap();
     let read =
         |record: &fillstream_event_log::Record| Some((record.seq, SwapEvent::decode(&record.payload).ok()?));
     page.records.iter().filter_map(read).collect()
 }
 
-fn process(world: &World, venues: &[VenueId]) -> Process {
+pub(crate) fn process(world: &World, venues: &[VenueId]) -> Process {
     world.process(venues, settings())
 }
 
@@ -296,7 +296,7 @@ fn no_checkpoint_loses_a_swap() {
     let now = "2026-01-10T07:30:15.000Z";
     let body = |incarnation: u64, seq: u64, id: &str, counted_at: &str| {
         format!(
-            r#"{{"version":1,"incarnation":{incarnation},"reached":{{"seq":{seq},"id":"{id}"}},"counted_at":"{counted_at}","unended":[]}}"#
+            r#"{{"version":2,"incarnation":{incarnation},"reached":{{"seq":{seq},"id":"{id}"}},"counted_at":"{counted_at}","unended":[]}}"#
         )
     };
     on_one_thread(async {

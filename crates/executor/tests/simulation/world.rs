@@ -251,7 +251,9 @@ impl World {
         for order in orders {
             let Ok(history) = read_history(&self.log, *order).await else { continue };
             let Phase::Review(in_doubt) = history.order.phase() else { continue };
-            let Some(landed) = self.chain.found_out(in_doubt.tx_id.as_deref().unwrap()) else { continue };
+            // Without a name it is a doubt that only executors without fences have.
+            let landed = in_doubt.tx_id.as_deref().and_then(|tx_id| self.chain.found_out(tx_id));
+            let Some(landed) = landed else { continue };
             let amount_out = || history.order.placed().amount_in;
             let verdict = match landed {
                 true => Verdict::Landed { amount_out: amount_out(), named: None },
