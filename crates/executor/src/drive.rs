@@ -25,6 +25,7 @@ use crate::{
     PART, SwapHistory,
     agenda::Agenda,
     effects::Effects,
+    hand::{Hand, Room},
     history::{HistoryError, read_history},
 };
 
@@ -35,6 +36,8 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from
 pub(crate) struct Drive<'a> {
     pub(crate) log: &'a dyn EventLog,
     pub(crate) effects: &'a Effects,
+    pub(crate) room: &'a Room,
+    pub(crate) hand: &'a Hand,
     pub(crate) agenda: &'a Agenda,
     pub(crate) obstacles: &'a Obstacles,
     pub(crate) clock: &'a WallClock,
@@ -63,6 +66,8 @@ pub(crate) enum Driven {
     },
     /// To a step at a venue that is not configured here: another executor may have it.
     Elsewhere(VenueId),
+    /// To a transaction at a venue where too many are undecided already.
+    Crowded,
     /// The log takes nothing at the moment.
     NotNow,
 }
@@ -214,6 +219,9 @@ impl Drive<'_> {
             }
             Step::Deliver(prepared) => {
                 self.is_here(prepared.venue)?;
+                if !self.hand.go_to(prepared.venue, self.room) {
+                    return Err(Interrupted::Over(Driven::Crowded));
+                }
                 if let Some(record) = held.history.signed.last().copied() {
                     let transaction = Transaction { venue: prepared.venue, tx_id: prepared.tx_id.clone() };
                     self.agenda.remember(prepared.order_id, Signed { record, transaction });

@@ -19,6 +19,7 @@ mod checkpoint;
 mod drive;
 mod effects;
 mod follow;
+mod hand;
 mod history;
 mod resolve;
 mod run;
@@ -29,7 +30,7 @@ pub use fillstream_swap_machine::{Summary, Transaction, Verdict};
 pub use history::{HistoryError, SwapHistory, read_history};
 pub use resolve::{ResolveError, resolve};
 pub use run::Executor;
-pub use settings::Settings;
+pub use settings::{Hands, Settings};
 
 /// Name of this part in parked entries.
 const PART: &str = "executor";

@@ -17,10 +17,7 @@ use fillstream_event_log::{EventLog, SnapshotStore, Work, WorkQueue};
 use fillstream_retry::Obstacles;
 use fillstream_swap_machine::{Released, Summary};
 use fillstream_venues::Venue;
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::{Instant, sleep},
-};
+use tokio::time::{Instant, sleep};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{Instrument, field::Empty, info, info_span};
 
@@ -30,13 +27,9 @@ use crate::{
     drive::{Drive, Driven, put_aside},
     effects::Effects,
     follow::Follower,
+    hand::{Hand, Room},
 };
 
-/// Orders in hand that the queue brought: a task of some kilobytes each. More than one consumer hands out by default.
-const FROM_QUEUE: usize = 8_192;
-/// Orders in hand beside them that were taken up from the stream, or that gave their place in the queue up. What is beyond
-/// waits for its turn on the list.
-const FROM_STREAM: usize = 4_096;
 /// Deliveries after which an order that cannot go on here is no longer handed back to the queue, where it takes the place
 /// of another one: the list has it.
 const HANDED_BACK: u64 = 3;
@@ -53,8 +46,7 @@ pub struct Executor {
     pub(crate) clock: WallClock,
     pub(crate) obstacles: Obstacles,
     effects: Effects,
-    from_queue: Arc<Semaphore>,
-    from_stream: Arc<Semaphore>,
+    room: Room,
 }
 
 impl Executor {
@@ -72,8 +64,7 @@ impl Executor {
         Arc::new(Self {
             agenda: Agenda::new(settings.stalled_after, Arc::clone(&clock)),
             effects: Effects::new(venues, settings, Arc::clone(&clock), &obstacles),
-            from_queue: Arc::new(Semaphore::new(FROM_QUEUE)),
-            from_stream: Arc::new(Semaphore::new(FROM_STREAM)),
+            room: Room::new(settings.hands),
             log,
             snapshots,
             settings,
@@ -111,16 +102,16 @@ impl Executor {
         }
         tasks.spawn(async move { follower.run(stopped).await });
         loop {
-            let (order, work, permit) = tokio::select! {
+            let (order, work, hand) = tokio::select! {
                 () = stop.cancelled() => break,
-                (work, permit) = self.next_work(&mut *queue) => (None, Some(work), permit),
-                (order, permit) = self.next_due() => (Some(order), None, permit),
+                (work, hand) = self.next_work(&mut *queue) => (None, Some(work), hand),
+                (order, hand) = self.next_due() => (Some(order), None, hand),
             };
             let (executor, stop) = (Arc::clone(&self), stop.clone());
             tasks.spawn(async move {
                 match (order, work) {
-                    (Some(order), _) => executor.resume(order, permit, &stop).await,
-                    (None, Some(work)) => executor.work(work, permit, &stop).await,
+                    (Some(order), _) => executor.resume(order, &hand, &stop).await,
+                    (None, Some(work)) => executor.work(work, &hand, &stop).await,
                     (None, None) => {}
                 }
             });
@@ -130,36 +121,36 @@ impl Executor {
         info!("the executor has stopped");
     }
 
-    async fn next_work(&self, queue: &mut dyn WorkQueue) -> (Work, OwnedSemaphorePermit) {
-        let permit = match Arc::clone(&self.from_queue).try_acquire_owned() {
-            Ok(permit) => permit,
-            Err(_) => {
-                self.obstacles.set(ALL_IN_HAND, format!("{FROM_QUEUE} orders are in hand already"));
-                permit(&self.from_queue).await
+    async fn next_work(&self, queue: &mut dyn WorkQueue) -> (Work, Hand) {
+        let hand = match self.room.try_queue() {
+            Some(hand) => hand,
+            None => {
+                let most = self.settings.hands.of_queue;
+                self.obstacles.set(ALL_IN_HAND, format!("{most} orders are in hand already"));
+                self.room.queue().await
             }
         };
         self.obstacles.clear(ALL_IN_HAND);
-        (queue.next().await, permit)
+        (queue.next().await, hand)
     }
 
-    async fn next_due(&self) -> (OrderId, OwnedSemaphorePermit) {
-        let permit = permit(&self.from_stream).await;
-        (self.agenda.due().await, permit)
+    async fn next_due(&self) -> (OrderId, Hand) {
+        let hand = self.room.stream().await;
+        (self.agenda.due().await, hand)
     }
 
     /// An order that is due on the list.
-    async fn resume(&self, order: OrderId, permit: OwnedSemaphorePermit, stop: &CancellationToken) {
+    async fn resume(&self, order: OrderId, hand: &Hand, stop: &CancellationToken) {
         let in_hand = self.agenda.taken(order);
         let driven = tokio::select! {
             () = stop.cancelled() => return,
-            driven = self.drive(order) => driven,
+            driven = self.drive(order, hand) => driven,
         };
-        drop(permit);
         in_hand.release(self.released(driven));
     }
 
     /// An order that the queue has brought.
-    async fn work(&self, work: Work, permit: OwnedSemaphorePermit, stop: &CancellationToken) {
+    async fn work(&self, work: Work, hand: &Hand, stop: &CancellationToken) {
         let Some(order) = SwapSubject::parse(&work.record.subject).map(|subject| subject.order()) else {
             let place = (work.record.seq, &*work.record.subject);
             let parked =
@@ -173,7 +164,7 @@ impl Executor {
         reach(Boundary::TakenUp);
         let (driven, unacknowledged) = tokio::select! {
             () = stop.cancelled() => return work.nak(Duration::ZERO).await,
-            held = self.hold(order, &work, permit) => held,
+            held = self.hold(order, &work, hand) => held,
         };
         let driven = driven.unwrap_or(Driven::NotNow);
         if unacknowledged {
@@ -185,14 +176,9 @@ impl Executor {
     /// Drives an order, and tells the queue that it is being worked on, for as long as it may keep a place there. Then it
     /// goes on without, if there is room for it: else it is left to the list. The flag says whether the queue still waits for
     /// an answer.
-    async fn hold(
-        &self,
-        order: OrderId,
-        work: &Work,
-        permit: OwnedSemaphorePermit,
-    ) -> (Option<Driven>, bool) {
+    async fn hold(&self, order: OrderId, work: &Work, hand: &Hand) -> (Option<Driven>, bool) {
         let until = Instant::now() + self.settings.ack_wait * Settings::HELD_FOR_ACK_WAITS;
-        let driven = self.drive(order);
+        let driven = self.drive(order, hand);
         tokio::pin!(driven);
         while Instant::now() < until {
             tokio::select! {
@@ -201,10 +187,9 @@ impl Executor {
             }
         }
         work.ack().await;
-        drop(permit);
-        match Arc::clone(&self.from_stream).try_acquire_owned() {
-            Ok(_permit) => (Some(driven.await), false),
-            Err(_) => (None, false),
+        match hand.leave_queue(&self.room) {
+            true => (Some(driven.await), false),
+            false => (None, false),
         }
     }
 
@@ -216,7 +201,7 @@ impl Executor {
                 work.ack().await;
                 reach(Boundary::AfterAck);
             }
-            Driven::HeldUp | Driven::Pausing { .. } => work.ack().await,
+            Driven::HeldUp | Driven::Crowded | Driven::Pausing { .. } => work.ack().await,
             Driven::Elsewhere(_) | Driven::NotNow if work.delivered < HANDED_BACK => {
                 work.nak(self.settings.ack_wait).await;
             }
@@ -234,15 +219,17 @@ impl Executor {
             Driven::HeldUp => Released::Again(ack_wait),
             Driven::Pausing { retry, left } => Released::Pausing { retry, left },
             Driven::Elsewhere(_) => Released::Elsewhere(stalled_after),
-            Driven::NotNow => Released::Again(stalled_after),
+            Driven::Crowded | Driven::NotNow => Released::Again(stalled_after),
         }
     }
 
-    async fn drive(&self, order: OrderId) -> Driven {
+    async fn drive(&self, order: OrderId, hand: &Hand) -> Driven {
         let span = info_span!("order", order_id = %order, attempt = Empty, trace_id = Empty);
         let drive = Drive {
             log: &*self.log,
             effects: &self.effects,
+            room: &self.room,
+            hand,
             agenda: &self.agenda,
             obstacles: &self.obstacles,
             clock: &self.clock,
@@ -259,8 +246,4 @@ impl Executor {
         .instrument(span)
         .await
     }
-}
-
-async fn permit(of: &Arc<Semaphore>) -> OwnedSemaphorePermit {
-    Arc::clone(of).acquire_owned().await.expect("it is never closed")
 }

@@ -24,6 +24,26 @@ pub struct Settings {
     pub stalled_after: Duration,
     /// Between two writings of the checkpoint that spares a restart the reading of all swaps.
     pub checkpoint_every: Duration,
+    /// Orders in hand at the same time.
+    pub hands: Hands,
+}
+
+/// Orders in hand at the same time, a task of some kilobytes each. What is beyond waits on the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hands {
+    /// Orders that the queue brought.
+    pub of_queue: usize,
+    /// Orders that were taken up from the stream, or that gave their place in the queue up.
+    pub of_stream: usize,
+    /// Orders of one venue whose transaction is undecided.
+    pub of_venue: usize,
+}
+
+impl Default for Hands {
+    /// More than one consumer hands out by default; beside them as many as are driven without haste.
+    fn default() -> Self {
+        Self { of_queue: 8_192, of_stream: 4_096, of_venue: 4_096 }
+    }
 }
 
 impl Settings {
@@ -46,6 +66,7 @@ impl Default for Settings {
             ack_wait,
             stalled_after: ack_wait * Self::STALLED_AFTER_ACK_WAITS,
             checkpoint_every: Duration::from_secs(60),
+            hands: Hands::default(),
         }
     }
 }

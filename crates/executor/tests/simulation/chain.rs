@@ -30,6 +30,8 @@ struct Shared {
 struct State {
     txs: HashMap<String, Tx>,
     signed: u64,
+    /// The venue that cannot be asked what became of a transaction.
+    silent: Option<VenueId>,
 }
 
 struct Tx {
@@ -51,6 +53,11 @@ impl Chain {
     pub(crate) fn new() -> Self {
         let (began, state) = (Instant::now(), Mutex::default());
         Self(Arc::new(Shared { began, state }))
+    }
+
+    /// From now on this venue, or none, cannot be asked what became of a transaction.
+    pub(crate) fn silence(&self, venue: Option<VenueId>) {
+        self.0.state.lock().silent = venue;
     }
 
     fn height(&self) -> u64 {
@@ -177,7 +184,7 @@ impl Venue for RoughVenue {
 
     async fn observe(&self, sent: &PreparedTx) -> Result<Observation, Unavailable> {
         self.travels().await;
-        if self.strikes(150) {
+        if self.strikes(150) || self.chain.0.state.lock().silent == Some(self.id) {
             return Err(Unavailable("a simulated fault".to_owned()));
         }
         if self.strikes(10) {

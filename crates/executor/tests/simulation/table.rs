@@ -10,7 +10,7 @@ use fillstream_domain::{
 };
 use fillstream_event_log::{Consistency, EventLog, NewRecord, SnapshotStore};
 use fillstream_executor::{
-    HistoryError, ResolveError, Settings, Transaction, Verdict, read_history, resolve,
+    Hands, HistoryError, ResolveError, Settings, Transaction, Verdict, read_history, resolve,
 };
 use fillstream_swap_machine::{Backoff, VerdictError};
 use tokio::time::{Instant, sleep};
@@ -66,9 +66,9 @@ const fn begun(order_id: OrderId) -> RoutingStarted {
     RoutingStarted { order_id, attempt: 1, max_attempts: 3, at: AT }
 }
 
-fn routed(order_id: OrderId) -> SwapEvent {
+fn routed(order_id: OrderId, venue: VenueId) -> SwapEvent {
     let min_amount_out = Amount::new(fillstream_domain::parse_exact("1400").unwrap()).unwrap();
-    let (quotes, no_quotes, venue) = (Vec::new(), Vec::new(), VenueId::Raydium);
+    let (quotes, no_quotes) = (Vec::new(), Vec::new());
     SwapEvent::Routed(Routed { order_id, attempt: 1, quotes, no_quotes, venue, min_amount_out, at: AT })
 }
 
@@ -78,7 +78,7 @@ fn a_venue_that_is_not_configured_here_is_left_to_another_executor() {
     on_one_thread(async {
         let world = calm();
         world.place(order(1));
-        for event in [SwapEvent::RoutingStarted(begun(order(1))), routed(order(1))] {
+        for event in [SwapEvent::RoutingStarted(begun(order(1))), routed(order(1), VenueId::Raydium)] {
             world.log.append_now(record(swap_progress(order(1)), Seq::ZERO, &event));
         }
         let without = process(&world, &[VenueId::Meteora]);
@@ -136,6 +136,45 @@ fn new_orders_do_not_wait_behind_those_that_wait() {
         world.place(order(5));
         let took = until_status(&world, order(5), Status::Confirmed).await;
         assert!(took < Duration::from_secs(5), "{took:?}");
+    });
+}
+
+/// Swaps that one venue does not decide take no place of those of another one.
+#[test]
+fn a_venue_that_does_not_answer_keeps_no_swap_of_another_one() {
+    on_one_thread(async {
+        let world = calm();
+        world.chain.silence(Some(VenueId::Raydium));
+        let hands = Hands { of_queue: 2, of_stream: 2, of_venue: 3 };
+        let executor = world.process(&VenueId::ALL, Settings { hands, ..settings() });
+        let place = |number, venue| {
+            let id = order(number);
+            world.place(id);
+            for event in [SwapEvent::RoutingStarted(begun(id)), routed(id, venue)] {
+                world.log.append_now(record(swap_progress(id), Seq::ZERO, &event));
+            }
+            world.queue.take_away()
+        };
+        for number in 1..=8 {
+            place(number, VenueId::Raydium).await;
+        }
+        for number in 1..=8 {
+            let signed = async || {
+                matches!(events(&world, order(number)).await.last(), Some((_, SwapEvent::Prepared(_))))
+            };
+            until("it is with its venue", signed).await;
+        }
+        sleep(LONG).await;
+        place(9, VenueId::Meteora).await;
+        let took = until_status(&world, order(9), Status::Confirmed).await;
+        assert!(took < settings().stalled_after * 2, "{took:?}");
+        let told = executor.executor.obstacles().all();
+        assert!(told.iter().any(|(what, _)| what.contains("not observed at raydium")), "{told:?}");
+        world.chain.silence(None);
+        for number in 1..=8 {
+            until_status(&world, order(number), Status::Confirmed).await;
+            assert_eq!(world.chain.executions(order(number)), 1);
+        }
     });
 }
 
@@ -216,7 +255,7 @@ fn a_skipped_record_that_may_be_a_transaction_leads_to_review_and_to_no_other_on
         world.place(order(1));
         let subject = swap_progress(order(1));
         world.log.append_now(record(subject.clone(), Seq::ZERO, &SwapEvent::RoutingStarted(begun(order(1)))));
-        world.log.append_now(record(subject.clone(), Seq::ZERO, &routed(order(1))));
+        world.log.append_now(record(subject.clone(), Seq::ZERO, &routed(order(1), VenueId::Raydium)));
         let unreadable = world.log.append_now(garbage(subject));
         let executor = process(&world, &VenueId::ALL);
         let open = async || fillstream_parked::list(&world.log).await.unwrap();
