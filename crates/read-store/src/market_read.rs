@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 
 use fillstream_domain::book::{BookStatus, Side, Symbol};
 use fillstream_domain::{OrderId, Position, Seq, UserId};
-use fillstream_projections::market::{BookOrderRow, LevelRow, MarketRow, TradeRow};
-use sqlx::{AnyConnection, AssertSqlSafe, Connection};
+use fillstream_projections::market::{BookOrderRow, LevelRow, MarketRow, OpenCount, TradeRow};
+use sqlx::{AnyConnection, AssertSqlSafe, Connection, Row};
 
 use crate::error::{StoreError, sql};
 use crate::market_sql::{BOOK_ORDER, LEVEL, MARKET, TRADE};
@@ -61,6 +61,30 @@ impl ReadStore {
             None => query,
         };
         self.rows(query, BOOK_ORDER).await
+    }
+
+    /// A user's open orders in a market, `most` of them at most, those placed first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn open_orders(
+        &self,
+        user: UserId,
+        symbol: &Symbol,
+        most: u32,
+    ) -> Result<OpenCount, StoreError> {
+        // Until a commit tells of it, the last record of an order is the one that placed it.
+        const OPEN: &str = "SELECT COUNT(CASE WHEN last_seq > placed_seq THEN 1 END), COUNT(*) FROM ( \
+                              SELECT placed_seq, last_seq FROM book_orders \
+                              WHERE user_id = $1 AND symbol = $2 AND status = 'OPEN' ORDER BY placed_seq LIMIT $3 \
+                            ) AS open_orders";
+        let query = sqlx::query(OPEN).bind(user.to_string()).bind(symbol.to_string()).bind(i64::from(most));
+        let Some(row) = self.row(query).await? else { return Ok(OpenCount::default()) };
+        let count = |column: usize| {
+            let count: i64 = row.try_get(column).map_err(sql(READING))?;
+            Ok::<_, StoreError>(u32::try_from(count).unwrap_or(u32::MAX))
+        };
+        Ok(OpenCount { in_book: count(0)?, all: count(1)? })
     }
 
     /// A market's trades, newest first: those before the position `before`, at most `limit` of them.

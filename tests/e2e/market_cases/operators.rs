@@ -53,6 +53,35 @@ async fn a_market_is_added_and_traded_while_the_system_runs() {
     traded(&desk).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_user_who_has_all_open_orders_is_told_so_and_may_go_on_after_a_cancel() {
+    let desk = Desk::up(&[]);
+    let limits = ["--tick-size=0.0001", "--lot-size=0.1", "--max-open-orders-per-user=2"];
+    desk.printed(&[&XRP[..], &limits].concat());
+    let mut orders = Vec::new();
+    for price in ["0.5", "0.6"] {
+        let placed = desk.post(&xrp(ANN, "SELL", "10", price)).await;
+        assert_eq!(placed.status, 201, "{}", placed.json());
+        orders.push(text(&placed.json(), "order_id").to_owned());
+    }
+    let in_book = async || {
+        let book = desk.get("/api/v1/markets/XRP-USDT/book").await;
+        (book["asks"].as_array()?.len() == 2).then_some(())
+    };
+    until("both are in the book", in_book).await;
+    for _ in 0..3 {
+        let refused = desk.post(&xrp(ANN, "SELL", "10", "0.7")).await;
+        assert_eq!((refused.status, text(&refused.json(), "code")), (422, "too_many_open_orders"));
+    }
+    let first = format!("/api/v1/orders/{}?user_id={ANN}", orders[0]);
+    assert_eq!(desk.ask("DELETE", &first, None).await.status, 200);
+    assert_eq!(desk.post(&xrp(ANN, "SELL", "10", "0.7")).await.status, 201);
+    let listed = desk.get(&format!("/api/v1/orders?user_id={ANN}")).await;
+    let states: Vec<_> =
+        listed["orders"].as_array().expect("orders").iter().map(|row| text(row, "status")).collect();
+    assert_eq!(states, ["OPEN", "OPEN", "CANCELLED"], "what was refused is not stored");
+}
+
 /// Waits until HTTP knows so many markets.
 async fn until_listed(desk: &Desk, count: usize) {
     let listed = async || desk.get("/api/v1/markets").await["markets"].as_array().map(Vec::len);

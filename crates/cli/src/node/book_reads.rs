@@ -10,7 +10,9 @@ use fillstream_domain::{
 use fillstream_event_log::{EventLog, SnapshotStore};
 use fillstream_http_api::{BookAt, OrdersWanted, PastBooks, PastError, StoreUnreachable, StoredMarkets};
 use fillstream_matching::book_at;
-use fillstream_projections::market::{BookFeed, BookOrderRow, LevelBook, Message, TradeExecuted, TradeRow};
+use fillstream_projections::market::{
+    BookFeed, BookOrderRow, LevelBook, Message, OpenCount, TradeExecuted, TradeRow,
+};
 use fillstream_projector::Projector;
 use fillstream_read_store::{ReadStore, StoreError};
 use fillstream_stream_bridge::Hub;
@@ -50,6 +52,15 @@ impl StoredMarkets for BookRows {
         let OrdersWanted { user, symbol, status, before, limit } = wanted;
         let orders = self.store.book_orders(*user, symbol.as_ref(), *status, *before, *limit).await;
         orders.map_err(unreachable)
+    }
+
+    async fn open_orders(
+        &self,
+        user: UserId,
+        symbol: &Symbol,
+        most: u32,
+    ) -> Result<OpenCount, StoreUnreachable> {
+        self.store.open_orders(user, symbol, most).await.map_err(unreachable)
     }
 
     async fn trades(

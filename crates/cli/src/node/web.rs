@@ -239,6 +239,7 @@ async fn book_api(
         markets: Arc::new(Markets::new(Arc::clone(&log))),
         past: past.map(|past| -> Arc<dyn PastBooks> { Arc::new(past) }),
         room,
+        open: Arc::default(),
         written: Arc::default(),
         askers: Arc::clone(askers),
         patience: OUTCOME_PATIENCE,

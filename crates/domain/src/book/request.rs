@@ -129,6 +129,15 @@ impl Terms {
         &self.symbol
     }
 
+    /// Whether what does not trade at once comes to rest in the book.
+    #[must_use]
+    pub const fn may_rest(&self) -> bool {
+        match (self.order_type, self.time_in_force) {
+            (OrderType::Limit, TimeInForce::Gtc | TimeInForce::Gtd) => true,
+            (OrderType::Limit, TimeInForce::Ioc | TimeInForce::Fok) | (OrderType::Market, _) => false,
+        }
+    }
+
     /// The input of an order with these terms.
     #[must_use]
     pub fn place(

@@ -68,11 +68,18 @@ pub(super) async fn place_all(
     api.askers.charge(asker.user(), cost)?;
     let markets = definitions(&api, &orders).await?;
     let now = (api.clock)();
-    let judged = orders.into_iter().map(|order| order.and_then(|body| judge(&body, asker, &markets, now)));
+    let mut judged = Vec::new();
+    for order in orders {
+        judged.push(match order.and_then(|body| judge(&body, asker, &markets, now)) {
+            Ok(accepted) => intake::take_room(&api, accepted, &markets).await,
+            Err(problem) => Err(problem),
+        });
+    }
     let trace = traceparent(&headers);
     // Polled in their order, so that they stand in the stream as they stood in the request. Not within tokio's budget of
     // polls: once that is used up, the rest would be woken the last one first.
-    let stored = join_all(judged.map(|order| async { intake::store(&api, order?, &trace).await }));
+    let stored =
+        join_all(judged.into_iter().map(|order| async { intake::store(&api, order?, &trace).await }));
     let stored = unconstrained(stored).await;
     Ok(Json(Answer { results: stored.into_iter().map(Entry::from).collect() }))
 }

@@ -152,6 +152,7 @@ async fn ask(
                 // From here on a book that still shows the order would contradict this answer.
                 api.written.note(order.last_seq);
             }
+            api.open.ended(row.user_id, &row.symbol).await;
             answered(row, input, answer)
         }
         None => Ok(accepted(&row)),

@@ -30,14 +30,15 @@ fn example() -> Value {
 
 pub(super) fn place() -> Operation {
     let operation = Operation::new("placeOrder", ORDERS, "Place a book order")
-        .about("Answered once the stream has it. What the market's filters refuse is never stored. What only the matcher can judge, such \
-                as `too_many_open_orders`, ends the order as `rejected`: sockets and GET tell.")
+        .about("Answered once the stream has it. What the market's filters refuse is never stored, nor one more open order than its \
+                user may have there (`too_many_open_orders`). What only the matcher can judge ends the order as `rejected`: \
+                sockets and GET tell.")
         .asks_who()
         .body(Shape::Is(order_body::schema()), true, example())
         .answers::<BookOrderView>(201, "The order is stored: open, nothing filled.")
         .answer_header(201, "Location", "Where the order is read.")
         .answer_header(201, "Idempotent-Replayed", "`true` when the order was there already.");
-    keyed(appends(operation).problems(507, &["store_full"]))
+    keyed(appends(operation).problems(422, &["too_many_open_orders"]).problems(507, &["store_full"]))
 }
 
 pub(super) fn place_all() -> Operation {

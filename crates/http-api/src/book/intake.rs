@@ -20,6 +20,7 @@ use crate::refused::{not_appended, unreachable};
 
 /// An order that may be appended.
 pub(super) struct Accepted {
+    order: OrderId,
     terms: Terms,
     user: UserId,
     key: Option<ClientKey>,
@@ -53,12 +54,36 @@ pub(super) fn judge(
         errors.push(error);
         None
     });
+    let has_key = key.is_some();
+    let accepted = |terms: Terms, refused| {
+        let order = order_id(terms.symbol(), user, key.as_ref());
+        Ok(Accepted { order, terms, user, key, refused })
+    };
     match terms {
-        Some(terms) if errors.is_empty() => Ok(Accepted { terms, user, key, refused: None }),
-        Some(terms) if key.is_some() && !lasting => {
-            Ok(Accepted { terms, user, key, refused: Some(Problem::invalid(errors)) })
-        }
+        Some(terms) if errors.is_empty() => accepted(terms, None),
+        Some(terms) if has_key && !lasting => accepted(terms, Some(Problem::invalid(errors))),
         Some(_) | None => Err(Problem::invalid(errors)),
+    }
+}
+
+/// Whether its user may have one more open order in the market; what was refused already takes no room.
+pub(super) async fn take_room(
+    api: &BookApi,
+    mut accepted: Accepted,
+    markets: &Definitions,
+) -> Result<Accepted, Problem> {
+    let Some(market) = markets.get(accepted.terms.symbol()) else { return Ok(accepted) };
+    if !accepted.terms.may_rest() || accepted.refused.is_some() {
+        return Ok(accepted);
+    }
+    match api.open.take(api, (accepted.user, accepted.order), market).await {
+        Ok(()) => Ok(accepted),
+        Err(problem) if accepted.key.is_none() => Err(problem),
+        // It may be a repetition, which is answered all the same.
+        Err(problem) => {
+            accepted.refused = Some(problem);
+            Ok(accepted)
+        }
     }
 }
 
@@ -77,8 +102,7 @@ fn order_id(symbol: &Symbol, user: UserId, key: Option<&ClientKey>) -> OrderId {
 
 /// Appends an order, or finds it when it is there already.
 pub(super) async fn store(api: &BookApi, accepted: Accepted, trace: &str) -> Result<Stored, Problem> {
-    let Accepted { terms, user, key, refused } = accepted;
-    let order = order_id(terms.symbol(), user, key.as_ref());
+    let Accepted { order, terms, user, key, refused } = accepted;
     // Without room a repetition is answered as ever: it is no new order.
     let no_room = api.room.check().err();
     if let (Some(problem), None) = (&no_room, &key) {

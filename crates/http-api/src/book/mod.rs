@@ -1,7 +1,7 @@
 //! HTTP of the order book.
 //!
 //! ```text
-//!  POST          ─▶ body ─▶ judged by the market's definition ─▶ append, fence 0 ─▶ 201
+//!  POST          ─▶ body ─▶ judged by the market's definition, room for it ─▶ append, fence 0 ─▶ 201
 //!  PATCH, DELETE ─▶ find ─▶ owner? ended? ─▶ append, fenced on the order's subject ─▶ the matcher's answer ─▶ 200 | 409 | 422
 //!                                                                              └─ none within the patience ─▶ 202
 //!  GET order     ─▶ read store, else the log: right after the 201 it is there
@@ -19,6 +19,7 @@ mod intake;
 mod list;
 mod markets;
 mod members;
+mod open_orders;
 mod order_body;
 mod outcomes;
 mod own_trades;
@@ -40,6 +41,7 @@ use crate::{Room, refused::unreachable};
 
 pub use cursor::{orders_cursor, trades_cursor};
 pub use markets::Markets;
+pub use open_orders::OpenOrders;
 pub use outcomes::{Answer, Outcomes, TailOutcomes};
 pub use ports::{BookAt, OrdersWanted, PastBooks, PastError, StoreUnreachable, StoredMarkets};
 pub use routes::book_router;
@@ -63,6 +65,8 @@ pub struct BookApi {
     pub past: Option<Arc<dyn PastBooks>>,
     /// State of the intake: open, or why new orders are refused.
     pub room: Room,
+    /// Room for each user's further orders.
+    pub open: Arc<OpenOrders>,
     /// Places acknowledged here: lists wait until the read store has them.
     pub written: Arc<Written>,
     /// Finds out who asks.

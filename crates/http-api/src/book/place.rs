@@ -33,6 +33,7 @@ pub(super) async fn place(
     let key = key(&headers, &body.client_order_id, "/client_order_id");
     let markets = api.markets.definitions(body.request().market().as_ref()).await?;
     let accepted = intake::judge(&body, user, key, &markets, (api.clock)())?;
+    let accepted = intake::take_room(&api, accepted, &markets).await?;
     let stored = intake::store(&api, accepted, &traceparent(&headers)).await?;
     let location = location(stored.view.order_id);
     let mut response = (StatusCode::CREATED, Json(stored.view)).into_response();

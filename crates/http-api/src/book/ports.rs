@@ -7,7 +7,7 @@ use fillstream_domain::{
     OrderId, Position, Seq, UserId,
     book::{BookStatus, Symbol},
 };
-use fillstream_projections::market::{BookOrderRow, LevelBook, Message, TradeExecuted, TradeRow};
+use fillstream_projections::market::{BookOrderRow, LevelBook, Message, OpenCount, TradeExecuted, TradeRow};
 use tokio::time::sleep;
 
 /// Between two looks at how far a store is that tells nobody.
@@ -53,6 +53,14 @@ pub trait StoredMarkets: Send + Sync + 'static {
 
     /// Orders, the last placed first.
     async fn orders(&self, wanted: &OrdersWanted) -> Result<Vec<BookOrderRow>, StoreUnreachable>;
+
+    /// A user's open orders in a market, `most` of them at most, those placed first.
+    async fn open_orders(
+        &self,
+        user: UserId,
+        symbol: &Symbol,
+        most: u32,
+    ) -> Result<OpenCount, StoreUnreachable>;
 
     /// A market's trades before a position, the latest first.
     async fn trades(

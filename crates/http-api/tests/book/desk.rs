@@ -124,6 +124,7 @@ impl Desk {
             markets: Arc::new(Markets::new(shared)),
             past: Some(Arc::new(Past)),
             room: Room::ample(),
+            open: Arc::default(),
             written: Arc::default(),
             askers: Arc::new(askers),
             patience: PATIENCE,

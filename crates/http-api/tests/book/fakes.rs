@@ -1,13 +1,22 @@
 //! Fakes behind a server in these tests: a read store, a matcher and past books that say what a test wants.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::VecDeque,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
 use async_trait::async_trait;
-use fillstream_domain::{OrderId, Position, Seq, UserId, book::Symbol};
+use fillstream_domain::{
+    OrderId, Position, Seq, UserId,
+    book::{BookStatus, Symbol},
+};
 use fillstream_http_api::{
     Answer, BookAt, OrdersWanted, Outcomes, PastBooks, PastError, StoreUnreachable, StoredMarkets,
 };
-use fillstream_projections::market::{BookOrderPatch, BookOrderRow, Message, TradeExecuted, TradeRow};
+use fillstream_projections::market::{
+    BookOrderPatch, BookOrderRow, Message, OpenCount, TradeExecuted, TradeRow,
+};
 use parking_lot::Mutex;
 
 /// A read store that holds what a test puts in.
@@ -17,6 +26,8 @@ pub(crate) struct Store {
     pub(crate) trades: Mutex<Vec<TradeRow>>,
     pub(crate) book: Mutex<Option<BookAt>>,
     pub(crate) broken: Mutex<bool>,
+    /// Times that open orders were counted.
+    pub(crate) counted: AtomicU32,
     /// How far it is; as far as anybody wants when a test does not say.
     pub(crate) checkpoint: Mutex<Option<u64>>,
 }
@@ -51,6 +62,24 @@ impl StoredMarkets for Store {
         rows.sort_by_key(|row| std::cmp::Reverse(row.placed_seq));
         rows.truncate(wanted.limit as usize);
         Ok(rows)
+    }
+
+    async fn open_orders(
+        &self,
+        user: UserId,
+        symbol: &Symbol,
+        most: u32,
+    ) -> Result<OpenCount, StoreUnreachable> {
+        self.reached()?;
+        self.counted.fetch_add(1, Ordering::Relaxed);
+        let rows = self.orders.lock();
+        let open = rows
+            .iter()
+            .filter(|row| row.user_id == user && row.symbol == *symbol && row.status == BookStatus::Open);
+        let open: Vec<_> = open.take(most as usize).collect();
+        let count = |open: usize| u32::try_from(open).expect("few");
+        let in_book = open.iter().filter(|row| row.last_seq > row.placed_seq).count();
+        Ok(OpenCount { in_book: count(in_book), all: count(open.len()) })
     }
 
     async fn trades(

@@ -6,6 +6,7 @@ mod change;
 mod desk;
 mod fakes;
 mod matched;
+mod open_orders;
 mod outcomes;
 mod place;
 mod read;

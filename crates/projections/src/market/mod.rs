@@ -26,6 +26,7 @@ pub use levels::{CHECKSUM_LEVELS, LevelBook, Top};
 pub use messages::{Action, Message, Messages, OrderUpdate, Reason, TradeExecuted, messages};
 pub use order_view::{BookOrderView, average_price};
 pub use rows::{
-    BookOrderPatch, BookOrderRow, DefinitionRow, LevelRow, MarketPatch, MarketRow, TradeRow, UserUpdateRow,
+    BookOrderPatch, BookOrderRow, DefinitionRow, LevelRow, MarketPatch, MarketRow, OpenCount, TradeRow,
+    UserUpdateRow,
 };
 pub use trade_shown::{Parties, TradeShown};

@@ -96,6 +96,15 @@ pub struct UserUpdateRow {
     pub message: String,
 }
 
+/// Number of a user's open orders in a market.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OpenCount {
+    /// Those that a matcher has taken into the book.
+    pub in_book: u32,
+    /// Those, and those that it has not come to yet.
+    pub all: u32,
+}
+
 /// A trade, at its place on the channel of all trades.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TradeRow {

@@ -2,7 +2,7 @@
 
 use fillstream_domain::book::{BookStatus, Side};
 use fillstream_domain::{Position, Seq};
-use fillstream_projections::market::BookFeed;
+use fillstream_projections::market::{BookFeed, OpenCount};
 use fillstream_read_store::{Applied, Checkpoint, ReadStore, StoredChannel};
 use sqlx::{Executor, Row};
 
@@ -13,6 +13,7 @@ use crate::place::Place;
 
 on_both!(
     orders_are_paged_newest_first,
+    open_orders_are_counted_and_those_in_the_book_apart,
     trades_are_paged_newest_first,
     catch_ups_are_bounded_at_both_ends,
     books_are_read_at_one_moment,
@@ -52,6 +53,27 @@ async fn orders_are_paged_newest_first(place: &Place) {
             assert_eq!(paged, own, "{status:?} {symbol:?}");
         }
     }
+}
+
+async fn open_orders_are_counted_and_those_in_the_book_apart(place: &Place) {
+    let events = lives::stream(150);
+    let store = place.open().await;
+    project(&store, 0, &events, 70).await;
+    let all = expected(&events).book_orders;
+    let mut seen = OpenCount::default();
+    for (user, symbol) in [(1, 0), (1, 1), (2, 0), (3, 1)].map(|(of, at)| (user(of), symbol(at))) {
+        let open: Vec<_> = all
+            .iter()
+            .filter(|row| row.user_id == user && row.symbol == symbol && row.status == BookStatus::Open)
+            .collect();
+        let count = |count: usize| u32::try_from(count).unwrap();
+        let in_book = open.iter().filter(|row| row.last_seq > row.placed_seq).count();
+        let wanted = OpenCount { in_book: count(in_book), all: count(open.len()) };
+        assert_eq!(store.open_orders(user, &symbol, 1000).await.unwrap(), wanted);
+        assert_eq!(store.open_orders(user, &symbol, 1).await.unwrap().all, wanted.all.min(1));
+        seen = OpenCount { in_book: seen.in_book + wanted.in_book, all: seen.all + wanted.all };
+    }
+    assert!(seen.in_book > 0, "{seen:?}");
 }
 
 async fn trades_are_paged_newest_first(place: &Place) {
