@@ -108,6 +108,11 @@ pub enum Step {
     Complete(WholeCommit),
     /// Nothing can be told yet: a part is held back, or the record is no commit's.
     Nothing,
+    /// The record lies among a market's commits and is none of this version.
+    PassedOver {
+        /// The reason, in words.
+        reason: String,
+    },
     /// The reader began within a commit: what it pushes next must be read from here, under this market's subject.
     BeganInside {
         /// The market.
@@ -164,11 +169,35 @@ impl CommitReader {
     /// [`LaterVersion`], with [`OnForeign::StopAtLater`].
     pub fn push(&mut self, record: &Record) -> Result<Step, LaterVersion> {
         let Some(BookSubject::Commits(symbol)) = BookSubject::parse(&record.subject) else {
+            self.tear(record.seq);
             return Ok(Step::Nothing);
         };
-        match self.part(&symbol, record)? {
-            Some(part) => Ok(self.take_in(symbol, record.seq, part)),
-            None => Ok(Step::Nothing),
+        let part = self.part(&symbol, record)?;
+        if part.is_err() || self.held.as_ref().is_some_and(|(_, held)| *held != symbol) {
+            self.tear(record.seq);
+        }
+        match part {
+            Ok(part) => Ok(self.take_in(symbol, record.seq, part)),
+            Err(reason) => {
+                error!(reader = self.reader, seq = %record.seq, %symbol, reason, "commit passed over");
+                self.foreign += 1;
+                Ok(Step::PassedOver { reason })
+            }
+        }
+    }
+
+    /// The parts of a commit lie in the stream without anything in between: what is held when something else comes has no
+    /// end.
+    fn tear(&mut self, seq: Seq) {
+        let Some((_, symbol)) = self.held.take_if(|(held, _)| *held < seq) else { return };
+        let torn = self.parts.get_mut(&symbol).and_then(Parts::discard);
+        self.note(&symbol, torn);
+    }
+
+    fn note(&mut self, symbol: &Symbol, torn: Option<Torn>) {
+        if let Some(Torn { first, last }) = torn {
+            self.torn += 1;
+            warn!(reader = self.reader, %symbol, %first, %last, "commit left out: its end is not in the stream");
         }
     }
 
@@ -203,7 +232,7 @@ impl CommitReader {
     ) -> Result<Option<(Symbol, Seq)>, LaterVersion> {
         match self.push(record)? {
             Step::Complete(commit) => whole.push(commit),
-            Step::Nothing => {}
+            Step::Nothing | Step::PassedOver { .. } => {}
             Step::BeganInside { symbol, read_again_from } => return Ok(Some((symbol, read_again_from))),
         }
         Ok(None)
@@ -224,36 +253,27 @@ impl CommitReader {
         }
     }
 
-    fn part(&mut self, symbol: &Symbol, record: &Record) -> Result<Option<Arc<Commit>>, LaterVersion> {
-        let (reader, seq) = (self.reader, record.seq);
+    /// The part that the record is, or the reason why it is none.
+    fn part(&self, symbol: &Symbol, record: &Record) -> Result<Result<Arc<Commit>, String>, LaterVersion> {
         let error = match &*record.reading(Commit::decode_shared) {
-            Ok(part) if part.symbol == *symbol => return Ok(Some(Arc::clone(part))),
-            Ok(part) => {
-                error!(reader, %seq, %symbol, found = %part.symbol, "commit passed over: on another market's subject");
-                self.foreign += 1;
-                return Ok(None);
-            }
+            Ok(part) if part.symbol == *symbol => return Ok(Ok(Arc::clone(part))),
+            Ok(part) => return Ok(Err(format!("the commit belongs to another market, {}", part.symbol))),
             // The reading is shared; an error of one's own says more.
             Err(_) => match Commit::decode(&record.payload) {
-                Ok(part) => return Ok(Some(Arc::new(part))),
+                Ok(part) => return Ok(Ok(Arc::new(part))),
                 Err(error) => error,
             },
         };
         if self.on_foreign == OnForeign::StopAtLater && is_later(&error) {
             return Err(LaterVersion { seq: record.seq, source: error });
         }
-        error!(reader, %seq, %symbol, error = %chain(&error), "commit passed over: it cannot be read");
-        self.foreign += 1;
-        Ok(None)
+        Ok(Err(chain(&error).to_string()))
     }
 
     fn take_in(&mut self, symbol: Symbol, seq: Seq, part: Arc<Commit>) -> Step {
-        let reader = self.reader;
         let (step, torn) = self.parts.entry(symbol.clone()).or_default().push(seq, part);
-        if let Some(Torn { first, last }) = torn {
-            self.torn += 1;
-            warn!(reader, %symbol, %first, %last, "commit left out: its end is not in the stream");
-        }
+        self.note(&symbol, torn);
+        self.held = None;
         match step {
             PartsStep::Complete(parts) => WholeCommit::of(parts).map_or(Step::Nothing, Step::Complete),
             PartsStep::Held => {
@@ -261,7 +281,7 @@ impl CommitReader {
                 Step::Nothing
             }
             PartsStep::BeganInside { read_again_from } => {
-                info!(reader, %symbol, %seq, %read_again_from, "began within a commit: it is read again");
+                info!(reader = self.reader, %symbol, %seq, %read_again_from, "began within a commit: it is read again");
                 Step::BeganInside { symbol, read_again_from }
             }
         }

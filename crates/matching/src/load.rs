@@ -233,7 +233,7 @@ impl Replay {
         match self.reader.push(record) {
             Ok(Step::Complete(whole)) => self.whole.push_back(Ok(whole)),
             // A replay begins right behind a whole commit.
-            Ok(Step::Nothing | Step::BeganInside { .. }) => {}
+            Ok(Step::Nothing | Step::PassedOver { .. } | Step::BeganInside { .. }) => {}
             Err(later) => {
                 let what = chain(&later).to_string();
                 self.whole.push_back(Err(Difference { seq: later.seq, what }));

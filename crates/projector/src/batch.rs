@@ -3,16 +3,15 @@
 //! ```text
 //!  records … ──┬─ swap events ──────────────┐
 //!              ├─ placed, definitions ──────┼──▶ Batch, up to `end`
-//!              └─ commits ─▶ Parts ─ whole ─┘
+//!              └─ commits ─▶ CommitReader ──┘
 //!                              └─ not whole yet ──▶ `end` lies before its first part; the records are kept
 //! ```
 
-use std::sync::Arc;
-
-use fillstream_domain::book::{BookInput, Commit, Parts, PartsStep, Symbol, Torn};
+use fillstream_commit_reader::{CommitReader, LaterVersion, OnForeign, Step};
 use fillstream_domain::{
     RecordRef, Seq,
-    subject::{BookSubject, SwapSubject},
+    book::BookInput,
+    subject::{BookSubject, SwapSubject, market_commits},
     swap::SwapEvent,
 };
 use fillstream_event_log::Record;
@@ -26,7 +25,8 @@ const BATCH_BYTES: usize = 8 * 1024 * 1024;
 pub(crate) struct Rows {
     pub(crate) batch: Batch,
     pub(crate) unreadable: Vec<(Record, String)>,
-    pub(crate) torn: Vec<Torn>,
+    /// Commits that were left out because their end, or their beginning, is not in the stream.
+    pub(crate) torn: u64,
     /// Last sequence that is covered. A commit that the records do not end, and all behind it, is not.
     pub(crate) end: Option<Seq>,
 }
@@ -42,7 +42,8 @@ pub(crate) struct BeganInside {
 /// Takes consecutive records that were asked for from sequence `asked_from` on, for a model that stands at `after`.
 /// Records that the model has passed only serve to complete a commit.
 pub(crate) fn rows(records: &[Record], after: Seq, asked_from: Seq) -> Result<Rows, BeganInside> {
-    let mut taker = Taker { rows: Rows::default(), parts: Parts::new(), held: Vec::new(), after, asked_from };
+    let reader = CommitReader::new("projector", OnForeign::PassOver);
+    let mut taker = Taker { rows: Rows::default(), reader, held: Vec::new(), after, asked_from };
     let mut bytes = 0;
     for record in records {
         bytes += record.payload.len();
@@ -50,7 +51,7 @@ pub(crate) fn rows(records: &[Record], after: Seq, asked_from: Seq) -> Result<Ro
         if record.seq > after {
             taker.held.push(record.reference());
         }
-        if taker.parts.held_from().is_none() {
+        if taker.reader.position(record.seq) == record.seq {
             taker.rows.end = Some(record.seq);
             taker.rows.batch.records.append(&mut taker.held);
             if bytes > BATCH_BYTES {
@@ -58,12 +59,13 @@ pub(crate) fn rows(records: &[Record], after: Seq, asked_from: Seq) -> Result<Ro
             }
         }
     }
+    taker.rows.torn = taker.reader.torn();
     Ok(taker.rows)
 }
 
 struct Taker {
     rows: Rows,
-    parts: Parts<Arc<Commit>>,
+    reader: CommitReader,
     /// Records that are not covered yet.
     held: Vec<RecordRef>,
     after: Seq,
@@ -72,19 +74,28 @@ struct Taker {
 
 impl Taker {
     fn take(&mut self, record: &Record) -> Result<(), BeganInside> {
-        let subject = BookSubject::parse(&record.subject);
-        if let Some(BookSubject::Commits(symbol)) = &subject {
-            return match commit(symbol, record) {
-                Ok(part) => self.part(record, part),
-                Err(reason) => {
-                    self.tear(record.seq);
-                    self.unreadable(record, reason);
-                    Ok(())
+        match self.reader.push(record) {
+            Ok(Step::Complete(whole)) => {
+                if record.seq > self.after {
+                    self.rows.batch.market.commit(whole.parts());
                 }
-            };
+            }
+            Ok(Step::Nothing) => self.other(record),
+            Ok(Step::PassedOver { reason }) => self.unreadable(record, reason),
+            Ok(Step::BeganInside { symbol, read_again_from }) if read_again_from < self.asked_from => {
+                return Err(BeganInside { subject: market_commits(&symbol), read_again_from });
+            }
+            // What lies there was looked at: it is no part of this commit, which the reader then leaves out.
+            Ok(Step::BeganInside { .. }) => drop(self.reader.push(record)),
+            // Told as passed over.
+            Err(LaterVersion { .. }) => {}
         }
-        self.tear(record.seq);
-        match subject {
+        Ok(())
+    }
+
+    /// A record that is no market's commit.
+    fn other(&mut self, record: &Record) {
+        match BookSubject::parse(&record.subject) {
             Some(subject) => self.input(record, &subject),
             None if record.subject.starts_with("orders.swap.") => self.swap(record),
             None if record.subject.starts_with("markets.") => {
@@ -93,7 +104,6 @@ impl Taker {
             // Other subjects are other projections' business, or the matcher's.
             None => {}
         }
-        Ok(())
     }
 
     fn swap(&mut self, record: &Record) {
@@ -131,52 +141,17 @@ impl Taker {
         }
     }
 
-    fn part(&mut self, record: &Record, part: Arc<Commit>) -> Result<(), BeganInside> {
-        let (mut step, mut torn) = self.parts.push(record.seq, part);
-        if let PartsStep::BeganInside { read_again_from } = step {
-            self.rows.torn.extend(torn);
-            if read_again_from < self.asked_from {
-                return Err(BeganInside { subject: record.subject.clone(), read_again_from });
-            }
-            // What lies there was looked at: it is no part of this commit.
-            torn = Some(Torn { first: record.seq, last: record.seq });
-            step = PartsStep::Held;
-        }
-        self.rows.torn.extend(torn);
-        if let PartsStep::Complete(parts) = step
-            && record.seq > self.after
-        {
-            self.rows.batch.market.commit(&parts);
-        }
-        Ok(())
-    }
-
-    /// A commit in parts lies in the stream without anything in between: what is held when something else comes has no
-    /// end.
-    fn tear(&mut self, seq: Seq) {
-        if let Some(before) = self.parts.held_from() {
-            self.rows.torn.push(Torn { first: before.next(), last: seq.prev() });
-            self.parts = Parts::new();
-        }
-    }
-
     fn unreadable(&mut self, record: &Record, reason: String) {
         self.rows.unreadable.push((record.clone(), reason));
     }
 }
 
-fn commit(symbol: &Symbol, record: &Record) -> Result<Arc<Commit>, String> {
-    match &*record.reading(Commit::decode_shared) {
-        Ok(commit) if commit.symbol == *symbol => Ok(Arc::clone(commit)),
-        Ok(_) => Err("the commit belongs to another market".to_owned()),
-        Err(error) => Err(error.to_string()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use fillstream_domain::Timestamp;
-    use fillstream_domain::book::{InputResult, Levels, Outcome};
+    use fillstream_domain::{
+        Timestamp,
+        book::{Commit, InputResult, Levels, Outcome},
+    };
 
     use super::*;
 
@@ -209,21 +184,11 @@ mod tests {
         record(9 + u64::from(number), "markets.BTC-USDT", part.encode())
     }
 
-    /// Of the records: end, torn parts, markets with a commit.
-    fn check(
-        records: &[Record],
-        after: u64,
-        asked_from: u64,
-        end: Option<u64>,
-        torn: &[(u64, u64)],
-        markets: usize,
-    ) {
+    /// Of the records: end, torn commits, markets with a commit.
+    fn check(records: &[Record], after: u64, asked_from: u64, end: Option<u64>, torn: u64, markets: usize) {
         let rows = rows(records, Seq::new(after), Seq::new(asked_from)).unwrap();
-        let found: Vec<_> = rows.torn.iter().map(|torn| (torn.first.get(), torn.last.get())).collect();
-        assert_eq!(
-            (rows.end.map(Seq::get), &found[..], rows.batch.market.markets().count()),
-            (end, torn, markets)
-        );
+        let found = (rows.end.map(Seq::get), rows.torn, rows.batch.market.markets().count());
+        assert_eq!(found, (end, torn, markets));
     }
 
     #[test]
@@ -231,19 +196,19 @@ mod tests {
         let other = |seq| record(seq, "orders.swap.x", vec![]);
         let whole = [other(9), part(1), part(2), part(3), part(4), other(14)];
         for count in 2..=4 {
-            check(&whole[..count], 8, 9, Some(9), &[], 0);
-            check(&whole[1..count], 9, 10, None, &[], 0);
+            check(&whole[..count], 8, 9, Some(9), 0, 0);
+            check(&whole[1..count], 9, 10, None, 0, 0);
         }
-        check(&whole[..5], 8, 9, Some(13), &[], 1);
-        check(&whole, 8, 9, Some(14), &[], 1);
+        check(&whole[..5], 8, 9, Some(13), 0, 1);
+        check(&whole, 8, 9, Some(14), 0, 1);
     }
 
     #[test]
     fn parts_that_something_else_follows_are_torn() {
         let torn = [part(1), part(2), record(12, "parked.x.1", vec![])];
-        check(&torn, 9, 10, Some(12), &[(10, 11)], 0);
+        check(&torn, 9, 10, Some(12), 1, 0);
         let unreadable = [part(1), record(11, "markets.BTC-USDT", b"{".to_vec())];
-        check(&unreadable, 9, 10, Some(11), &[(10, 10)], 0);
+        check(&unreadable, 9, 10, Some(11), 1, 0);
     }
 
     #[test]
@@ -251,19 +216,19 @@ mod tests {
         let inside = rows(&[part(3), part(4)], Seq::new(11), Seq::new(12)).err();
         let subject = "markets.BTC-USDT".to_owned();
         assert_eq!(inside, Some(BeganInside { subject, read_again_from: Seq::new(10) }));
-        check(&[part(1), part(2), part(3), part(4)], 11, 10, Some(13), &[], 1);
+        check(&[part(1), part(2), part(3), part(4)], 11, 10, Some(13), 0, 1);
         // It is not there.
-        check(&[part(3), part(4)], 11, 10, Some(13), &[(12, 12), (13, 13)], 0);
+        check(&[part(3), part(4)], 11, 10, Some(13), 2, 0);
         // A commit that the model has passed.
-        check(&[part(1), part(2), part(3), part(4)], 13, 10, Some(13), &[], 0);
+        check(&[part(1), part(2), part(3), part(4)], 13, 10, Some(13), 0, 0);
     }
 
     #[test]
     fn a_batch_is_bounded_in_bytes_but_never_cuts_a_commit() {
         let large = |seq| record(seq, "other", vec![0; BATCH_BYTES / 2 + 1]);
-        check(&[large(8), large(9), large(10)], 7, 8, Some(9), &[], 0);
+        check(&[large(8), large(9), large(10)], 7, 8, Some(9), 0, 0);
         let commit = [part(1), part(2), part(3), part(4)];
         let records = [&[large(9)][..], &commit, &[large(14), large(15)]].concat();
-        check(&records, 7, 8, Some(14), &[], 1);
+        check(&records, 7, 8, Some(14), 0, 1);
     }
 }

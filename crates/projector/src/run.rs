@@ -18,7 +18,7 @@ use std::{
     time::Duration,
 };
 
-use fillstream_domain::{OrderId, Seq, Timestamp, book::Torn, parked::Cause};
+use fillstream_domain::{OrderId, Seq, Timestamp, parked::Cause};
 use fillstream_event_log::{After, Consistency, EventLog, Follow, LogError, Record};
 use fillstream_parked::park;
 use fillstream_read_store::{Applied, Checkpoint, ReadStore, StoreError, StoreErrorKind};
@@ -349,7 +349,7 @@ impl Projector {
                 self.park(rows.unreadable).await;
                 match self.store.apply(at, &rows.batch, to).await? {
                     Applied::Done { strays } => {
-                        self.report(&strays, &rows.torn);
+                        self.report(&strays, rows.torn);
                         retries.write.done();
                         at = at.moved_to(to);
                         *self.applied_at.lock() = Some(stored_at);
@@ -408,14 +408,11 @@ impl Projector {
         earlier
     }
 
-    fn report(&self, strays: &[OrderId], torn: &[Torn]) {
+    fn report(&self, strays: &[OrderId], torn: u64) {
         for order_id in strays {
             error!(%order_id, "events of an order that was never placed, or placed twice");
         }
-        for Torn { first, last } in torn {
-            self.torn.fetch_add(1, Ordering::Relaxed);
-            warn!(%first, %last, "parts of a commit without an end are left out");
-        }
+        self.torn.fetch_add(torn, Ordering::Relaxed);
     }
 
     /// Puts aside what cannot be read, before the checkpoint passes it.

@@ -38,7 +38,7 @@ impl Shifted {
             ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
         ];
         let environment: Vec<_> = environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let retries = ["--retry-base=2s", "--retry-max=2s"];
+        let retries = ["--retry-base=1s", "--retry-max=1s", "--ready-within=2s"];
         let site = Site::serve_in("api,matcher,executor,projector,bridge", &retries, &environment);
         Self { site, file }
     }

@@ -343,7 +343,7 @@ fn raise_open_files() {
     if limit.current.is_some_and(|current| current < wanted) {
         let raised = Rlimit { current: Some(wanted), maximum: limit.maximum };
         if let Err(error) = setrlimit(Resource::Nofile, raised) {
-            warn!(%error, wanted, "the limit of open files stays as it is");
+            warn!(error = %fillstream_retry::chain(&error), wanted, "the limit of open files stays as it is");
         }
     }
 }

@@ -120,7 +120,8 @@ impl<C: AsRef<Commit>> Parts<C> {
         if last { PartsStep::Complete(std::mem::take(&mut self.held)) } else { PartsStep::Held }
     }
 
-    fn discard(&mut self) -> Option<Torn> {
+    /// Drops what is held, because something else came: its end never will. Nothing when nothing is held.
+    pub fn discard(&mut self) -> Option<Torn> {
         let (first, last) = (self.held.first()?.0, self.held.last()?.0);
         self.held.clear();
         self.torn += 1;

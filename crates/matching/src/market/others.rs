@@ -21,7 +21,7 @@ impl Market {
                     self.heard.push_back(Heard { seq, last_input, says });
                 }
                 // The tail begins right behind a whole commit: one that it begins inside was torn before.
-                Step::Nothing | Step::BeganInside { .. } => {}
+                Step::Nothing | Step::PassedOver { .. } | Step::BeganInside { .. } => {}
             }
         }
         Ok(())
