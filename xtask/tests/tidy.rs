@@ -27,7 +27,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("matcher", &["domain", "order-book"]),
     ("lobster", &["domain"]),
     ("projections", &["domain"]),
-    ("venues", &["clock", "domain"]),
+    ("venues", &["clock", "domain", "retry"]),
     ("read-store", &["domain", "projections", "retry"]),
     ("parked", &["domain", "event-log", "retry"]),
     ("commit-reader", &["domain", "event-log", "retry"]),

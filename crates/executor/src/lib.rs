@@ -26,7 +26,7 @@ mod run;
 mod settings;
 
 pub use checkpoint::count_unended;
-pub use fillstream_swap_machine::{Summary, Transaction, Verdict};
+pub use fillstream_swap_machine::{Signed, Summary, Transaction, Verdict};
 pub use history::{HistoryError, SwapHistory, read_history};
 pub use resolve::{ResolveError, resolve};
 pub use run::Executor;

@@ -15,7 +15,7 @@ use fillstream_crash_point::{Boundary, reach};
 use fillstream_domain::{OrderId, Seq, subject::SwapSubject};
 use fillstream_event_log::{EventLog, SnapshotStore, Work, WorkQueue};
 use fillstream_retry::Obstacles;
-use fillstream_swap_machine::{Released, Summary};
+use fillstream_swap_machine::{Released, Signed, Summary};
 use fillstream_venues::Venue;
 use tokio::time::{Instant, sleep};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -51,7 +51,7 @@ pub struct Executor {
 
 impl Executor {
     /// An executor over these venues. `snapshots` keeps a checkpoint that spares a restart the reading of all swaps; nothing
-    /// but time is lost without it.
+    /// but time is lost without it. Trouble is shown among `obstacles`, where venues may show theirs.
     #[must_use]
     pub fn new(
         log: Arc<dyn EventLog>,
@@ -59,8 +59,8 @@ impl Executor {
         snapshots: Option<Arc<dyn SnapshotStore>>,
         settings: Settings,
         clock: WallClock,
+        obstacles: Obstacles,
     ) -> Arc<Self> {
-        let obstacles = Obstacles::default();
         Arc::new(Self {
             agenda: Agenda::new(settings.stalled_after, Arc::clone(&clock)),
             effects: Effects::new(venues, settings, Arc::clone(&clock), &obstacles),
@@ -90,6 +90,16 @@ impl Executor {
     #[must_use]
     pub const fn obstacles(&self) -> &Obstacles {
         &self.obstacles
+    }
+
+    /// Takes up a swap of which others know that this transaction was signed, whatever the stream says: without its record
+    /// the swap goes under review. Before [`run`](Self::run), so that nothing else is signed for it meanwhile.
+    pub async fn recall(&self, order: OrderId, signed: Signed) {
+        self.agenda.remember(order, signed);
+        let hand = self.room.stream().await;
+        if let Some(in_hand) = self.agenda.take(order) {
+            in_hand.release(self.released(self.drive(order, &hand).await));
+        }
     }
 
     /// Works until told to stop. Orders in hand are given back at once then, for any other executor to take up.

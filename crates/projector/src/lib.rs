@@ -12,7 +12,9 @@ mod batch;
 mod rebuild;
 mod rescue;
 mod run;
+mod transactions;
 
 pub use rebuild::{RebuildError, rebuild};
 pub use rescue::{RescueError, rescued_files};
 pub use run::Projector;
+pub use transactions::lost_transactions;

@@ -27,7 +27,7 @@ use serde_json::{Value, json};
 /// Prefix of the files' names.
 const NAME: &str = "rows-ahead-of-stream-";
 /// Rows that are read at once.
-const PAGE: u32 = 500;
+pub(crate) const PAGE: u32 = 500;
 
 /// Reasons why the rows were not rescued. They are not rebuilt then.
 #[derive(Debug, thiserror::Error)]
@@ -98,7 +98,7 @@ pub(crate) async fn rescue(
 
 /// Up to where the stream still holds what the rows were made of. Whatever lies behind it in the rows is of another history.
 /// Rows of an older version do not say of which records they are: then nothing is known to be held.
-async fn common_end(log: &dyn EventLog, store: &ReadStore) -> Result<Seq, RescueError> {
+pub(crate) async fn common_end(log: &dyn EventLog, store: &ReadStore) -> Result<Seq, RescueError> {
     let first = log.info().await?.first_seq;
     // What was removed from the stream's beginning was held: no stream is put back by its beginning.
     let held = async |(seq, tag)| match log.record(seq).await {
@@ -158,7 +158,7 @@ fn swap_event(event: &EventRow) -> Value {
     json!({ "seq": event.seq, "event": payload })
 }
 
-async fn history(log: &dyn EventLog, order: OrderId) -> Result<Vec<Record>, LogError> {
+pub(crate) async fn history(log: &dyn EventLog, order: OrderId) -> Result<Vec<Record>, LogError> {
     let mut records = Vec::new();
     for subject in [swap_placed(order), swap_progress(order)] {
         let mut from = Seq::FIRST;

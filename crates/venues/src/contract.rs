@@ -127,6 +127,9 @@ pub trait Venue: Send + Sync {
     /// Id of the venue.
     fn id(&self) -> VenueId;
 
+    /// Waits until it can be asked at all, for a start. One that cannot be asked later says so at each call.
+    async fn open(&self) {}
+
     /// Asks for a price. Without side effects.
     ///
     /// # Errors

@@ -15,12 +15,13 @@ use std::{
     io::{self, BufRead as _, BufReader, Seek as _, SeekFrom, Write as _},
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
 use fillstream_clock::Clock;
 use fillstream_domain::VenueId;
+use fillstream_retry::chain;
 use parking_lot::Mutex;
 
 use crate::{
@@ -71,12 +72,29 @@ pub enum LedgerError {
         /// Its value in the settings.
         configured: String,
     },
+    /// The thread that worked on it did not answer: a defect.
+    #[error("venue ledger {path}: whoever works on it gave no answer", path = path.display())]
+    Stopped {
+        /// The file.
+        path: PathBuf,
+    },
     /// Somebody has deleted or shortened the file while it was in use.
     #[error("venue ledger {path} was deleted or shortened while in use; start again", path = path.display())]
     Deleted {
         /// The file.
         path: PathBuf,
     },
+}
+
+impl LedgerError {
+    /// It may be well in a moment, or once somebody has mended the disk.
+    #[must_use]
+    pub const fn passes(&self) -> bool {
+        match self {
+            Self::Io { .. } | Self::Stopped { .. } => true,
+            Self::Settings(_) | Self::Corrupt { .. } | Self::Conflict { .. } | Self::Deleted { .. } => false,
+        }
+    }
 }
 
 /// Path of the ledger of `venue` in a directory of ledgers.
@@ -87,7 +105,8 @@ pub(crate) fn path_of(dir: &Path, venue: VenueId) -> PathBuf {
 /// A chain, and the file that keeps it.
 pub(crate) struct Ledger {
     path: PathBuf,
-    file: File,
+    /// Once it could be opened.
+    file: OnceLock<File>,
     /// How this process would begin a ledger, except for the time.
     venue: VenueId,
     seed: u64,
@@ -131,26 +150,34 @@ struct Memory {
 }
 
 impl Ledger {
-    /// Opens the ledger of `venue` in `dir`; begins it when there is none.
-    pub(crate) fn open(
+    /// The ledger of `venue` in `dir`. The file is opened, or begun, when it is touched first.
+    pub(crate) fn new(
         dir: &Path,
         venue: VenueId,
         settings: &SimulatedSettings,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, LedgerError> {
         settings.check()?;
-        let io = |path: &Path| {
-            let path = path.to_owned();
-            move |source| LedgerError::Io { path, source }
-        };
-        std::fs::create_dir_all(dir).map_err(io(dir))?;
-        let path = path_of(dir, venue);
-        let file = OpenOptions::new().read(true).append(true).create(true).open(&path).map_err(io(&path))?;
-        let block_interval_ms = settings.block_interval_ms()?;
-        let state = Mutex::default();
-        let ledger = Self { path, file, venue, seed: settings.seed, block_interval_ms, clock, state };
-        ledger.touch(|_| Ok(()))?;
-        Ok(ledger)
+        let (path, block_interval_ms) = (path_of(dir, venue), settings.block_interval_ms()?);
+        let (file, state) = (OnceLock::new(), Mutex::default());
+        Ok(Self { path, file, venue, seed: settings.seed, block_interval_ms, clock, state })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn file(&self) -> Result<&File, LedgerError> {
+        if let Some(file) = self.file.get() {
+            return Ok(file);
+        }
+        if let Some(dir) = self.path.parent() {
+            let made = std::fs::create_dir_all(dir);
+            made.map_err(|source| LedgerError::Io { path: dir.to_owned(), source })?;
+        }
+        let opened = OpenOptions::new().read(true).append(true).create(true).open(&self.path);
+        let opened = opened.map_err(|source| self.io(source))?;
+        Ok(self.file.get_or_init(|| opened))
     }
 
     /// Gives the present chain to `act`, alone among all processes, and writes down what it caused.
@@ -159,7 +186,7 @@ impl Ledger {
         act: impl FnOnce(&mut Chain) -> Result<T, Contradiction>,
     ) -> Result<T, LedgerError> {
         let mut state = self.state.lock();
-        let _held = Held::take(&self.file).map_err(|source| self.io(source))?;
+        let _held = Held::take(self.file()?).map_err(|source| self.io(source))?;
         let mut known = self.catch_up(state.memory.take())?;
         let now = self.time_of(&known.chain, &mut state.time);
         let acted = known.chain.advance(now).and_then(|()| act(&mut known.chain));
@@ -181,14 +208,15 @@ impl Ledger {
         known.at(running)
     }
 
-    /// The final outcome of a transaction, if this process has already read it: no lock, no system call.
+    /// The final outcome of a transaction, if this process has already read it and the ledger is not at work: no wait, no
+    /// system call.
     pub(crate) fn outcome(&self, tx: TxId) -> Option<Observation> {
-        self.state.lock().memory.as_ref()?.chain.outcome(tx)
+        self.state.try_lock()?.memory.as_ref()?.chain.outcome(tx)
     }
 
     /// Takes in what was appended since, and cuts off what a dying process has left half written.
     fn catch_up(&self, known: Option<Memory>) -> Result<Memory, LedgerError> {
-        let metadata = self.file.metadata().map_err(|source| self.io(source))?;
+        let metadata = self.file()?.metadata().map_err(|source| self.io(source))?;
         let known_bytes = known.as_ref().map_or(0, |known| known.bytes);
         if metadata.nlink() == 0 || metadata.len() < known_bytes {
             return Err(LedgerError::Deleted { path: self.path.clone() });
@@ -258,7 +286,7 @@ impl Ledger {
     }
 
     fn reader_at(&self, bytes: u64) -> Result<BufReader<&File>, LedgerError> {
-        let mut file = &self.file;
+        let mut file = self.file()?;
         file.seek(SeekFrom::Start(bytes)).map_err(|source| self.io(source))?;
         Ok(BufReader::new(file))
     }
@@ -281,12 +309,13 @@ impl Ledger {
     }
 
     fn cut_at(&self, bytes: u64) -> Result<(), LedgerError> {
-        let length = self.file.metadata().map_err(|source| self.io(source))?.len();
+        let file = self.file()?;
+        let length = file.metadata().map_err(|source| self.io(source))?.len();
         if length <= bytes {
             return Ok(());
         }
         tracing::warn!(path = %self.path.display(), bytes = length.saturating_sub(bytes), "cutting off an unfinished line of a venue ledger");
-        self.file.set_len(bytes).map_err(|source| self.io(source))
+        file.set_len(bytes).map_err(|source| self.io(source))
     }
 
     fn write(&self, known: &mut Memory) -> Result<(), LedgerError> {
@@ -300,13 +329,14 @@ impl Ledger {
             serde_json::to_writer(&mut text, line).map_err(|error| self.io(error.into()))?;
             text.push(b'\n');
         }
-        (&self.file).write_all(&text).map_err(|source| self.io(source))?;
+        let mut file = self.file()?;
+        file.write_all(&text).map_err(|source| self.io(source))?;
         known.bytes += length(&text);
         known.lines += u64::try_from(lines.len()).unwrap_or(u64::MAX);
         Ok(())
     }
 
-    fn io(&self, source: io::Error) -> LedgerError {
+    pub(crate) fn io(&self, source: io::Error) -> LedgerError {
         LedgerError::Io { path: self.path.clone(), source }
     }
 
@@ -342,7 +372,7 @@ impl<'a> Held<'a> {
 impl Drop for Held<'_> {
     fn drop(&mut self) {
         if let Err(error) = self.0.unlock() {
-            tracing::error!(%error, "cannot unlock a venue ledger; others wait until this process ends");
+            tracing::error!(error = %chain(&error), "cannot unlock a venue ledger; others wait until this process ends");
         }
     }
 }

@@ -18,6 +18,7 @@
 
 mod audit;
 mod chain;
+mod clerk;
 mod contract;
 mod faults;
 mod history;

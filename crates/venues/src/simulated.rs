@@ -1,14 +1,16 @@
-//! A simulated venue: delays and faults around a ledger. The ledger's short file operations run inline.
+//! A simulated venue: delays and faults around a ledger.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use fillstream_clock::{Clock, SystemClock};
 use fillstream_domain::{Atoms, VenueId};
+use fillstream_retry::Obstacles;
 
 use crate::{
     Fault, LedgerError, Observation, PrepareError, PreparedTx, QuoteError, SimulatedSettings, SubmitOutcome,
     SwapTerms, Unavailable, Venue, VenueQuote,
+    clerk::Clerk,
     faults::Dice,
     ledger::Ledger,
     market::SwapError,
@@ -20,21 +22,33 @@ use crate::{
 /// Delay of a late quote: beyond any sensible deadline, so that the deadline is what ends the wait.
 const QUOTE_LATE_BY: Duration = Duration::from_secs(60);
 
+/// Between two looks whether a ledger can be used by now.
+const OPEN_POLL: Duration = Duration::from_millis(100);
+
 /// One simulated venue. Any number of them, in any number of processes, can share a directory.
 pub struct SimulatedVenue {
     venue: VenueId,
     settings: SimulatedSettings,
     dice: Dice,
-    ledger: Ledger,
+    clerk: Clerk,
 }
 
-/// Opens both venues over the ledgers in `dir`, which are begun when they do not exist.
+/// Opens both venues over the ledgers in `dir`, which are begun when they do not exist. A disk that cannot be used is no error:
+/// the ledger is tried again and again, and its trouble shown among `obstacles`.
 ///
 /// # Errors
-/// When the settings cannot work, contradict those that a ledger was begun with, or a file cannot be used.
-pub fn open_simulated(dir: &Path, settings: &SimulatedSettings) -> Result<Vec<Arc<dyn Venue>>, LedgerError> {
-    let open = |venue| SimulatedVenue::open(dir, venue, settings, Arc::new(SystemClock::start()));
-    VenueId::ALL.into_iter().map(|venue| open(venue).map(|venue| Arc::new(venue) as Arc<dyn Venue>)).collect()
+/// When the settings cannot work, or contradict those that a ledger was begun with, or a file is no ledger.
+pub async fn open_simulated(
+    dir: &Path,
+    settings: &SimulatedSettings,
+    obstacles: &Obstacles,
+) -> Result<Vec<Arc<dyn Venue>>, Arc<LedgerError>> {
+    let mut venues: Vec<Arc<dyn Venue>> = Vec::new();
+    for venue in VenueId::ALL {
+        let clock = Arc::new(SystemClock::start());
+        venues.push(Arc::new(SimulatedVenue::open(dir, venue, settings, clock, obstacles).await?));
+    }
+    Ok(venues)
 }
 
 impl SimulatedVenue {
@@ -42,20 +56,25 @@ impl SimulatedVenue {
     ///
     /// # Errors
     /// As [`open_simulated`].
-    pub fn open(
+    pub async fn open(
         dir: &Path,
         venue: VenueId,
         settings: &SimulatedSettings,
         clock: Arc<dyn Clock>,
-    ) -> Result<Self, LedgerError> {
-        let ledger = Ledger::open(dir, venue, settings, clock)?;
+        obstacles: &Obstacles,
+    ) -> Result<Self, Arc<LedgerError>> {
+        let ledger = Ledger::new(dir, venue, settings, clock)?;
+        let clerk = Clerk::start(ledger, venue, obstacles)?;
+        match clerk.touch(|_| Ok(())).await {
+            Err(error) if !error.passes() => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
         let dice = Dice { seed: settings.seed, venue, faults: settings.faults };
-        Ok(Self { venue, settings: settings.clone(), dice, ledger })
+        Ok(Self { venue, settings: settings.clone(), dice, clerk })
     }
 
     /// The reason for clients; the operator's log says more.
-    fn unavailable(&self, error: &LedgerError) -> String {
-        tracing::error!(%error, venue = %self.venue, "a venue ledger cannot be used");
+    fn unavailable(&self) -> String {
         format!("the ledger of {} cannot be used", self.venue)
     }
 }
@@ -64,6 +83,12 @@ impl SimulatedVenue {
 impl Venue for SimulatedVenue {
     fn id(&self) -> VenueId {
         self.venue
+    }
+
+    async fn open(&self) {
+        while self.clerk.touch(|_| Ok(())).await.is_err() {
+            tokio::time::sleep(OPEN_POLL).await;
+        }
     }
 
     async fn quote(&self, terms: &SwapTerms) -> Result<VenueQuote, QuoteError> {
@@ -76,8 +101,9 @@ impl Venue for SimulatedVenue {
         if strikes(Fault::QuoteError) {
             return Err(QuoteError::Unavailable("a simulated fault".to_owned()));
         }
-        let quoted = self.ledger.touch(|chain| Ok(chain.quote(terms.pair, terms.amount_in)));
-        match quoted.map_err(|error| QuoteError::Unavailable(self.unavailable(&error)))? {
+        let SwapTerms { pair, amount_in, .. } = *terms;
+        let quoted = self.clerk.touch(move |chain| Ok(chain.quote(pair, amount_in))).await;
+        match quoted.map_err(|_| QuoteError::Unavailable(self.unavailable()))? {
             None => Err(QuoteError::NoPool),
             Some(Ok(amount_out)) => Ok(VenueQuote { amount_out }),
             Some(Err(SwapError::InsufficientLiquidity)) => Err(QuoteError::InsufficientLiquidity),
@@ -88,8 +114,9 @@ impl Venue for SimulatedVenue {
 
     async fn prepare(&self, terms: &SwapTerms, min_out: Atoms) -> Result<PreparedTx, PrepareError> {
         pause(self.settings.build_delay).await;
-        let built = self.ledger.touch(|chain| Ok(chain.build(terms, min_out, self.settings.life_blocks)));
-        built.map(|transaction| transaction.sign()).map_err(|error| PrepareError(self.unavailable(&error)))
+        let (terms, life_blocks) = (*terms, self.settings.life_blocks);
+        let built = self.clerk.touch(move |chain| Ok(chain.build(&terms, min_out, life_blocks))).await;
+        built.map(|transaction| transaction.sign()).map_err(|_| PrepareError(self.unavailable()))
     }
 
     async fn submit(&self, tx: &PreparedTx) -> SubmitOutcome {
@@ -99,21 +126,22 @@ impl Venue for SimulatedVenue {
             Err(reason) => return SubmitOutcome::Rejected(reason),
         };
         let landing_delay_ms = whole_ms(self.settings.landing_delay);
-        let sent = self.ledger.touch(|chain| chain.send(id, transaction, landing_delay_ms, &self.dice));
-        sent.unwrap_or_else(|error| SubmitOutcome::Unknown(self.unavailable(&error)))
+        let dice = self.dice;
+        let sent = self.clerk.touch(move |chain| chain.send(id, transaction, landing_delay_ms, &dice)).await;
+        sent.unwrap_or_else(|_| SubmitOutcome::Unknown(self.unavailable()))
     }
 
     async fn observe(&self, tx: &PreparedTx) -> Result<Observation, Unavailable> {
         if self.dice.strikes(Fault::Unknowable, &tx.tx_id, 1) {
             return Ok(Observation::Unknowable("a simulated fault".to_owned()));
         }
-        if let Some(outcome) = TxId::parse(&tx.tx_id).and_then(|id| self.ledger.outcome(id)) {
+        if let Some(outcome) = TxId::parse(&tx.tx_id).and_then(|id| self.clerk.ledger().outcome(id)) {
             return Ok(outcome);
         }
         match Transaction::open(self.venue, tx) {
             Ok((id, transaction)) => {
-                let observed = self.ledger.touch(|chain| chain.observe(id, &transaction));
-                observed.map_err(|error| Unavailable(self.unavailable(&error)))
+                let observed = self.clerk.touch(move |chain| chain.observe(id, &transaction)).await;
+                observed.map_err(|_| Unavailable(self.unavailable()))
             }
             Err(reason) => Ok(Observation::Unknowable(reason)),
         }

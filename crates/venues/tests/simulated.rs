@@ -10,6 +10,7 @@ use std::{
 
 use bench::{Bench, run, sol, swap};
 use fillstream_domain::{Atoms, OrderId, Slippage, Token, VenueId, parse_exact};
+use fillstream_retry::Obstacles;
 use fillstream_venues::{
     Audit, Executions, LedgerError, Observation, PreparedTx, QuoteError, SimulatedSettings, SubmitOutcome,
     Venue, open_simulated,
@@ -25,7 +26,7 @@ fn landed(observation: &Observation) -> bool {
 #[test]
 fn a_swap_lands_with_what_was_quoted() {
     let bench = Bench::new();
-    let both = open_simulated(bench.dir(), &bench.settings("")).unwrap();
+    let both = run(open_simulated(bench.dir(), &bench.settings(""), &Obstacles::default())).unwrap();
     assert_eq!(both.iter().map(|venue| venue.id()).collect::<Vec<_>>(), VenueId::ALL);
     for venue in both {
         let quote = run(venue.quote(&sol(1, 1))).unwrap();
@@ -221,7 +222,11 @@ fn a_wall_clock_that_jumps_neither_stops_the_blocks_nor_makes_them_jump() {
 fn settings_that_a_ledger_was_not_begun_with_are_refused() {
     let bench = Bench::new();
     bench.venue("");
-    let reopen = |settings: SimulatedSettings| match open_simulated(bench.dir(), &settings) {
+    let reopen = |settings: SimulatedSettings| match run(open_simulated(
+        bench.dir(),
+        &settings,
+        &Obstacles::default(),
+    )) {
         Ok(_) => panic!("opened with {settings:?}"),
         Err(error) => error.to_string(),
     };
@@ -247,7 +252,7 @@ fn a_ledger_that_is_none_is_refused_with_its_line() {
         let found = bench.try_venue("");
         let refused = found
             .as_ref()
-            .is_err_and(|error| matches!(error, LedgerError::Corrupt { line: found, .. } if *found == line));
+            .is_err_and(|error| matches!(**error, LedgerError::Corrupt { line: found, .. } if found == line));
         assert!(refused, "line {line}: {:?}", found.err());
         assert_eq!(bench.file(), bytes, "nothing of it was changed");
     }
@@ -268,6 +273,54 @@ fn a_ledger_that_vanishes_answers_nobody() {
     let restarted = bench.venue("");
     assert!(matches!(run(restarted.observe(&tx)), Ok(Observation::Unknowable(_))));
     assert!(matches!(run(restarted.submit(&tx)), SubmitOutcome::Rejected(_)));
+}
+
+/// Whether nothing is in the way of the ledgers, or what is.
+fn told(bench: &Bench) -> Vec<String> {
+    bench.obstacles.all().into_iter().map(|(what, told)| format!("{what}: {}", told.reason)).collect()
+}
+
+#[tokio::test]
+async fn a_disk_that_cannot_be_used_is_told_and_waited_for() {
+    let bench = Bench::new();
+    std::fs::create_dir_all(bench.path()).unwrap();
+    let settings = bench.settings("");
+    let both = open_simulated(bench.dir(), &settings, &bench.obstacles).await.unwrap();
+    let raydium = both.iter().find(|venue| venue.id() == VenueId::Raydium).unwrap();
+    let refused = raydium.quote(&sol(1, 1)).await;
+    assert!(matches!(refused, Err(QuoteError::Unavailable(_))), "{refused:?}");
+    let why = told(&bench);
+    assert!(why.len() == 1 && why[0].contains("raydium") && why[0].contains("Is a directory"), "{why:?}");
+    std::fs::remove_dir(bench.path()).unwrap();
+    // It heals although nobody asks.
+    while !told(&bench).is_empty() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    raydium.open().await;
+    raydium.quote(&sol(1, 1)).await.unwrap();
+}
+
+/// Another process holds the ledger and stands still: nobody but the ledger's own thread waits for it.
+#[tokio::test]
+async fn a_ledger_that_is_held_blocks_no_thread_of_the_runtime() {
+    let bench = Bench::new();
+    let settings = bench.settings("");
+    let both = open_simulated(bench.dir(), &settings, &bench.obstacles).await.unwrap();
+    let raydium = both.iter().find(|venue| venue.id() == VenueId::Raydium).unwrap();
+    let tx = raydium.prepare(&sol(1, 1), Atoms::new(1)).await.unwrap();
+    let holder = std::fs::File::open(bench.path()).unwrap();
+    holder.lock().unwrap();
+    let patience = Duration::from_millis(50);
+    for _ in 0..3 {
+        assert!(tokio::time::timeout(patience, raydium.submit(&tx)).await.is_err(), "it is held");
+        assert!(tokio::time::timeout(patience, raydium.observe(&tx)).await.is_err(), "it is held");
+    }
+    holder.unlock().unwrap();
+    // What nobody waited for any more was not sent, but the one that the thread had begun with.
+    let observed = raydium.observe(&tx).await.unwrap();
+    assert!(landed(&observed), "{observed:?}");
+    let audit = Audit::read(bench.dir()).unwrap();
+    assert_eq!(audit.order(sol(1, 1).order_id), Executions { sent: 1, landed: 1, ..Executions::default() });
 }
 
 #[test]

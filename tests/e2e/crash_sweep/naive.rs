@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use fillstream_domain::{Atoms, OrderId, Pair, Token};
+use fillstream_retry::Obstacles;
 use fillstream_tests::Scratch;
 use fillstream_venues::{Observation, SimulatedSettings, SwapTerms, Venue, open_simulated};
 use futures_util::future::join_all;
@@ -26,7 +27,8 @@ async fn an_executor_that_signs_anew_on_time_out_swaps_twice() {
     let scratch = Scratch::new("naive");
     let ledgers = ledgers_of(scratch.path());
     let faults = "drop=200,lose_reply=200,land_late=500".parse().expect("they are written as settings are");
-    let open = open_simulated(&ledgers, &SimulatedSettings { faults, ..venues() });
+    let settings = SimulatedSettings { faults, ..venues() };
+    let open = open_simulated(&ledgers, &settings, &Obstacles::default()).await;
     let venue = open.expect("the ledgers can be begun").remove(0);
 
     let orders: Vec<_> = (0..ORDERS).map(|_| OrderId::new(Uuid::now_v7())).collect();

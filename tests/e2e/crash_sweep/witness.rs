@@ -11,6 +11,7 @@ use fillstream_domain::{
     swap::{SwapEvent, SwapOrder},
 };
 use fillstream_event_log::{After, EventLog, JetStreamLog, Record};
+use fillstream_retry::Obstacles;
 use fillstream_tests::{Process, stream};
 use fillstream_venues::{Audit, SwapTerms, open_simulated};
 use parking_lot::Mutex;
@@ -137,7 +138,8 @@ async fn let_time_pass(ledgers: &std::path::Path) {
     let pair = Pair::new(Token::Sol, Token::Usdc).expect("two tokens are a pair");
     let order_id = OrderId::new(uuid::Uuid::now_v7());
     let terms = SwapTerms { order_id, attempt: 1, pair, amount_in: Atoms::new(1_000_000_000) };
-    for venue in open_simulated(ledgers, &venues()).expect("the ledgers can be opened") {
+    let opened = open_simulated(ledgers, &venues(), &Obstacles::default()).await;
+    for venue in opened.expect("the ledgers can be opened") {
         venue.quote(&terms).await.expect("SOL is traded");
     }
 }

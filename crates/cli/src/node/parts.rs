@@ -3,14 +3,16 @@
 use std::{sync::Arc, time::Duration};
 
 use fillstream_clock::now;
-use fillstream_domain::book::Symbol;
+use fillstream_domain::{book::Symbol, swap::Prepared};
 use fillstream_event_log::{EventLog, JetStreamLog, LogError, SnapshotStore};
-use fillstream_executor::Executor;
+use fillstream_executor::{Executor, Signed, Transaction};
 use fillstream_matching::{Matcher, definitions};
-use fillstream_projector::Projector;
+use fillstream_projector::{Projector, lost_transactions};
 use fillstream_read_store::ReadStore;
+use fillstream_retry::Obstacles;
 use fillstream_stream_bridge::Hub;
 use fillstream_venues::open_simulated;
+use futures_util::future::join_all;
 use serde_json::Value;
 use tokio::{
     task::JoinSet,
@@ -27,6 +29,8 @@ const SOCKETS_PATIENCE: Duration = Duration::from_secs(10);
 /// Time that a part may take to stop.
 const PART_PATIENCE: Duration = Duration::from_secs(10);
 
+/// Longest wait of a start for the rows to be compared with the stream. Most often that is one record.
+const ROWS_PATIENCE: Duration = Duration::from_secs(10);
 /// Longest wait of a first start for its markets, which takes milliseconds.
 const MARKETS_PATIENCE: Duration = Duration::from_secs(5);
 /// Between two looks whether they are there.
@@ -52,26 +56,42 @@ impl Parts {
         stop: &CancellationToken,
     ) -> Result<Self, Failure> {
         let mut tasks = JoinSet::new();
+        let mut executor = None;
+        if start.has(Role::Executor) {
+            let obstacles = Obstacles::default();
+            let venues = open_simulated(&start.venue_ledger, &start.venues.simulated(), &obstacles).await?;
+            let venues = Counted::all(venues, &watching.metrics);
+            let (settings, clock) = (start.executor.executor(), Arc::new(now));
+            let part = Executor::new(
+                Arc::clone(shared),
+                venues.clone(),
+                snapshots.clone(),
+                settings,
+                clock,
+                obstacles,
+            );
+            // Before rows that are ahead of the stream are made anew.
+            if let Some(store) = &store {
+                recall_lost(&part, &**shared, store).await;
+            }
+            executor = Some(Arc::clone(&part));
+            let queue = log.work(&consumer(start)?).shown_in(part.obstacles());
+            let stop = stop.clone();
+            tasks.spawn(async move {
+                // Without its venues each attempt would fail.
+                let open = join_all(venues.iter().map(|venue| venue.open()));
+                if stop.run_until_cancelled(open).await.is_some() {
+                    part.run(Box::new(queue), stop).await;
+                }
+                (Role::Executor, Ok(()))
+            });
+        }
         let mut projector = None;
         if let (true, Some(store)) = (start.has(Role::Projector), store.clone()) {
             let part = Projector::new(Arc::clone(shared), store, now, start.data.clone());
             projector = Some(Arc::clone(&part));
             let stop = stop.clone();
             tasks.spawn(async move { (Role::Projector, part.run(stop).await.map_err(Failure::from)) });
-        }
-        let mut executor = None;
-        if start.has(Role::Executor) {
-            let venues = open_simulated(&start.venue_ledger, &start.venues.simulated())?;
-            let venues = Counted::all(venues, &watching.metrics);
-            let (settings, clock) = (start.executor.executor(), Arc::new(now));
-            let part = Executor::new(Arc::clone(shared), venues, snapshots.clone(), settings, clock);
-            executor = Some(Arc::clone(&part));
-            let queue = log.work(&consumer(start)?).shown_in(part.obstacles());
-            let stop = stop.clone();
-            tasks.spawn(async move {
-                part.run(Box::new(queue), stop).await;
-                (Role::Executor, Ok(()))
-            });
         }
         let mut matcher = None;
         if start.has(Role::Matcher) {
@@ -162,6 +182,25 @@ impl Parts {
                 Err(_) => return warn!("some parts did not stop in time"),
             }
         }
+    }
+}
+
+/// Tells the executor of transactions that only the rows know, which a stream that lost its end may have been robbed of.
+/// Rows that cannot be read in time keep no swap from being executed.
+async fn recall_lost(executor: &Executor, log: &dyn EventLog, store: &ReadStore) {
+    let lost = match timeout(ROWS_PATIENCE, lost_transactions(log, store)).await {
+        Ok(Ok(lost)) => lost,
+        Ok(Err(error)) => {
+            return warn!(error = %fillstream_retry::chain(&error), "rows and stream were not compared: what only the rows know of transactions is not known");
+        }
+        Err(_) => {
+            return warn!(
+                "rows and stream were not compared in time: what only the rows know of transactions is not known"
+            );
+        }
+    };
+    for (record, Prepared { order_id, venue, tx_id, .. }) in lost {
+        executor.recall(order_id, Signed { record, transaction: Transaction { venue, tx_id } }).await;
     }
 }
 

@@ -45,6 +45,10 @@ impl Venue for Counted {
         self.venue.id()
     }
 
+    async fn open(&self) {
+        self.venue.open().await;
+    }
+
     async fn quote(&self, terms: &SwapTerms) -> Result<VenueQuote, QuoteError> {
         self.count(VenueCall::Quote, self.venue.quote(terms), Result::is_ok).await
     }

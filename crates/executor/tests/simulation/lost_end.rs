@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use fillstream_domain::{
-    OrderId, Seq, VenueId,
+    OrderId, RecordId, RecordRef, Seq, VenueId,
     parked::Cause,
     swap::{Status, SwapEvent},
 };
 use fillstream_event_log::{EventLog, SnapshotStore};
-use fillstream_executor::Settings;
+use fillstream_executor::{Settings, Signed, Transaction};
 use tokio::time::sleep;
 
 use crate::{
@@ -27,6 +27,8 @@ enum Known {
     Heard,
     /// It is in the checkpoint of an executor that has gone.
     InCheckpoint,
+    /// Others say so to an executor that knows nothing.
+    Told,
 }
 
 async fn until_signed(world: &World, id: OrderId) {
@@ -59,7 +61,7 @@ async fn assert_reviewed(world: &World, id: OrderId, case: &str) {
 
 #[test]
 fn a_lost_transaction_is_for_an_operator() {
-    for known in [Known::InHand, Known::Ended, Known::Heard, Known::InCheckpoint] {
+    for known in [Known::InHand, Known::Ended, Known::Heard, Known::InCheckpoint, Known::Told] {
         for placed_again in [false, true] {
             on_one_thread(async {
                 let case = format!("{known:?}, placed again: {placed_again}");
@@ -81,13 +83,30 @@ fn a_lost_transaction_is_for_an_operator() {
                         first.kill();
                         second
                     }
+                    Known::Told => {
+                        until_status(&world, order(1), Status::Confirmed).await;
+                        first.kill();
+                        world.snapshots.delete("executor/unended").await.unwrap();
+                        world.log.put_back(if placed_again { Seq::ZERO } else { placed });
+                        let second = process(&world, &[VenueId::Raydium]);
+                        let transaction =
+                            Transaction { venue: VenueId::Raydium, tx_id: format!("{}/1/1", order(1)) };
+                        let record = RecordRef { seq: Seq::new(9), id: RecordId::foreign(0, "", b"") };
+                        second.executor.recall(order(1), Signed { record, transaction }).await;
+                        second
+                    }
                     Known::InCheckpoint => {
                         until("it is in the checkpoint", async || checkpoint_tells(&world).await).await;
                         first.kill();
                         process(&world, &[VenueId::Raydium])
                     }
                 };
-                world.log.put_back(if placed_again { Seq::ZERO } else { placed });
+                match known {
+                    Known::InHand | Known::Ended | Known::Heard | Known::InCheckpoint => {
+                        world.log.put_back(if placed_again { Seq::ZERO } else { placed });
+                    }
+                    Known::Told => {}
+                }
                 if placed_again {
                     world.place(order(1));
                 }

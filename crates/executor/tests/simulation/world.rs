@@ -18,6 +18,7 @@ use fillstream_domain::{
 };
 use fillstream_event_log::{Consistency, EventLog, MemoryLog, MemoryQueue, MemorySnapshots, NewRecord};
 use fillstream_executor::{Executor, Settings, Verdict, read_history, resolve};
+use fillstream_retry::Obstacles;
 use fillstream_swap_machine::Backoff;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -180,8 +181,14 @@ impl World {
             is_followed: self.plan.stream_is_followed,
         };
         let snapshots = MortalSnapshots { life: life.clone(), snapshots: self.snapshots.clone() };
-        let executor =
-            Executor::new(Arc::new(log), venues.collect(), Some(Arc::new(snapshots)), settings, self.clock());
+        let executor = Executor::new(
+            Arc::new(log),
+            venues.collect(),
+            Some(Arc::new(snapshots)),
+            settings,
+            self.clock(),
+            Obstacles::default(),
+        );
         let queue = MortalQueue { life: life.clone(), queue: Box::new(self.queue.clone()) };
         let stop = CancellationToken::new();
         tokio::spawn(Arc::clone(&executor).run(Box::new(queue), stop.clone()));

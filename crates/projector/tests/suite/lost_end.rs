@@ -5,7 +5,7 @@ use std::fs;
 
 use fillstream_domain::{Incarnation, Seq, subject};
 use fillstream_event_log::{Consistency, EventLog, MemoryLog};
-use fillstream_projector::{rebuild, rescued_files};
+use fillstream_projector::{lost_transactions, rebuild, rescued_files};
 use fillstream_read_store::Checkpoint;
 use serde_json::Value;
 
@@ -147,4 +147,31 @@ async fn an_old_checkpoint_is_adopted() {
             .unwrap()
             .is_some()
     );
+}
+
+/// An executor asks before it begins: the transaction may have been sent.
+#[tokio::test]
+async fn transactions_that_only_the_rows_know_are_told() {
+    let site = Site::new().await;
+    eleven(&site);
+    let running = site.start();
+    running.reach(10).await;
+    running.stop().await;
+    let told = async |site: &Site| {
+        let lost = lost_transactions(&site.log, &site.store).await.unwrap();
+        lost.into_iter().map(|(record, lost)| (record.seq.get(), lost.order_id)).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&site).await, [], "the stream holds all of it");
+    for (back_to, lost) in [(9, vec![]), (6, vec![(7, order(1))]), (3, vec![(7, order(1))])] {
+        site.log.put_back(Seq::new(back_to));
+        // As many records as before: only the record itself tells.
+        for number in 20..30 {
+            site.place(number);
+        }
+        assert_eq!(told(&site).await, lost, "put back to {back_to}");
+    }
+    let (log, directory) = (MemoryLog::new(Incarnation::new(8)), site.directory.join("other"));
+    let other = Site { log, store: site.store.clone(), directory };
+    other.begin();
+    assert_eq!(told(&other).await, [], "another stream never knew of it");
 }

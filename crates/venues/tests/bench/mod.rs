@@ -12,6 +12,7 @@ use std::{
 
 use fillstream_clock::Clock;
 use fillstream_domain::{Atoms, OrderId, Pair, Timestamp, Token, VenueId};
+use fillstream_retry::Obstacles;
 use fillstream_venues::{Audit, Executions, LedgerError, SimulatedSettings, SimulatedVenue, SwapTerms};
 use uuid::Uuid;
 
@@ -21,6 +22,8 @@ static BENCHES: AtomicU32 = AtomicU32::new(0);
 pub(crate) struct Bench {
     dir: PathBuf,
     clocks: Arc<Clocks>,
+    /// Trouble of its venues.
+    pub(crate) obstacles: Obstacles,
 }
 
 /// The machine's clocks: the wall clock can be set, the other one only runs.
@@ -44,7 +47,7 @@ impl Bench {
         let number = BENCHES.fetch_add(1, Ordering::Relaxed);
         let dir = std::env::temp_dir().join(format!("fillstream-venues-{}-{number}", std::process::id()));
         let clocks = Clocks { unix_ms: AtomicI64::new(1_768_030_215_123), running_ms: AtomicU64::new(0) };
-        Self { dir, clocks: Arc::new(clocks) }
+        Self { dir, clocks: Arc::new(clocks), obstacles: Obstacles::default() }
     }
 
     pub(crate) fn dir(&self) -> &Path {
@@ -62,7 +65,7 @@ impl Bench {
         self.try_venue(faults).unwrap()
     }
 
-    pub(crate) fn try_venue(&self, faults: &str) -> Result<SimulatedVenue, LedgerError> {
+    pub(crate) fn try_venue(&self, faults: &str) -> Result<SimulatedVenue, Arc<LedgerError>> {
         self.open(VenueId::Raydium, &self.settings(faults))
     }
 
@@ -70,8 +73,9 @@ impl Bench {
         self.open(VenueId::Raydium, settings).unwrap()
     }
 
-    fn open(&self, venue: VenueId, settings: &SimulatedSettings) -> Result<SimulatedVenue, LedgerError> {
-        SimulatedVenue::open(&self.dir, venue, settings, Arc::<Clocks>::clone(&self.clocks))
+    fn open(&self, venue: VenueId, settings: &SimulatedSettings) -> Result<SimulatedVenue, Arc<LedgerError>> {
+        let clocks = Arc::<Clocks>::clone(&self.clocks);
+        run(SimulatedVenue::open(&self.dir, venue, settings, clocks, &self.obstacles))
     }
 
     /// Time goes on, on both clocks.
@@ -97,7 +101,7 @@ impl Bench {
         Audit::read(&self.dir).unwrap()
     }
 
-    fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.dir.join("raydium.jsonl")
     }
 
