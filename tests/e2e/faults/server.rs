@@ -60,6 +60,24 @@ async fn a_frozen_server_is_told_and_forgotten_when_it_goes_on() {
 }
 
 #[tokio::test]
+async fn an_outage_is_told_once_by_each_connection_and_not_at_each_try() {
+    let site = Site::serve("api,projector,matcher", &[]);
+    until(&site, "/ready", "ready", |ready| ready.status == 200).await;
+    let nats = site.nats.as_ref().expect("a nats-server of the test's own");
+    nats.kill_and_hold();
+    until(&site, "/ready?role=api", "not ready", |ready| ready.status == 503).await;
+    // An outage of a dozen tries of each connection.
+    sleep(Duration::from_secs(3)).await;
+    nats.resume().expect("it starts again");
+    until(&site, "/ready", "ready again", |ready| ready.status == 200).await;
+    let said = site.process.said();
+    let failures: Vec<_> = said.lines().filter(|line| line.contains("nats: IO error")).collect();
+    // The log's, its tails', the health's.
+    assert!((1..=3).contains(&failures.len()), "{failures:#?}");
+    assert!(said.contains("NATS: not connected: recovered"), "{said}");
+}
+
+#[tokio::test]
 async fn a_killed_server_is_started_again_and_counted() {
     let site = Site::up(&[]);
     rest(&site, 100).await;

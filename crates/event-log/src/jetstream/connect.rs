@@ -4,6 +4,8 @@ use std::{io, path::PathBuf, time::Duration};
 
 use async_nats::{ConnectErrorKind, ConnectOptions, Event, StatusCode};
 use fillstream_domain::{Incarnation, Seq};
+use fillstream_retry::Retry;
+use parking_lot::Mutex;
 use serde::Deserialize;
 use serde_json::Value;
 use tracing::{info, warn};
@@ -168,6 +170,8 @@ pub(super) async fn connect(
 ) -> Result<Requests, ConnectError> {
     let keeper = LinkKeeper::new();
     let told = keeper.clone();
+    // The client waits by itself: here it is only told of.
+    let retry = Mutex::new(Retry::new("NATS: not connected", RECONNECT_PAUSE_MAX, RECONNECT_PAUSE_MAX));
     // A text would be one address to the client, with commas in it.
     let addresses: Vec<_> = options.url.split(',').map(str::trim).filter(|url| !url.is_empty()).collect();
     let client = with_access(with_credentials(ConnectOptions::new(), &options.url), &options.access)
@@ -181,7 +185,7 @@ pub(super) async fn connect(
             pause.min(RECONNECT_PAUSE_MAX)
         })
         .event_callback(move |event| {
-            tell(&told, &event);
+            tell(&told, &mut retry.lock(), &event);
             if let Event::ServerError(error) = &event {
                 refused(&error.to_string());
             }
@@ -193,9 +197,11 @@ pub(super) async fn connect(
     Ok(Requests::start(client, &keeper).await?)
 }
 
-fn tell(keeper: &LinkKeeper, event: &Event) {
+/// Each try to connect again that fails is an event: two a second, of each connection.
+fn tell(keeper: &LinkKeeper, retry: &mut Retry, event: &Event) {
     match event {
         Event::Connected => {
+            retry.done();
             info!("connected to NATS");
             keeper.changed(Link::Up);
         }
@@ -204,7 +210,8 @@ fn tell(keeper: &LinkKeeper, event: &Event) {
             keeper.changed(Link::Down);
         }
         Event::SlowConsumer(_) | Event::LameDuckMode | Event::Draining => warn!(%event, "NATS"),
-        Event::ServerError(_) | Event::ClientError(_) => warn!(%event, "NATS"),
+        Event::ServerError(_) => warn!(%event, "NATS"),
+        Event::ClientError(error) => drop(retry.note(&LogError::unreachable(error.to_string()))),
     }
 }
 
