@@ -234,7 +234,9 @@ impl Watched {
             Role::Projector => self.projector.as_ref().map(|part| part.obstacles()),
             Role::Bridge => self.hub.as_ref().map(|part| part.obstacles()),
             Role::Executor => self.executor.as_ref().map(|part| part.obstacles()),
-            Role::Api | Role::Matcher => None,
+            Role::Api => Some(&self.watching.api),
+            // Each market tells of its own.
+            Role::Matcher => None,
         }
     }
 

@@ -15,6 +15,7 @@ use fillstream_http_api::Room;
 use fillstream_http_edge::{Problem, described::Routes};
 use fillstream_matching::MarketState;
 use fillstream_metrics::{CONTENT_TYPE, Metrics};
+use fillstream_retry::Obstacles;
 use fillstream_stream_bridge::Hub;
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
@@ -53,6 +54,11 @@ impl Watch {
     /// Whether new orders are taken: not without room, and not while the stream says that it is full.
     pub(crate) fn room(&self) -> Room {
         Room::watched(self.0.health.watched().watching.watch_no_room())
+    }
+
+    /// Where the api shows what stands in its way.
+    pub(crate) fn of_api(&self) -> &Obstacles {
+        &self.0.health.watched().watching.api
     }
 
     pub(crate) fn metrics(&self) -> Arc<Metrics> {

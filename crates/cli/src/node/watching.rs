@@ -4,6 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use fillstream_event_log::JetStreamLog;
 use fillstream_metrics::Metrics;
+use fillstream_retry::Obstacles;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -20,6 +21,8 @@ pub(crate) struct Watching {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) appends: Arc<Appends>,
     pub(crate) room: RoomWatch,
+    /// Trouble that stands in the way of the api.
+    pub(crate) api: Obstacles,
     no_room: watch::Receiver<Option<String>>,
 }
 
@@ -46,7 +49,7 @@ impl Watching {
         let (of_appends, of_room) = (Arc::clone(&appends), room.clone());
         let both = async move { tell_no_room(&of_appends, &of_room, &told).await };
         tokio::spawn(stop.clone().run_until_cancelled_owned(both));
-        Self { metrics, appends, room, no_room }
+        Self { metrics, appends, room, api: Obstacles::default(), no_room }
     }
 
     /// Reason why new orders are refused: what room there is lies below the floor, or the last append found none at all.

@@ -19,6 +19,7 @@ use fillstream_http_edge::{
 };
 use fillstream_http_server::{Places, Server, Serving};
 use fillstream_read_store::ReadStore;
+use fillstream_retry::Obstacles;
 use fillstream_stream_bridge::{log_router, market_sockets};
 use tokio::{
     net::TcpSocket,
@@ -217,7 +218,9 @@ async fn orders(
             snapshots,
             readers: Semaphore::new(start.past_books),
         });
-        app = app.merge(book_router(book_api(&log, rows, past, askers, room.clone()).await?));
+        app = app.merge(book_router(
+            book_api(&log, rows, past, askers, (room.clone(), operations.of_api())).await?,
+        ));
     }
     let (public_url, listen) = (start.http.public_url.clone(), listen.to_owned());
     let (stored, askers) = (Arc::new(Rows(store)), Arc::clone(askers));
@@ -230,12 +233,12 @@ async fn book_api(
     rows: BookRows,
     past: Option<LogBooks>,
     askers: &Arc<Askers>,
-    room: Room,
+    (room, obstacles): (Room, &Obstacles),
 ) -> Result<BookApi, Failure> {
     let log = Arc::clone(log);
     Ok(BookApi {
         stored: Arc::new(rows),
-        outcomes: Arc::new(TailOutcomes::start(Arc::clone(&log)).await?),
+        outcomes: Arc::new(TailOutcomes::start(Arc::clone(&log), obstacles).await?),
         markets: Arc::new(Markets::new(Arc::clone(&log))),
         past: past.map(|past| -> Arc<dyn PastBooks> { Arc::new(past) }),
         room,

@@ -17,7 +17,7 @@ use fillstream_domain::{
 };
 use fillstream_event_log::{After, EventLog, Follow, LogError};
 use fillstream_projections::market::{BookOrderPatch, messages};
-use fillstream_retry::Retry;
+use fillstream_retry::{Obstacles, Retry};
 use tokio::{task::JoinHandle, time::timeout};
 
 use super::board::{Asked, Board};
@@ -61,14 +61,18 @@ impl Drop for TailOutcomes {
 }
 
 impl TailOutcomes {
-    /// Follows the commits from the stream's end on: what is asked from now on is answered behind it.
+    /// Follows the commits from the stream's end on: what is asked from now on is answered behind it. What stands in its way
+    /// later is shown among `obstacles`.
     ///
     /// # Errors
     /// When the stream cannot be reached.
-    pub async fn start(log: Arc<dyn EventLog>) -> Result<Self, LogError> {
+    pub async fn start(log: Arc<dyn EventLog>, obstacles: &Obstacles) -> Result<Self, LogError> {
         let tail = follow(&*log, None).await?;
         let board = Arc::new(Board::default());
-        let tail = tokio::spawn(keep_reading(log, tail, Arc::clone(&board)));
+        let retry =
+            Retry::new("http-api: the matchers' commits are not followed", FIRST_PAUSE, LONGEST_PAUSE);
+        let retry = retry.shown_in(obstacles);
+        let tail = tokio::spawn(keep_reading(log, tail, Arc::clone(&board), retry));
         Ok(Self { board, tail })
     }
 }
@@ -102,11 +106,14 @@ impl Drop for Leave<'_> {
 }
 
 /// Reads for ever. A tail that breaks goes on behind the last record taken; when the stream has lost that, at its end.
-async fn keep_reading(log: Arc<dyn EventLog>, mut tail: Box<dyn Follow>, board: Arc<Board>) {
+async fn keep_reading(
+    log: Arc<dyn EventLog>,
+    mut tail: Box<dyn Follow>,
+    board: Arc<Board>,
+    mut retry: Retry,
+) {
     let reader = || CommitReader::new("http-api", OnForeign::PassOver);
     let mut commits = reader();
-    let mut retry =
-        Retry::new("http-api: the matchers' commits are not followed", FIRST_PAUSE, LONGEST_PAUSE);
     loop {
         let error = match tail.next(TAKEN).await {
             Ok(records) => {

@@ -16,6 +16,7 @@ use fillstream_domain::{
 use fillstream_event_log::{Consistency, EventLog, MemoryLog, NewRecord};
 use fillstream_http_api::{BookApi, Markets, Room, TailOutcomes, book_router, method_not_allowed, not_found};
 use fillstream_http_edge::Askers;
+use fillstream_retry::Obstacles;
 use serde_json::Value;
 use tower::ServiceExt;
 use uuid::Uuid;
@@ -108,7 +109,8 @@ impl Desk {
 
     /// The same stream, with the answers of whatever matcher works on it.
     pub(crate) async fn matched(&self) -> Self {
-        let outcomes = TailOutcomes::start(Arc::new(self.log.clone())).await.expect("in memory");
+        let outcomes = TailOutcomes::start(Arc::new(self.log.clone()), &Obstacles::default()).await;
+        let outcomes = outcomes.expect("in memory");
         let api =
             BookApi { outcomes: Arc::new(outcomes), patience: Duration::from_secs(10), ..self.api.clone() };
         Self::of(self.log.clone(), api, &self.store, &self.matcher)

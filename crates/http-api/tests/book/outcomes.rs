@@ -11,6 +11,8 @@ use fillstream_domain::{
 };
 use fillstream_event_log::MemoryLog;
 use fillstream_http_api::{Answer, Outcomes, TailOutcomes};
+use fillstream_retry::Obstacles;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::desk::{ANN, amount, append, noon, symbol, user};
@@ -70,7 +72,7 @@ fn commit(log: &MemoryLog, part: u32, last: bool, outcomes: Vec<Outcome>) -> u64
 }
 
 async fn follow(log: &MemoryLog) -> TailOutcomes {
-    TailOutcomes::start(Arc::new(log.clone())).await.expect("in memory")
+    TailOutcomes::start(Arc::new(log.clone()), &Obstacles::default()).await.expect("in memory")
 }
 
 fn status(answer: Option<Answer>) -> Option<(u128, BookStatus, u64)> {
@@ -180,4 +182,27 @@ async fn the_last_change_of_an_order_is_known_at_once() {
         Some((Seq::new(1), 2))
     );
     assert_eq!(outcomes.latest(id(6)), None);
+}
+
+#[tokio::test]
+async fn what_stands_in_the_way_is_shown_until_it_is_gone() {
+    let log = MemoryLog::new(Incarnation::new(1));
+    let obstacles = Obstacles::default();
+    commit(&log, 1, true, vec![outcome(6, InputResult::Unchanged, vec![])]);
+    commit(&log, 1, true, vec![outcome(7, InputResult::Unchanged, vec![])]);
+    let outcomes = TailOutcomes::start(Arc::new(log.clone()), &obstacles).await.expect("in memory");
+    let until = async |shown: bool| {
+        timeout(PATIENCE, async {
+            while obstacles.all().is_empty() == shown {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        })
+        .await
+        .expect("in time")
+    };
+    log.put_back(Seq::new(1));
+    until(true).await;
+    until(false).await;
+    commit(&log, 1, true, vec![outcome(8, InputResult::Unchanged, vec![])]);
+    assert!(outcomes.outcome(Seq::new(8), PATIENCE).await.is_some());
 }
