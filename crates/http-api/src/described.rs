@@ -83,7 +83,8 @@ fn watches(operation: Operation) -> Operation {
 
 pub(crate) fn get_events() -> Operation {
     let about = "With `Accept: text/event-stream` the messages of the socket `/api/orders/status/{order_id}` as they \
-                 come, `id` being the resume token; else as pages.";
+                 come, `id` being the resume token; else as pages. `reset` says why what follows is told from the beginning: \
+                 `other_channel`, `other_stream`, `ahead_of_stream` or `other_history`.";
     let events = json!({ "type": "string", "description": "Server-sent events." });
     watches(logs("getSwapEvents", "The steps of a swap order as server-sent events"))
         .about(about)

@@ -18,11 +18,12 @@ use fillstream_domain::{Timestamp, UserId};
 use crate::{
     FieldProblem, Problem,
     bearer::{self, bearer},
+    key_source::Watched,
     limits::{Cost, Limits},
     named::{Named, named, user},
     parameters,
     tickets::{Holder, Ticket, Tickets},
-    tokens::{Proven, Tokens},
+    tokens::{Proof, Proven, Tokens},
 };
 
 /// Rules by which a server finds out who asks. One for the whole process: it holds the open tickets.
@@ -105,11 +106,14 @@ impl Askers {
         self.limits.charge(user, cost)
     }
 
-    /// Time for which the token still holds by which the asker came in; nothing without one.
+    /// How long what proves the asker goes on to prove it.
     #[must_use]
-    pub fn time_left(&self, asker: Asker) -> Option<Duration> {
-        let left = asker.ends?.unix_ms().saturating_sub((self.clock)().unix_ms());
-        Some(Duration::from_millis(u64::try_from(left).unwrap_or(0)))
+    pub fn lease(&self, asker: Asker) -> Lease {
+        let (Some(proof), Some(tokens)) = (asker.by, &self.tokens) else { return Lease::default() };
+        let left = proof.ends.unix_ms().saturating_sub((self.clock)().unix_ms());
+        // An end that no clock reaches is none.
+        let ends = Instant::now().checked_add(Duration::from_millis(u64::try_from(left).unwrap_or(0)));
+        Lease { ends, key: tokens.watch(proof) }
     }
 
     /// A ticket for one socket of this asker. It opens one that ends with the token by which it was asked for.
@@ -117,7 +121,7 @@ impl Askers {
     /// # Errors
     /// 400 when nobody is named; 503 when too many are open.
     pub fn ticket(&self, asker: Asker) -> Result<Ticket, Problem> {
-        let holder = Holder { user: asker.known()?, ends: asker.ends };
+        let holder = Holder { user: asker.known()?, by: asker.by };
         self.tickets.issue(holder, Instant::now(), (self.clock)())
     }
 
@@ -134,8 +138,8 @@ impl Askers {
             (None, None) => None,
             (Some(tokens), None) => match bearer(headers)? {
                 Some(token) => {
-                    let Proven { user, ends } = tokens.proven(token).await?;
-                    Some(Holder { user, ends: Some(ends) })
+                    let Proven { user, by } = tokens.proven(token).await?;
+                    Some(Holder { user, by: Some(by) })
                 }
                 None => None,
             },
@@ -145,8 +149,8 @@ impl Askers {
         if verified && proven.is_none() && (needed == Needed::Always || !named.is_empty()) {
             return Err(bearer::required());
         }
-        let (user, ends) = (proven.map(|holder| holder.user), proven.and_then(|holder| holder.ends));
-        let asker = named.into_iter().try_fold(Asker { user, verified, ends }, Asker::and)?;
+        let (user, by) = (proven.map(|holder| holder.user), proven.and_then(|holder| holder.by));
+        let asker = named.into_iter().try_fold(Asker { user, verified, by }, Asker::and)?;
         if asker.user.is_some() {
             self.limits.charge(asker.user, Cost::Request)?;
         }
@@ -160,7 +164,35 @@ impl Askers {
         if tickets.next().is_some() || headers.contains_key(header::AUTHORIZATION) {
             return Err(bearer::ambiguous());
         }
-        self.tickets.spend(&ticket, Instant::now()).map(Some)
+        let holder = self.tickets.spend(&ticket, Instant::now())?;
+        match (holder.by, &self.tokens) {
+            (Some(proof), Some(tokens)) if tokens.watch(proof).is_withdrawn() => {
+                Err(bearer::invalid_token("The key of the ticket's token was withdrawn."))
+            }
+            (_, _) => Ok(Some(holder)),
+        }
+    }
+}
+
+/// How long what proves an asker goes on to prove it: until its token ends, or the token's key is withdrawn. Without a
+/// token for ever.
+#[derive(Debug, Clone, Default)]
+pub struct Lease {
+    ends: Option<Instant>,
+    key: Watched,
+}
+
+impl Lease {
+    /// End of the token; nothing without one.
+    #[must_use]
+    pub const fn ends(&self) -> Option<Instant> {
+        self.ends
+    }
+
+    /// True once the issuer has withdrawn the key, as far as its key set was read since.
+    #[must_use]
+    pub fn is_withdrawn(&self) -> bool {
+        self.key.is_withdrawn()
     }
 }
 
@@ -184,8 +216,8 @@ fn nobody_would_check() -> Problem {
 pub struct Asker {
     user: Option<UserId>,
     verified: bool,
-    /// End of the token that proves it.
-    ends: Option<Timestamp>,
+    /// The token that proves it.
+    by: Option<Proof>,
 }
 
 impl Asker {

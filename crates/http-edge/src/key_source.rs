@@ -27,7 +27,7 @@ use ureq::{
     tls::{Certificate, RootCerts, TlsConfig},
 };
 
-use crate::keys::{Key, Keys};
+use crate::keys::{Key, KeyId, Keys};
 
 /// Between two fetches for the sake of a token: whoever makes up key names costs the issuer two requests a minute.
 pub const REFETCH_PAUSE: Duration = Duration::from_secs(30);
@@ -114,6 +114,26 @@ impl KeySource {
             Self::Set(set) => set.key(kid).await,
         }
     }
+
+    /// What tells whether a key that was [found](Self::key) is still one of the set's.
+    pub(crate) fn watch(&self, key: KeyId) -> Watched {
+        match self {
+            Self::Only(_) => Watched(None),
+            Self::Set(set) => Watched(Some((key, Arc::clone(&set.shared)))),
+        }
+    }
+}
+
+/// A key by which something goes on, for as long as the issuer has not withdrawn it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Watched(Option<(KeyId, Arc<Shared>)>);
+
+impl Watched {
+    /// True when the last set that could be read does not have it.
+    pub(crate) fn is_withdrawn(&self) -> bool {
+        let Some((id, shared)) = &self.0 else { return false };
+        shared.keys.read().as_ref().is_some_and(|(keys, _)| !keys.have(*id))
+    }
 }
 
 /// The keys of a file or of an address.
@@ -133,7 +153,7 @@ impl Drop for KeySet {
 }
 
 #[derive(Debug)]
-struct Shared {
+pub(crate) struct Shared {
     place: Place,
     /// With the moment at which they were read; nothing when none could be, or not for too long.
     keys: RwLock<Option<(Keys, Instant)>>,
@@ -247,8 +267,8 @@ impl Shared {
                 body.map_err(unreadable)?
             }
         };
-        let keys = parse(&place, &text)?;
         let mut known = self.keys.write();
+        let keys = parse(&place, &text, known.as_ref().map(|(keys, _)| keys))?;
         if known.as_ref().is_none_or(|(known, _)| known.names() != keys.names()) {
             info!(place, usable = keys.len(), skipped = keys.skipped, "keys of bearer tokens");
         }
@@ -261,9 +281,10 @@ fn unreadable(place: &str, error: impl Error + Send + Sync + 'static) -> KeySour
     KeySourceError::Unreadable { place: place.to_owned(), source: error.into() }
 }
 
-fn parse(place: &str, text: &str) -> Result<Keys, KeySourceError> {
+fn parse(place: &str, text: &str, before: Option<&Keys>) -> Result<Keys, KeySourceError> {
     let place = place.to_owned();
-    let keys = Keys::parse(text).map_err(|source| KeySourceError::NoSet { place: place.clone(), source })?;
+    let keys =
+        Keys::parse(text, before).map_err(|source| KeySourceError::NoSet { place: place.clone(), source })?;
     if keys.len() == 0 { Err(KeySourceError::NoKeys { place }) } else { Ok(keys) }
 }
 

@@ -19,7 +19,7 @@ mod signatures;
 mod tickets;
 mod tokens;
 
-pub use asker::{Asker, Askers};
+pub use asker::{Asker, Askers, Lease};
 pub use connection::{BodyTooLate, Connection, Unfinished, Unfinishing, canonical};
 pub use guard::{ClientAddress, Guard, OPERATIONS, guard};
 pub use host::Hosts;

@@ -27,6 +27,7 @@ use crate::{
     Askers, Problem,
     bearer::invalid_token,
     described::{Operation, Routes},
+    tokens::Proof,
 };
 
 /// From the answer to the upgrade: a round trip and a hesitant network, no more.
@@ -49,8 +50,8 @@ pub struct Ticket {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Holder {
     pub(crate) user: UserId,
-    /// When the token ends by which the ticket was asked for; nothing without one.
-    pub(crate) ends: Option<Timestamp>,
+    /// The token by which the ticket was asked for; nothing without one.
+    pub(crate) by: Option<Proof>,
 }
 
 /// The tickets that are not used yet.
@@ -153,7 +154,7 @@ mod tests {
     const USER: &str = "0198c0de-7a5e-7c3a-9f00-3f2a1b4c5d6e";
 
     fn holder() -> Holder {
-        Holder { user: USER.parse().unwrap(), ends: Some(at(7_000_000)) }
+        Holder { user: USER.parse().unwrap(), by: None }
     }
 
     fn at(ms: i64) -> Timestamp {

@@ -14,8 +14,8 @@ use serde_json::Number;
 use crate::{
     Problem,
     bearer::invalid_token,
-    key_source::{KeySource, KeySourceError, KeyTimes, NoKeysNow},
-    keys::Key,
+    key_source::{KeySource, KeySourceError, KeyTimes, NoKeysNow, Watched},
+    keys::{Key, KeyId},
     signatures,
 };
 
@@ -52,7 +52,8 @@ impl Tokens {
         if secret.len() < MIN_SECRET_BYTES {
             return Err(TokensError::ShortSecret(secret.len()));
         }
-        let key = Key { algorithm: Algorithm::HS256, decoding: DecodingKey::from_secret(secret) };
+        let (id, algorithm) = (KeyId::new(), Algorithm::HS256);
+        let key = Key { id, algorithm, decoding: DecodingKey::from_secret(secret) };
         Ok(Self::new(KeySource::Only(Arc::new(key))))
     }
 
@@ -103,7 +104,12 @@ impl Tokens {
         let claims = claims.map_err(|error| invalid_token(why(&error)))?.claims;
         let user = claims.sub.parse();
         let user = user.map_err(|_| invalid_token("The subject of the token must be a hyphenated UUID."))?;
-        Ok(Proven { user, ends: ends(&claims.exp) })
+        Ok(Proven { user, by: Proof { ends: ends(&claims.exp), key: key.id } })
+    }
+
+    /// What tells whether the key of a proof was withdrawn.
+    pub(crate) fn watch(&self, proof: Proof) -> Watched {
+        self.keys.watch(proof.key)
     }
 
     /// The key says which algorithm; the token's header must agree.
@@ -133,12 +139,20 @@ fn no_keys_now() -> Problem {
         .header(header::RETRY_AFTER, HeaderValue::from_static("2"))
 }
 
-/// Proof by a token, and its end.
+/// A user, proved by a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Proven {
     pub(crate) user: UserId,
+    pub(crate) by: Proof,
+}
+
+/// What a token's proof hangs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Proof {
     /// The token's end, with the leeway of clocks.
     pub(crate) ends: Timestamp,
+    /// The key that it was signed with.
+    pub(crate) key: KeyId,
 }
 
 /// `exp` with the leeway. It is a number of seconds, perhaps with a fraction, which is not worth a float.

@@ -30,7 +30,7 @@ pub(crate) const CLOSES: [(u16, &str); 9] = [
     ),
     (
         code::TOKEN_ENDED,
-        "The bearer token, or the ticket's, has ended; the reason is the token to resume with.",
+        "The bearer token, or the ticket's, has ended, or its key was withdrawn; the reason is the token to resume with.",
     ),
     (code::TOO_SLOW, "The client does not keep up; the reason is the token to resume with."),
     (code::NOT_TEXT, "A request came in a binary frame."),
@@ -65,12 +65,12 @@ fn controls(family: &str) -> Vec<Message> {
         one(
             "reset",
             &["seq", "index", "token", "reason"],
-            "The chain starts anew: a full backfill follows. The token's place is `ahead_of_stream`, or of an `other_history`: the stream was put back.",
+            "The chain starts anew: a full backfill follows. The token is of an `other_channel` or an `other_stream`, or its place is `ahead_of_stream`, or of an `other_history`: the stream was put back.",
         ),
         one(
             "status",
             &["seq", "index", "token", "reason"],
-            "The stream is unreachable, or is back; or the token has ended.",
+            "The stream is unreachable, or is back; or the token has ended, or its key was withdrawn (`token_expired`).",
         ),
         one("shutdown", MARKED, "The server goes down and closes with 1001."),
         one("error", &["code"], "What the client sent is ignored, or what it wants cannot be had."),

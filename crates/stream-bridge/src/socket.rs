@@ -10,7 +10,7 @@ use fillstream_domain::Position;
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::extract::ws::Message;
-use fillstream_http_edge::Pace;
+use fillstream_http_edge::{Lease, Pace};
 use fillstream_retry::chain;
 use tokio::{
     sync::watch,
@@ -44,8 +44,8 @@ pub(crate) struct Joining {
     pub(crate) after: Option<After>,
     /// Whether the order exists could not be decided in time.
     pub(crate) undecided: bool,
-    /// End of the client's token.
-    pub(crate) token_ends: Option<Instant>,
+    /// How long the client's token proves who it is.
+    pub(crate) lease: Lease,
     /// Counts the connection until it is gone.
     pub(crate) connection: Arc<Room>,
 }
@@ -84,7 +84,7 @@ pub(crate) fn serve(joining: Joining, wire: Wire) -> impl Future<Output = ()> {
 
 impl Socket {
     fn new(joining: Joining, wire: Wire) -> Self {
-        let Joining { hub, channel, after, token_ends, connection, .. } = joining;
+        let Joining { hub, channel, after, lease, connection, .. } = joining;
         let settings = hub.settings;
         let mut condition = hub.condition();
         // What has happened before is news to this socket.
@@ -98,7 +98,7 @@ impl Socket {
             },
             condition,
             told_lost: false,
-            pulse: Pulse::new(settings.ping_interval, wire.silence_limit(settings.silence_limit), token_ends),
+            pulse: Pulse::new(settings.ping_interval, wire.silence_limit(settings.silence_limit), lease),
             pace: Pace::new(settings.messages),
             wire,
             hub,

@@ -9,7 +9,7 @@ use axum::{
 };
 use fillstream_domain::OrderId;
 use fillstream_http_edge::{Asker, Askers, Connection, Origins, Problem, Unfinished, parameter};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 use crate::{
     crowd::Room,
@@ -102,7 +102,7 @@ pub(crate) async fn admit(
         (Resume::LastEventId, None) | (Resume::Query, _) => after(asked.query, read)?,
     };
     let connection = Arc::new(Room::take(hub, asker.user(), asked.extensions)?);
-    let token_ends = token_ends(askers, asker);
+    let lease = askers.lease(asker);
     let undecided = match timeout(hub.settings.unreachable_after, exists(hub, order, asker)).await {
         Ok(true) => false,
         Ok(false) => {
@@ -111,7 +111,7 @@ pub(crate) async fn admit(
         }
         Err(_) => true,
     };
-    Ok(Joining { hub: Arc::clone(hub), channel, after, undecided, token_ends, connection })
+    Ok(Joining { hub: Arc::clone(hub), channel, after, undecided, lease, connection })
 }
 
 /// Place that the client asks to be resumed after, as the channel reads it.
@@ -153,10 +153,4 @@ fn order_id(text: Option<&str>) -> Result<OrderId, Problem> {
     let must = "must be a hyphenated UUID";
     let text = text.ok_or_else(|| Problem::malformed("orderId", must))?;
     text.parse().map_err(|_| Problem::malformed("orderId", must))
-}
-
-/// End of the token by which the asker came in.
-pub(crate) fn token_ends(askers: &Askers, asker: Asker) -> Option<Instant> {
-    // An end that no clock reaches is none.
-    askers.time_left(asker).and_then(|left| Instant::now().checked_add(left))
 }

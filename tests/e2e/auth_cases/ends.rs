@@ -1,8 +1,19 @@
 //! Sockets and the tokens by which they were opened; keys that an issuer withdraws.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    fs,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
-use fillstream_tests::socket::{Client, Heard};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use fillstream_tests::{
+    Scratch,
+    socket::{Client, Heard},
+};
+use ring::{
+    rand::SystemRandom,
+    signature::{Ed25519KeyPair, KeyPair},
+};
 use serde_json::{Value, json};
 
 use super::{SECRET, bearer, ticket};
@@ -70,4 +81,76 @@ async fn a_socket_ends_with_the_token_by_which_it_was_opened_and_a_fresh_one_goe
         assert!(resumed.is_ok(), "{path}: a fresh one goes on");
     }
     assert_eq!(longer.hear_within(Duration::from_millis(50)).await, Heard::Silence, "its token still holds");
+}
+
+/// An issuer's key.
+struct Signer {
+    pair: Ed25519KeyPair,
+    kid: &'static str,
+}
+
+impl Signer {
+    fn new(kid: &'static str) -> Self {
+        let key = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).expect("random bytes");
+        Self { pair: Ed25519KeyPair::from_pkcs8(key.as_ref()).expect("a key"), kid }
+    }
+
+    fn jwk(&self) -> Value {
+        let x = BASE64_URL_SAFE_NO_PAD.encode(self.pair.public_key().as_ref());
+        json!({ "kty": "OKP", "crv": "Ed25519", "kid": self.kid, "x": x })
+    }
+
+    fn token(&self) -> String {
+        let part = |value: Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
+        let header = part(json!({ "alg": "EdDSA", "kid": self.kid }));
+        let message = format!("{header}.{}", part(json!({ "sub": ANN, "exp": now() + 3600 })));
+        let signature = BASE64_URL_SAFE_NO_PAD.encode(self.pair.sign(message.as_bytes()));
+        format!("Bearer {message}.{signature}")
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_socket_ends_with_the_key_that_its_token_was_signed_with() {
+    let scratch = Scratch::new("keys");
+    let set = scratch.path().join("keys.json");
+    let publish = |signers: &[&Signer]| {
+        let keys: Vec<_> = signers.iter().map(|signer| signer.jwk()).collect();
+        // At once: half a set is none.
+        let next = set.with_extension("next");
+        fs::write(&next, json!({ "keys": keys }).to_string()).expect("a file can be written");
+        fs::rename(next, &set).expect("it takes the other's place");
+    };
+    let (old, new) = (Signer::new("old"), Signer::new("new"));
+    publish(&[&old, &new]);
+    let keys = format!("--jwks={}", set.display());
+    let site = Site::up(&[
+        &keys,
+        "--jwks-refresh=1s",
+        "--ping-interval=1s",
+        "--quote-delay=60s",
+        "--quote-timeout=90s",
+    ]);
+    let (withdrawn, good) = (old.token(), new.token());
+    let order = super::place(&site, &good, &[]).await;
+    let ticket = ticket(&site, &withdrawn).await;
+    let open = async |path: &str, token: &str| {
+        Client::open_with(site.address(), path, &[("authorization", token)]).await
+    };
+    let mut sockets = Vec::new();
+    for path in [format!("/api/orders/status/{order}"), "/ws/orders".to_owned()] {
+        sockets.push((path.clone(), open(&path, &withdrawn).await.expect("the key is known")));
+    }
+    let mut stays = open("/ws/orders", &good).await.expect("the key is known");
+    publish(&[&new]);
+    for (path, socket) in sockets {
+        let (messages, end) = heard(socket).await;
+        let last = messages.last().unwrap_or_else(|| panic!("{path}: nothing was said"));
+        assert_eq!(last["reason"], "token_expired", "{path}: {last}");
+        let token = last["token"].as_str().unwrap_or_else(|| panic!("{path}: no token in {last}"));
+        assert_eq!(end, Heard::Closed(4401, token.to_owned()), "{path}");
+        assert_eq!(open(&path, &withdrawn).await.err(), Some(401), "{path}");
+        assert!(open(&format!("{path}?after={token}"), &good).await.is_ok(), "{path}: another key goes on");
+    }
+    assert_eq!(Client::open(site.address(), &format!("/ws/trades?ticket={ticket}")).await.err(), Some(401));
+    assert_eq!(stays.hear_within(Duration::from_secs(3)).await, Heard::Silence, "its key is still there");
 }

@@ -29,7 +29,7 @@ pub(super) fn log() -> Operation {
             "more": { "type": "boolean", "description": "There is more already." },
         },
     });
-    let events = json!({ "type": "string", "description": "Server-sent events: `message_stored`, `status`, `reset`, `shutdown`." });
+    let events = json!({ "type": "string", "description": "Server-sent events: `message_stored`, `status`, `reset`, `shutdown`. A `reset` says why what follows is not what follows `after`: `ahead_of_stream`, the stream does not go that far; `other_history`, it has lost its end and begins anew." });
     let sequence = json!({ "type": "string", "pattern": "^[0-9]{1,19}$" });
     let limit = json!({ "type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": 100 });
     Operation::new("getLog", "log", "What is stored in the stream, as it is stored")

@@ -91,7 +91,7 @@ fn controls(channel: &str) -> [Message; 6] {
             channel,
             "reset",
             &["stream", "seq", "index", "token", "reason"],
-            "What came before is not told here; `cursor` pages it over HTTP. `other_history`: the stream was put back.",
+            "What came before is not told here; `cursor` pages it over HTTP. The token is of an `other_channel` or an `other_stream`, or its place is `ahead_of_stream`, or of an `other_history`: the stream was put back; more was missed than is sent (`too_far`); or it cannot be had any more (`history_lost`).",
         ),
         control(
             channel,

@@ -18,7 +18,7 @@ use crate::{
         channel::MarketChannel,
         socket::{self, Joining, Single},
     },
-    upgrade::{after, limited, token_ends, unfinished},
+    upgrade::{after, limited, unfinished},
     wire::Conversation,
 };
 
@@ -91,7 +91,7 @@ async fn admit(
     let read = |channel: &MarketChannel| after(asked.query, |text| channel.after(hub.incarnation(), text));
     let after = channel.as_ref().map(read).transpose()?.flatten();
     let connection = Room::take(hub, user, asked.extensions)?;
-    let token_ends = token_ends(askers, asker);
+    let lease = askers.lease(asker);
     let find = async {
         hub.books_begin().await;
         match &channel {
@@ -108,7 +108,7 @@ async fn admit(
         Single { seat, from, after }
     });
     let (hub, markets) = (Arc::clone(hub), Arc::clone(markets));
-    Ok(Joining { hub, markets, user, single, undecided, token_ends, connection })
+    Ok(Joining { hub, markets, user, single, undecided, lease, connection })
 }
 
 /// Finds out who asks, on a private socket somebody, and for which channel, if for one.

@@ -11,9 +11,9 @@ use std::{collections::VecDeque, convert::Infallible, future::ready, sync::Arc};
 
 use axum::extract::ws::Message;
 use fillstream_domain::{Position, Seq, UserId};
-use fillstream_http_edge::Pace;
+use fillstream_http_edge::{Lease, Pace};
 use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
-use tokio::{sync::watch, time::Instant};
+use tokio::sync::watch;
 use tracing::debug;
 
 use crate::{
@@ -46,8 +46,8 @@ pub(crate) struct Joining {
     pub(crate) single: Option<Single>,
     /// The tail could not be set up in time.
     pub(crate) undecided: bool,
-    /// End of the client's token.
-    pub(crate) token_ends: Option<Instant>,
+    /// How long the client's token proves who it is.
+    pub(crate) lease: Lease,
     /// Counts the connection until it is gone.
     pub(crate) connection: Room,
 }
@@ -105,7 +105,7 @@ pub(crate) fn serve(mut joining: Joining, socket: Conversation) -> impl Future<O
 
 impl MarketSocket {
     fn new(joining: Joining, many: bool, socket: Conversation) -> Self {
-        let Joining { hub, markets, user, token_ends, connection, .. } = joining;
+        let Joining { hub, markets, user, lease, connection, .. } = joining;
         let settings = hub.settings;
         let mut condition = hub.condition();
         // What has happened before is news to this socket.
@@ -124,7 +124,7 @@ impl MarketSocket {
             condition,
             told_lost: false,
             renewing: None,
-            pulse: Pulse::new(settings.ping_interval, settings.silence_limit, token_ends),
+            pulse: Pulse::new(settings.ping_interval, settings.silence_limit, lease),
             pace: Pace::new(settings.messages),
             hub,
             _connection: connection,
