@@ -65,7 +65,7 @@ impl Agenda {
 
     /// Takes a swap into our hands; none when it is there already.
     pub(crate) fn take(&self, order: OrderId) -> Option<InHand<'_>> {
-        let taken = self.list.lock().take(order);
+        let taken = self.list.lock().take(order, self.now());
         // Not made before it is known: what is made and dropped gives the swap out of somebody else's hands.
         taken.then(|| InHand { agenda: self, order })
     }
@@ -114,6 +114,16 @@ impl Agenda {
     /// Whether a swap is on the list, or was driven to its end here before that was heard of.
     pub(crate) fn knows(&self, order: OrderId) -> bool {
         self.list.lock().knows(order)
+    }
+
+    /// A swap in our hands has done a step, or heard from somebody.
+    pub(crate) fn alive(&self, order: OrderId) {
+        self.list.lock().alive(order, self.now());
+    }
+
+    /// The swap in our hands that has not done so for the longest time.
+    pub(crate) fn stillest(&self) -> Option<(Seq, Duration)> {
+        self.list.lock().stillest(self.now())
     }
 
     pub(crate) fn heard(&self) -> Vec<UnendedSwap> {

@@ -176,6 +176,7 @@ impl Drive<'_> {
 
     async fn step(&self, held: &mut Held) -> Result<(), Interrupted> {
         let order = held.history.order.clone();
+        self.agenda.alive(order.placed().order_id);
         if let Some(signed) = self.agenda.lost(order.placed().order_id, &held.history.signed) {
             // Should the record only not have been read yet, the fence says so.
             if let Some(event) = lost(&order, &signed, (self.clock)()) {
@@ -226,7 +227,8 @@ impl Drive<'_> {
                     let transaction = Transaction { venue: prepared.venue, tx_id: prepared.tx_id.clone() };
                     self.agenda.remember(prepared.order_id, Signed { record, transaction });
                 }
-                let event = self.effects.deliver(&order, &prepared).await;
+                let alive = || self.agenda.alive(prepared.order_id);
+                let event = self.effects.deliver(&order, &prepared, alive).await;
                 self.end_attempt(held, event).await?;
             }
             Step::Wait(left) => self.wait(held, left).await?,
@@ -340,7 +342,7 @@ impl Drive<'_> {
             }
             HistoryError::Unplaced(problem) => {
                 let Some(seq) = problem.seq() else { return Driven::NotNow };
-                (seq, swap_placed(order), Driven::WithOperator)
+                (seq, swap_placed(order), Driven::HeldUp)
             }
             HistoryError::Unreadable { seq, .. }
             | HistoryError::Misplaced(seq)

@@ -20,7 +20,7 @@ use tracing::debug;
 use crate::Settings;
 
 /// Longest wait for a venue to build, send or show something before it counts as unavailable.
-const VENUE_PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const VENUE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The venues, with the patience that they get.
 pub(crate) struct Effects {
@@ -95,16 +95,24 @@ impl Effects {
         built
     }
 
-    /// Sends the recorded bytes, again every rebroadcast interval, and looks until something is decided.
-    pub(crate) async fn deliver(&self, order: &SwapOrder, prepared: &Prepared) -> SwapEvent {
+    /// Sends the recorded bytes, again every rebroadcast interval, and looks until something is decided. Calls `alive` after
+    /// each word with the venue, or when its time is over.
+    pub(crate) async fn deliver(
+        &self,
+        order: &SwapOrder,
+        prepared: &Prepared,
+        alive: impl Fn(),
+    ) -> SwapEvent {
         let mut next_send = Instant::now();
         let mut pause = self.settings.look_interval_min;
         loop {
             if Instant::now() >= next_send {
                 self.send(prepared).await;
+                alive();
                 next_send = Instant::now() + self.settings.rebroadcast;
             }
             let (look, hint) = self.look(prepared).await;
+            alive();
             if let Some(event) = after_look(order, prepared, look, &self.settings.backoff, (self.clock)()) {
                 return event;
             }

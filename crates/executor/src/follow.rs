@@ -131,7 +131,7 @@ impl Follower {
         match agenda.summary().elsewhere {
             0 => obstacles.clear(ELSEWHERE),
             count => {
-                obstacles.set(ELSEWHERE, format!("{count} swaps wait for an executor that has their venue"))
+                obstacles.tell(ELSEWHERE, format!("{count} swaps wait for an executor that has their venue"))
             }
         }
     }

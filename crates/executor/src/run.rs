@@ -86,6 +86,14 @@ impl Executor {
         self.agenda.overdue()
     }
 
+    /// The swap in hand that stands still: its last record, and for how long that is more than any step takes. One that waits
+    /// for a venue does not: it asks again and again.
+    #[must_use]
+    pub fn hanging(&self) -> Option<(Seq, Duration)> {
+        let (seq, still) = self.agenda.stillest()?;
+        Some((seq, still.checked_sub(self.settings.longest_step())?))
+    }
+
     /// Trouble that stands in the executor's way.
     #[must_use]
     pub const fn obstacles(&self) -> &Obstacles {

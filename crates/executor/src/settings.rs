@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use fillstream_swap_machine::Backoff;
 
+use crate::effects::VENUE_PATIENCE;
+
 /// Settings of the executor.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
@@ -52,6 +54,11 @@ impl Settings {
     /// `ack_wait`s until an order that takes its time gives up its place in the queue: it is remembered by the stream, and
     /// new orders do not wait behind it.
     pub(crate) const HELD_FOR_ACK_WAITS: u32 = 2;
+
+    /// Longest time that a step, or one word with a venue, may take while all is well or the venue does not answer.
+    pub(crate) fn longest_step(&self) -> Duration {
+        (VENUE_PATIENCE + self.rebroadcast).max(self.quote_timeout).max(self.ack_wait)
+    }
 }
 
 impl Default for Settings {

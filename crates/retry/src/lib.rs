@@ -28,14 +28,26 @@ pub struct Obstacle {
     pub since: Instant,
     /// The last failure, with its causes.
     pub reason: String,
+    /// It keeps the part from its work; false for what is only told.
+    pub hinders: bool,
 }
 
 impl Obstacles {
     /// `what` does not succeed, because of `reason`.
     pub fn set(&self, what: &'static str, reason: String) {
+        self.insert(what, reason, true);
+    }
+
+    /// As [`set`](Self::set), for what the part itself can do nothing about while it does all else: told wherever obstacles are,
+    /// and no reason to call the part unready.
+    pub fn tell(&self, what: &'static str, reason: String) {
+        self.insert(what, reason, false);
+    }
+
+    fn insert(&self, what: &'static str, reason: String, hinders: bool) {
         let mut obstacles = self.0.lock();
         let since = obstacles.get(what).map_or_else(Instant::now, |obstacle| obstacle.since);
-        obstacles.insert(what, Obstacle { since, reason });
+        obstacles.insert(what, Obstacle { since, reason, hinders });
     }
 
     /// `what` succeeds.

@@ -176,6 +176,8 @@ enum Waits {
 struct Hand {
     /// The last record that was heard when it was taken.
     last: Seq,
+    /// When it last did a step.
+    alive: Duration,
     /// The stream is another one than when it was taken: what is known of it there counts for nothing.
     outdated: bool,
 }
@@ -285,13 +287,13 @@ impl Unended {
     }
 
     /// Takes a swap into our hands; false when it is there already.
-    pub fn take(&mut self, order: OrderId) -> bool {
+    pub fn take(&mut self, order: OrderId, now: Moment) -> bool {
         if self.ours.contains_key(&order) {
             return false;
         }
         let entry = self.orders.get(&order).copied();
         let last = entry.map_or(Seq::ZERO, |entry| entry.last);
-        self.ours.insert(order, Hand { last, outdated: false });
+        self.ours.insert(order, Hand { last, alive: now.running, outdated: false });
         if let Some(entry) = entry {
             self.put(order, Entry { waits: Waits::Ours, elsewhere: false, ..entry });
         }
@@ -301,7 +303,7 @@ impl Unended {
     /// Takes a swap into our hands that is due; none when there is none yet.
     pub fn take_due(&mut self, now: Moment) -> Option<OrderId> {
         let (due, order) = *self.due.first()?;
-        (due <= now.running && self.take(order)).then_some(order)
+        (due <= now.running && self.take(order, now)).then_some(order)
     }
 
     /// Instant at which [`take_due`](Self::take_due) is worth another call, by the running clock; never while nothing waits.
@@ -317,9 +319,26 @@ impl Unended {
         Some((self.orders.get(order)?.last, now.running.saturating_sub(*due)))
     }
 
+    /// A swap in our hands has done a step.
+    pub fn alive(&mut self, order: OrderId, now: Moment) {
+        if let Some(hand) = self.ours.get_mut(&order) {
+            hand.alive = now.running;
+        }
+    }
+
+    /// The swap in our hands that has done no step for the longest time: its last record ([`Seq::ZERO`] when none was heard),
+    /// and how long that is.
+    #[must_use]
+    pub fn stillest(&self, now: Moment) -> Option<(Seq, Duration)> {
+        let (order, hand) = self.ours.iter().min_by_key(|(_, hand)| hand.alive)?;
+        let last = self.orders.get(order).map_or(Seq::ZERO, |entry| entry.last);
+        Some((last, now.running.saturating_sub(hand.alive)))
+    }
+
     /// Gives a swap out of our hands.
     pub fn release(&mut self, order: OrderId, released: Released, now: Moment) {
-        let hand = self.ours.remove(&order).unwrap_or(Hand { last: Seq::ZERO, outdated: false });
+        let unheld = Hand { last: Seq::ZERO, alive: now.running, outdated: false };
+        let hand = self.ours.remove(&order).unwrap_or(unheld);
         let heard = self.orders.get(&order).copied();
         let until = |span: Duration| Waits::Until(now.running.saturating_add(span));
         if hand.outdated {

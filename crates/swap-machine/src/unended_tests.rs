@@ -118,7 +118,7 @@ fn the_summary_leaves_aside_what_waits_for_a_person() {
     let mut list = Unended::new(PATIENCE);
     list.take_in(news(1, 1, 0, Tells::Goes), at(0));
     list.take_in(news(2, 2, 7, Tells::Goes), at(7));
-    assert!(list.take(order(1)) && !list.take(order(1)));
+    assert!(list.take(order(1), at(7)) && !list.take(order(1), at(7)));
     list.release(order(1), Released::WithOperator, at(8));
     let expected = Summary {
         count: 2,
@@ -143,7 +143,7 @@ fn a_pause_ends_when_it_was_heard_of_long_enough_ago() {
     list.take_in(news(1, 4, 1_000, Tells::Pauses(delay)), at(2_000));
     assert_eq!(list.pause_over_at(order(1), seq), Some(Duration::from_secs(21)), "a second of it was over");
     assert_eq!(list.pause_over_at(order(1), Seq::new(3)), None, "another record's");
-    assert!(list.take(order(1)));
+    assert!(list.take(order(1), at(0)));
     list.release(order(1), Released::Pausing { retry: seq, left: Duration::from_secs(5) }, at(10_000));
     assert_eq!(list.pause_over_at(order(1), seq), Some(Duration::from_secs(15)));
     assert_eq!((list.take_due(at(14_999)), list.take_due(at(15_000))), (None, Some(order(1))));
@@ -162,7 +162,7 @@ fn a_pause_is_not_made_longer_by_what_led_to_it() {
     let mut list = Unended::new(PATIENCE);
     let (retry, left) = (Seq::new(6), Duration::from_secs(2));
     list.take_in(news(1, 4, 0, Tells::Goes), at(0));
-    assert!(list.take(order(1)));
+    assert!(list.take(order(1), at(0)));
     list.release(order(1), Released::Pausing { retry, left }, at(1_000));
     list.take_in(news(1, 5, 1_000, Tells::Goes), at(1_001));
     list.take_in(news(1, 6, 1_000, Tells::Pauses(left)), at(1_002));
@@ -207,14 +207,14 @@ fn an_end_counts_only_where_it_may_follow() {
 fn an_order_that_was_driven_to_its_end_is_not_listed_by_what_is_heard_of_it_later() {
     let mut list = Unended::new(PATIENCE);
     let id = ID.parse().unwrap();
-    assert!(list.take(id));
+    assert!(list.take(id, at(0)));
     life(&mut list, 1, &["placed", "routing_started"]);
     list.release(id, Released::Ended(Seq::new(5)), at(1));
     assert!(list.knows(id), "who counts anew does not miss it");
     life(&mut list, 3, &["routed", "prepared", "confirmed"]);
     assert_eq!((list.summary().count, list.ended.len()), (0, 0));
     // Heard before it left our hands.
-    assert!(list.take(id));
+    assert!(list.take(id, at(0)));
     life(&mut list, 11, &["placed", "routing_started", "failed"]);
     list.release(id, Released::Ended(Seq::new(13)), at(1));
     assert_eq!((list.summary().count, list.ended.len()), (0, 0));
@@ -234,7 +234,7 @@ fn after_a_lost_end_a_swap_is_what_the_stream_says_and_its_transaction_is_rememb
     ] {
         let mut list = Unended::new(PATIENCE);
         life(&mut list, 1, &["placed", "routing_started", "routed", "prepared"]);
-        assert!(list.take(id));
+        assert!(list.take(id, at(0)));
         list.clear();
         if is_heard_again {
             life(&mut list, 1, &["placed"]);
@@ -253,12 +253,26 @@ fn after_a_lost_end_a_swap_is_what_the_stream_says_and_its_transaction_is_rememb
 }
 
 #[test]
+fn the_swap_in_hand_that_stands_still_longest_is_told() {
+    let mut list = Unended::new(PATIENCE);
+    assert_eq!(list.stillest(at(0)), None);
+    list.take_in(news(1, 1, 0, Tells::Goes), at(0));
+    assert!(list.take(order(1), at(1_000)) && list.take(order(2), at(2_000)));
+    assert_eq!(list.stillest(at(5_000)), Some((Seq::FIRST, Duration::from_secs(4))));
+    list.alive(order(1), at(4_000));
+    list.alive(order(3), at(4_000));
+    assert_eq!(list.stillest(at(5_000)), Some((Seq::ZERO, Duration::from_secs(3))), "the other one");
+    list.release(order(2), Released::Gone, at(5_000));
+    assert_eq!(list.stillest(at(5_000)), Some((Seq::FIRST, Duration::from_secs(1))));
+}
+
+#[test]
 fn what_the_stream_does_not_hold_is_forgotten_unless_it_was_placed_anew() {
     let id = ID.parse().unwrap();
     for (is_placed_anew, listed) in [(false, 0), (true, 1)] {
         let mut list = Unended::new(PATIENCE);
         life(&mut list, 1, &["placed"]);
-        assert!(list.take(id));
+        assert!(list.take(id, at(0)));
         if is_placed_anew {
             life(&mut list, 2, &["placed"]);
         }
@@ -327,7 +341,7 @@ proptest! {
                 }
                 Act::Take(number) => {
                     let free = !twin.ours.contains(&number);
-                    prop_assert_eq!(list.take(order(number)), free);
+                    prop_assert_eq!(list.take(order(number), at(ms)), free);
                     if free {
                         twin.ours.push(number);
                         if let Some(due) = twin.orders.get_mut(&number) {

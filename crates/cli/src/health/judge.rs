@@ -53,6 +53,8 @@ pub(crate) struct Obstacle {
     pub(crate) what: String,
     pub(crate) lasts: Duration,
     pub(crate) reason: String,
+    /// It keeps the part from its work; what does not is told, and not judged.
+    pub(crate) hinders: bool,
 }
 
 /// A market of this process's matcher.
@@ -76,8 +78,8 @@ pub(crate) enum Facts {
     View { position: Seq, lacks: Lacks },
     /// The matcher.
     Markets(Vec<Market>),
-    /// The executor: the oldest swap order that nobody works on.
-    Queue { waits: Lacks },
+    /// The executor: the oldest swap order that nobody works on, and the one in hand that stands still.
+    Queue { waits: Lacks, hangs: Lacks },
     /// Its role is none of this process's.
     Absent,
 }
@@ -109,7 +111,7 @@ pub(crate) fn judge(
             let oldest = ages.collect::<Option<Vec<_>>>().and_then(|ages| ages.into_iter().max());
             (markets.iter().map(|market| market.position).max(), oldest)
         }
-        Facts::Queue { waits } => (stream.last.as_ref().ok().copied(), waits.age()),
+        Facts::Queue { waits, .. } => (stream.last.as_ref().ok().copied(), waits.age()),
         Facts::Absent => (None, None),
     };
     let reason = why_not(role, facts, stream, late).map(|reason| explained(reason, obstacles));
@@ -126,10 +128,10 @@ fn explained(reason: String, obstacles: &[Obstacle]) -> String {
 
 /// Something that does not succeed for so long, although nothing is late yet.
 fn lasting(obstacles: &[Obstacle], late: Duration) -> Option<String> {
-    let longest = obstacles.iter().max_by_key(|obstacle| obstacle.lasts);
+    let longest = obstacles.iter().filter(|obstacle| obstacle.hinders).max_by_key(|obstacle| obstacle.lasts);
     longest
         .filter(|obstacle| obstacle.lasts >= late)
-        .map(|Obstacle { what, lasts, reason }| format!("{what}: {reason}, for {} s", lasts.as_secs()))
+        .map(|Obstacle { what, lasts, reason, .. }| format!("{what}: {reason}, for {} s", lasts.as_secs()))
 }
 
 fn why_not(role: Role, facts: &Facts, stream: &Stream, late: Duration) -> Option<String> {
@@ -149,7 +151,8 @@ fn why_not(role: Role, facts: &Facts, stream: &Stream, late: Duration) -> Option
         Facts::Markets(markets) => markets.iter().find_map(|market| {
             market_is_stuck(market, last, late).map(|reason| format!("{}: {reason}", market.symbol))
         }),
-        Facts::Queue { waits } => overdue("the oldest order that nobody works on", waits, late),
+        Facts::Queue { waits, hangs } => overdue("the oldest order that nobody works on", waits, late)
+            .or_else(|| overdue("the order in hand that stands still", hangs, late)),
         Facts::Absent => None,
     }
 }
@@ -202,7 +205,7 @@ mod tests {
 
     fn obstacle(seconds: u64) -> Obstacle {
         let (what, reason) = ("projector: rows not written".to_owned(), "disk full".to_owned());
-        Obstacle { what, lasts: Duration::from_secs(seconds), reason }
+        Obstacle { what, lasts: Duration::from_secs(seconds), reason, hinders: true }
     }
 
     fn market(waits: Lacks) -> Market {
@@ -251,6 +254,10 @@ mod tests {
         check(&view(since(100, 12)), 12, Some("is 12 s old; projector: rows not written: disk full"));
         check(&view(Lacks::Nothing), 9, None);
         check(&view(Lacks::Nothing), 10, Some("projector: rows not written: disk full, for 10 s"));
+        // What the part can do nothing about is told where obstacles are, and does not take it out.
+        let told = Obstacle { hinders: false, ..obstacle(3_600) };
+        let verdict = judge(Role::Projector, &view(Lacks::Nothing), &[told], &stream(100), LATE);
+        assert_eq!(verdict.reason, None);
     }
 
     #[test]
@@ -288,9 +295,12 @@ mod tests {
 
     #[test]
     fn an_executor_is_judged_by_the_oldest_order_that_nobody_works_on() {
-        let queue = |waits| Facts::Queue { waits };
+        let queue = |waits| Facts::Queue { waits, hangs: Lacks::Nothing };
         check(Role::Executor, &queue(Lacks::Nothing), &[], &stream(100), None);
         check(Role::Executor, &queue(since(7, 9)), &[], &stream(100), None);
         check(Role::Executor, &queue(since(7, 11)), &[], &stream(100), Some("7, is 11 s old"));
+        let hangs = |hangs| Facts::Queue { waits: Lacks::Nothing, hangs };
+        check(Role::Executor, &hangs(since(8, 9)), &[], &stream(100), None);
+        check(Role::Executor, &hangs(since(8, 11)), &[], &stream(100), Some("in hand that stands still, 8"));
     }
 }

@@ -208,8 +208,11 @@ impl Watched {
         let facts = match role {
             Role::Api => Facts::Intake,
             Role::Executor => {
-                let overdue = self.executor.as_ref().and_then(|part| part.overdue());
-                Facts::Queue { waits: overdue.map_or(Lacks::Nothing, |(seq, age)| Lacks::Since(seq, age)) }
+                let lacks = |of: fn(&Executor) -> Option<(Seq, Duration)>| {
+                    let found = self.executor.as_ref().and_then(|part| of(part));
+                    found.map_or(Lacks::Nothing, |(seq, age)| Lacks::Since(seq, age))
+                };
+                Facts::Queue { waits: lacks(Executor::overdue), hangs: lacks(Executor::hanging) }
             }
             Role::Matcher => Facts::Markets(markets.iter().map(|(market, _)| market.clone()).collect()),
             Role::Projector | Role::Bridge => {
@@ -265,6 +268,7 @@ fn obstacles(told: Option<&Obstacles>) -> Vec<Obstacle> {
         what: what.to_owned(),
         lasts: found.since.elapsed(),
         reason: found.reason,
+        hinders: found.hinders,
     })
     .collect()
 }

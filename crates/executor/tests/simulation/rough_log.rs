@@ -26,6 +26,8 @@ pub(crate) struct RoughLog {
     pub(crate) rough: Arc<AtomicBool>,
     /// True when a fence decides anything.
     pub(crate) fences_hold: bool,
+    /// While it is, no append comes back.
+    pub(crate) hangs: Arc<AtomicBool>,
     /// True when there is anything to follow.
     pub(crate) is_followed: bool,
 }
@@ -55,6 +57,9 @@ impl RoughLog {
 impl EventLog for RoughLog {
     async fn append(&self, record: NewRecord) -> Result<Seq, AppendError> {
         self.travels().await;
+        if self.hangs.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
         let fences_hold = self.fences_hold;
         if self.strikes(30) {
             return Err(AppendError::Closed);

@@ -178,6 +178,28 @@ fn a_venue_that_does_not_answer_keeps_no_swap_of_another_one() {
     });
 }
 
+/// A swap in hand that never comes back is told; one that waits for its venue is not, however long.
+#[test]
+fn a_swap_that_hangs_is_told_and_one_that_waits_for_its_venue_is_not() {
+    on_one_thread(async {
+        let world = calm();
+        world.chain.silence(Some(VenueId::Raydium));
+        let executor = process(&world, &[VenueId::Raydium]);
+        world.place(order(1));
+        for _ in 0..12 {
+            sleep(LONG / 12).await;
+            assert_eq!(executor.executor.hanging(), None);
+        }
+        world.hangs.store(true, Ordering::Relaxed);
+        world.place(order(2));
+        until("it is told", async || executor.executor.hanging().is_some()).await;
+        let (_, first) = executor.executor.hanging().unwrap();
+        sleep(LONG).await;
+        let (_, later) = executor.executor.hanging().unwrap();
+        assert!(later >= first + LONG, "{first:?}, {later:?}");
+    });
+}
+
 /// A retry waits for its pause since it was heard of, whatever is done to the wall clock, in a process that lives on and
 /// in one that starts afterwards.
 #[test]
@@ -325,6 +347,22 @@ fn a_record_that_was_dealt_with_is_never_applied_at_its_old_place() {
         assert_eq!(events(&world, order(3)).await, []);
         assert_eq!(executor.executor.unended().count, 0);
         assert_eq!([1, 2].map(|number| world.chain.executions(order(number))), [1, 1]);
+    });
+}
+
+/// What an operator says about an order that cannot be read is heard without a restart.
+#[test]
+fn a_placed_record_that_is_skipped_leaves_the_list() {
+    on_one_thread(async {
+        let world = calm();
+        let seq = world.log.append_now(garbage(swap_placed(order(1))));
+        let executor = process(&world, &VenueId::ALL);
+        until("it is parked", async || !fillstream_parked::list(&world.log).await.unwrap().is_empty()).await;
+        sleep(LONG).await;
+        assert_eq!(executor.executor.unended().count, 1);
+        assert_eq!(world.queue.in_hand(), 0, "it does not keep a place in the queue");
+        fillstream_parked::skip(&world.log, "executor", seq, AT).await.unwrap();
+        until("the executor knows", async || executor.executor.unended().count == 0).await;
     });
 }
 

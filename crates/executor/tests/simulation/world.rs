@@ -94,6 +94,8 @@ pub(crate) struct World {
     pub(crate) chain: Chain,
     pub(crate) snapshots: MemorySnapshots,
     pub(crate) rough: Arc<AtomicBool>,
+    /// While it is, no append comes back.
+    pub(crate) hangs: Arc<AtomicBool>,
     /// By how much the wall clock is off.
     pub(crate) off_ms: Arc<AtomicI64>,
     began: Instant,
@@ -142,6 +144,7 @@ impl World {
             snapshots: MemorySnapshots::default(),
             rough: Arc::new(AtomicBool::new(true)),
             off_ms: Arc::default(),
+            hangs: Arc::default(),
             began: Instant::now(),
             dice,
             log,
@@ -178,6 +181,7 @@ impl World {
             log: self.log.clone(),
             rough: Arc::clone(&self.rough),
             fences_hold: self.plan.fences_hold,
+            hangs: Arc::clone(&self.hangs),
             is_followed: self.plan.stream_is_followed,
         };
         let snapshots = MortalSnapshots { life: life.clone(), snapshots: self.snapshots.clone() };
