@@ -15,6 +15,6 @@ mod run;
 mod transactions;
 
 pub use rebuild::{RebuildError, rebuild};
-pub use rescue::{RescueError, rescued_files};
+pub use rescue::{RescueError, Rescued, rescue, rescued_files};
 pub use run::Projector;
 pub use transactions::lost_transactions;

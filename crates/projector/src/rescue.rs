@@ -50,11 +50,13 @@ pub enum RescueError {
 
 /// Rows that only the model knew, and the file that has them now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Rescued {
-    pub(crate) file: PathBuf,
-    pub(crate) lines: u64,
+pub struct Rescued {
+    /// The file, one JSON object per line.
+    pub file: PathBuf,
+    /// Number of its lines.
+    pub lines: u64,
     /// The last record that rows and stream have in common.
-    pub(crate) common: Seq,
+    pub common: Seq,
 }
 
 /// The files of rescued rows in a data directory, by name: somebody has to look at them, and then to remove them.
@@ -81,19 +83,41 @@ pub fn rescued_files(directory: &Path) -> io::Result<Vec<PathBuf>> {
 ///
 /// # Errors
 /// See [`RescueError`].
-pub(crate) async fn rescue(
+pub async fn rescue(
     log: &dyn EventLog,
     store: &ReadStore,
     rows: &Checkpoint,
     directory: &Path,
 ) -> Result<Option<Rescued>, RescueError> {
-    let common = common_end(log, store).await?;
+    if is_held(log, rows).await? {
+        return Ok(None);
+    }
+    // Another stream holds nothing of them: it is not asked for each row.
+    let same = (rows.incarnation == log.incarnation()).then_some(log);
+    let common = match same {
+        Some(log) => common_end(log, store).await?,
+        None => Seq::ZERO,
+    };
     let name = format!("{NAME}{}-{}.jsonl", rows.incarnation, rows.seq);
     let mut sheet = Sheet { file: directory.join(name), writer: None, lines: 0 };
-    swaps(log, store, common, &mut sheet).await?;
-    book_orders(log, store, common, &mut sheet).await?;
-    trades(log, store, common, rows.seq, &mut sheet).await?;
+    swaps(same, store, common, &mut sheet).await?;
+    book_orders(same, store, common, &mut sheet).await?;
+    trades(same, store, common, rows.seq, &mut sheet).await?;
     sheet.end(common)
+}
+
+/// True when the stream holds the record that the rows end with, and so all before it. Of rows of an older version, which do not
+/// name it, the sequence must do.
+pub(crate) async fn is_held(log: &dyn EventLog, rows: &Checkpoint) -> Result<bool, LogError> {
+    if rows.incarnation != log.incarnation() {
+        return Ok(false);
+    }
+    Ok(match (log.record(rows.seq).await?, rows.reference()) {
+        (Some(found), Some(known)) => found.reference() == known,
+        (Some(_), None) => true,
+        // Before the first one, or removed from the stream's beginning: no stream is put back by that.
+        (None, _) => rows.seq < log.info().await?.first_seq,
+    })
 }
 
 /// Up to where the stream still holds what the rows were made of. Whatever lies behind it in the rows is of another history.
@@ -124,19 +148,23 @@ pub(crate) async fn common_end(log: &dyn EventLog, store: &ReadStore) -> Result<
 
 /// Events of swap orders that the stream lacks, by order.
 async fn swaps(
-    log: &dyn EventLog,
+    log: Option<&dyn EventLog>,
     store: &ReadStore,
     common: Seq,
     sheet: &mut Sheet,
 ) -> Result<(), RescueError> {
     let mut after: Option<(OrderId, Seq)> = None;
     loop {
-        let page = store.swap_events_behind(common, after, PAGE).await?;
+        let mut page = store.swap_events_page(after, PAGE).await?;
         let Some(last) = page.last() else { return Ok(()) };
         after = Some((last.order_id, last.seq));
+        page.retain(|row| row.seq > common);
         for events in page.chunk_by(|a, b| a.order_id == b.order_id) {
             let order = events[0].order_id;
-            let held = history(log, order).await?;
+            let held = match log {
+                Some(log) => history(log, order).await?,
+                None => Vec::new(),
+            };
             let lacks =
                 |event: &&EventRow| !held.iter().any(|record| *record.payload == *event.event.as_bytes());
             let lost: Vec<Value> = events.iter().filter(lacks).map(swap_event).collect();
@@ -176,19 +204,22 @@ pub(crate) async fn history(log: &dyn EventLog, order: OrderId) -> Result<Vec<Re
 
 /// Book orders whose placed event the stream lacks.
 async fn book_orders(
-    log: &dyn EventLog,
+    log: Option<&dyn EventLog>,
     store: &ReadStore,
     common: Seq,
     sheet: &mut Sheet,
 ) -> Result<(), RescueError> {
     let mut after = None;
     loop {
-        let page = store.book_orders_behind(common, after, PAGE).await?;
+        let page = store.book_orders_page(after, PAGE).await?;
         let Some(last) = page.last() else { return Ok(()) };
         after = Some(last.order_id);
-        for row in &page {
+        for row in page.iter().filter(|row| row.placed_seq > common) {
             let subject = book_order(&row.symbol, row.order_id);
-            let placed = log.first(&subject, Consistency::Leader).await?;
+            let placed = match log {
+                Some(log) => log.first(&subject, Consistency::Leader).await?,
+                None => None,
+            };
             let is_placed = placed.is_some_and(|record| {
                 matches!(BookInput::decode(&record.payload), Ok(BookInput::Placed(placed))
                     if placed.fingerprint == row.fingerprint)
@@ -202,7 +233,7 @@ async fn book_orders(
 
 /// Trades that the stream does not tell of, or tells of otherwise.
 async fn trades(
-    log: &dyn EventLog,
+    log: Option<&dyn EventLog>,
     store: &ReadStore,
     common: Seq,
     end: Seq,
@@ -215,11 +246,14 @@ async fn trades(
         let Some(last) = page.last() else { return Ok(()) };
         let tags = store.record_tags(page.iter().map(|row| row.seq)).await?;
         after = Position::new(last.seq, last.index);
-        for row in &page {
-            let seq = row.seq;
-            let record = log.record(seq).await?;
+        for rows in page.chunk_by(|a, b| a.seq == b.seq) {
+            let seq = rows[0].seq;
+            let record = match log {
+                Some(log) => log.record(seq).await?,
+                None => None,
+            };
             let held = record.is_some_and(|record| tags.get(&seq) == Some(&record.reference().id.tag()));
-            if !held {
+            for row in rows.iter().filter(|_| !held) {
                 sheet.write(&json!({ "kind": "trade", "trade_id": row.trade_id, "trade": row }))?;
             }
         }

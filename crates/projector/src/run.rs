@@ -323,7 +323,10 @@ impl Projector {
             match timeout(LOOK_EVERY, tail.next(BATCH)).await {
                 Ok(Ok(mut more)) => records.append(&mut more),
                 Ok(Err(error)) => return self.unless_lost(error, retries).await,
-                Err(_) if self.stays_at(at).await? => continue,
+                Err(_) if self.stays_at(at).await? => {
+                    self.prove(retries).await?;
+                    continue;
+                }
                 Err(_) => return Ok(()),
             }
             // Little comes at a time, and a transaction costs as much as some twenty events: what comes soon goes along.
@@ -365,6 +368,16 @@ impl Projector {
             }
             due = Instant::now() + GATHER;
         }
+    }
+
+    /// Ends what trouble there was: the model and the stream fit each other, and rows could be written, if there were any.
+    async fn prove(&self, retries: &mut Retries) -> Result<(), StoreError> {
+        if retries.write.failing_since().is_some() {
+            self.store.prove_writable().await?;
+            retries.write.done();
+        }
+        retries.rescue.done();
+        Ok(())
     }
 
     /// True when the database is there, and the model where this projector has left it.

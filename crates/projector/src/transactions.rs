@@ -12,7 +12,7 @@ use fillstream_event_log::EventLog;
 use fillstream_projections::rows::EventRow;
 use fillstream_read_store::ReadStore;
 
-use crate::rescue::{PAGE, RescueError, common_end, history};
+use crate::rescue::{PAGE, RescueError, common_end, history, is_held};
 
 /// The last transaction of each swap whose record the stream has lost, by the rows; the record as one that nobody gave an
 /// id, which rows do not keep. None while the stream holds the record that the rows end with, or nothing at all of them: then it is
@@ -25,8 +25,7 @@ pub async fn lost_transactions(
     store: &ReadStore,
 ) -> Result<Vec<(RecordRef, Prepared)>, RescueError> {
     let Some(end) = store.checkpoint().await? else { return Ok(Vec::new()) };
-    let found = log.record(end.seq).await?;
-    if end.incarnation == log.incarnation() && found.map(|record| record.reference()) == end.reference() {
+    if is_held(log, &end).await? {
         return Ok(Vec::new());
     }
     let common = common_end(log, store).await?;
@@ -36,10 +35,10 @@ pub async fn lost_transactions(
     let mut lost = HashMap::new();
     let mut after: Option<(OrderId, Seq)> = None;
     loop {
-        let page = store.swap_events_behind(common, after, PAGE).await?;
+        let page = store.swap_events_page(after, PAGE).await?;
         let Some(last) = page.last() else { return Ok(lost.into_values().collect()) };
         after = Some((last.order_id, last.seq));
-        for row in &page {
+        for row in page.iter().filter(|row| row.seq > common) {
             let Some(prepared) = prepared(row) else { continue };
             let held = history(log, row.order_id).await?;
             if !held.iter().any(|record| *record.payload == *row.event.as_bytes()) {

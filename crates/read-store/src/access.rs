@@ -12,7 +12,6 @@ use std::fs::{self, File};
 use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -33,10 +32,10 @@ struct Inner {
     address: Address,
     opened: Mutex<Option<Opened>>,
     /// Held by the one that opens.
-    opening: tokio::sync::Mutex<()>,
+    opening: Arc<tokio::sync::Mutex<()>>,
     writer: Arc<tokio::sync::Mutex<Option<Written>>>,
-    /// A call has found the database broken since it was opened.
-    damaged: AtomicBool,
+    /// The file that a call has found broken.
+    damaged: Mutex<Option<Option<FileId>>>,
 }
 
 /// A connection that has written, and to which file: one that was removed since is written to as before, unseen by all.
@@ -53,9 +52,9 @@ impl Access {
         Self(Arc::new(Inner {
             address,
             opened: Mutex::default(),
-            opening: tokio::sync::Mutex::default(),
+            opening: Arc::default(),
             writer: Arc::default(),
-            damaged: AtomicBool::new(false),
+            damaged: Mutex::default(),
         }))
     }
 
@@ -69,25 +68,36 @@ impl Access {
         readers.map_or((0, 0), |readers| (u64::from(readers.size()), readers.num_idle() as u64))
     }
 
-    /// Makes the database if it is a missing file, and brings its tables up to date, once.
+    /// Makes the database if it is a missing file, and brings its tables up to date, once. That goes on when nobody waits
+    /// for it any more: large tables are not changed within anybody's patience.
     pub(crate) async fn open(&self) -> Result<AnyPool, StoreError> {
         if let Some(opened) = self.opened() {
             return Ok(opened.readers);
         }
-        let Ok(_opening) = timeout(self.patience(), self.0.opening.lock()).await else {
-            return Err(StoreError::TimedOut { doing: "open the read model's database" });
-        };
+        let late =
+            StoreError::TimedOut { doing: "open the read model's database and bring its tables up to date" };
+        let opening = timeout(self.patience(), Arc::clone(&self.0.opening).lock_owned());
+        let Ok(opening) = opening.await else { return Err(late) };
         // Somebody else may have done it meanwhile.
         if let Some(opened) = self.opened() {
             return Ok(opened.readers);
         }
-        let connection = self.0.address.connect_and_migrate().await.inspect_err(|error| self.note(error))?;
-        connection.close().await.ok();
-        let opened = Opened { readers: self.0.address.readers(), file: self.0.address.file() };
-        self.0.damaged.store(false, Ordering::Relaxed);
-        let former = self.0.opened.lock().replace(opened.clone());
-        drop(former);
-        Ok(opened.readers)
+        let access = self.clone();
+        let open = tokio::spawn(async move {
+            let _opening = opening;
+            let connected = access.0.address.connect_and_migrate().await;
+            let connection = connected.inspect_err(|error| access.note(error))?;
+            connection.close().await.ok();
+            let (readers, file) = (access.0.address.readers(), access.0.address.file());
+            access.0.damaged.lock().take();
+            let former = access.0.opened.lock().replace(Opened { readers: readers.clone(), file });
+            drop(former);
+            Ok(readers)
+        });
+        match timeout(self.patience(), open).await {
+            Ok(opened) => opened.expect("opening does not panic, and nobody aborts it"),
+            Err(_) => Err(late),
+        }
     }
 
     /// The pool, unless the file has gone or is another one.
@@ -107,13 +117,15 @@ impl Access {
         let readers = self.open().await?;
         match readers.acquire().await {
             Ok(reader) => Ok(reader),
-            // The pool tells every failure to connect as a wait: a connection of our own says what it is.
-            Err(sqlx::Error::PoolTimedOut) if readers.num_idle() == 0 => {
-                let found = self.0.address.connect().await.map(drop);
-                Err(found.err().unwrap_or_else(|| sql(doing)(sqlx::Error::PoolTimedOut)))
-            }
-            Err(error) => Err(sql(doing)(error)),
+            Err(error) => Err(self.why_none(&readers).await.unwrap_or_else(|| sql(doing)(error))),
         }
+    }
+
+    /// The pool tells every failure to connect as a wait: a connection of our own says what it is. One at a time, and none
+    /// where all connections are merely in use.
+    async fn why_none(&self, readers: &AnyPool) -> Option<StoreError> {
+        let _asks = self.0.opening.try_lock().ok().filter(|_| readers.size() == 0)?;
+        self.0.address.connect().await.map(drop).err()
     }
 
     /// Does something within its time; remembers what it says of the database.
@@ -132,13 +144,14 @@ impl Access {
 
     fn note(&self, error: &StoreError) {
         if error.kind() == StoreErrorKind::Damaged {
-            self.0.damaged.store(true, Ordering::Relaxed);
+            *self.0.damaged.lock() = Some(self.0.address.file());
         }
     }
 
-    /// True when a call has found the database broken since it was opened.
+    /// True when a call has found the database broken, and it is still the same.
     pub(crate) fn is_damaged(&self) -> bool {
-        self.0.damaged.load(Ordering::Relaxed)
+        let damaged = *self.0.damaged.lock();
+        damaged.is_some_and(|file| file == self.0.address.file())
     }
 
     /// The connection that writes; made anew when there is none, or when the file is another one.
@@ -166,6 +179,10 @@ impl Access {
         let _turn = self.0.address.turn().await?;
         self.0.writer.lock().await.take();
         self.give_up();
+        if !self.is_damaged() {
+            // Another process has set it aside, and this one is new.
+            return Ok(None);
+        }
         let name = |number: u32| beside(file, &format!(".damaged-{number}"));
         let Some(aside) = (1..).map(name).find(|name| !name.exists()) else { return Ok(None) };
         match fs::rename(file, &aside) {
@@ -177,7 +194,7 @@ impl Access {
             // They belong to the file; one that is missing is no loss.
             fs::rename(beside(file, suffix), beside(&aside, suffix)).ok();
         }
-        self.0.damaged.store(false, Ordering::Relaxed);
+        self.0.damaged.lock().take();
         Ok(Some(aside))
     }
 
@@ -212,11 +229,9 @@ impl Address {
     async fn connect_and_migrate(&self) -> Result<AnyConnection, StoreError> {
         let _turn = self.turn().await?;
         let mut connection = self.connect().await?;
-        let migrating = migrations::run(&self.database, &mut connection);
-        let doing = "bring the tables of the read model up to date";
-        timeout(self.settings.write_timeout, migrating)
-            .await
-            .map_err(|_| StoreError::TimedOut { doing })??;
+        if self.settings.migrates {
+            migrations::run(&self.database, &mut connection).await?;
+        }
         Ok(connection)
     }
 }

@@ -1,5 +1,5 @@
-//! Rows behind a sequence, for whoever compares them with a stream that may have lost them. Page by page, in the order of
-//! the primary keys: they lie all over the tables, and this is asked once after an accident.
+//! All rows, for whoever compares them with a stream that may have lost some. Page by page, in the order of the primary
+//! keys: each page costs what it returns, however large the tables are.
 
 use fillstream_domain::{OrderId, Seq};
 use fillstream_projections::market::BookOrderRow;
@@ -28,38 +28,33 @@ impl ReadStore {
         Ok(Some((Seq::new(seq.cast_unsigned()), tag.cast_unsigned())))
     }
 
-    /// Events of swap orders behind the sequence `behind`, by order and sequence, those after `after`: the first `limit`.
+    /// Events of swap orders, by order and sequence, those after `after`: the first `limit`.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn swap_events_behind(
+    pub async fn swap_events_page(
         &self,
-        behind: Seq,
         after: Option<(OrderId, Seq)>,
         limit: u32,
     ) -> Result<Vec<EventRow>, StoreError> {
-        const EVENTS: &str = "SELECT * FROM swap_order_events WHERE (order_id, seq) > ($1, $2) AND seq > $3 \
-                              ORDER BY order_id, seq LIMIT $4";
+        const EVENTS: &str = "SELECT * FROM swap_order_events WHERE (order_id, seq) > ($1, $2) \
+                              ORDER BY order_id, seq LIMIT $3";
         let order = after.map_or_else(String::new, |(order, _)| order.to_string());
         let seq = after.map_or(0, |(_, seq)| number(seq));
-        let query = sqlx::query(EVENTS).bind(order).bind(seq).bind(number(behind));
-        self.rows(query.bind(i64::from(limit)), EVENT).await
+        self.rows(sqlx::query(EVENTS).bind(order).bind(seq).bind(i64::from(limit)), EVENT).await
     }
 
-    /// Book orders placed behind the sequence `behind`, by id, those after `after`: the first `limit`.
+    /// Book orders, by id, those after `after`: the first `limit`.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn book_orders_behind(
+    pub async fn book_orders_page(
         &self,
-        behind: Seq,
         after: Option<OrderId>,
         limit: u32,
     ) -> Result<Vec<BookOrderRow>, StoreError> {
-        const ORDERS: &str = "SELECT * FROM book_orders WHERE order_id > $1 AND placed_seq > $2 \
-                              ORDER BY order_id LIMIT $3";
+        const ORDERS: &str = "SELECT * FROM book_orders WHERE order_id > $1 ORDER BY order_id LIMIT $2";
         let order = after.map_or_else(String::new, |order| order.to_string());
-        let query = sqlx::query(ORDERS).bind(order).bind(number(behind)).bind(i64::from(limit));
-        self.rows(query, BOOK_ORDER).await
+        self.rows(sqlx::query(ORDERS).bind(order).bind(i64::from(limit)), BOOK_ORDER).await
     }
 }

@@ -1,6 +1,6 @@
 //! From a URL to connections.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, Connection, Executor};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::error::{StoreError, sql};
 use crate::settings::DatabaseSettings;
@@ -25,6 +25,9 @@ pub(crate) enum Database {
     /// A server.
     Postgres,
 }
+
+/// Between two tries to lock a file.
+const ASK_AGAIN: Duration = Duration::from_millis(20);
 
 /// A file as the file system knows it, whatever its name: device and inode.
 pub(crate) type FileId = (u64, u64);
@@ -146,17 +149,20 @@ pub(crate) fn beside(file: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// Waits for the lock on a file, for as long as `patience`.
+/// Waits for the lock on a file, for as long as `patience`. No thread is blocked by it: a shutdown would wait for that.
 pub(crate) async fn wait_for(path: PathBuf, patience: Duration) -> Result<File, StoreError> {
-    let blocking = move || {
-        let file = create(&path)?;
-        file.lock().map_err(|source| StoreError::File { path, source })?;
-        Ok(file)
-    };
-    let locked = timeout(patience, tokio::task::spawn_blocking(blocking)).await;
-    let locked =
-        locked.map_err(|_| StoreError::TimedOut { doing: "wait for others that open the read model" })?;
-    locked.expect("locking a file does not panic, and nobody aborts it")
+    let file = create(&path)?;
+    let until = Instant::now() + patience;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if Instant::now() < until => sleep(ASK_AGAIN).await,
+            Err(TryLockError::WouldBlock) => {
+                return Err(StoreError::TimedOut { doing: "wait for others that open the read model" });
+            }
+            Err(TryLockError::Error(source)) => return Err(StoreError::File { path, source }),
+        }
+    }
 }
 
 /// An empty file to lock.

@@ -92,19 +92,23 @@ impl ReadStore {
         let orders: Vec<String> = orders.map(|order| order.to_string()).collect();
         let mut own = HashSet::new();
         for orders in orders.chunks(AT_ONCE) {
-            let places: Vec<_> = (0..orders.len()).map(|place| format!("${}", place + 2)).collect();
+            let places: Vec<_> = (1..=orders.len()).map(|place| format!("${place}")).collect();
+            // Without the user among the conditions: by that index all orders of the user would be looked through.
             let text = format!(
-                "SELECT order_id FROM book_orders WHERE user_id = $1 AND order_id IN ({})",
+                "SELECT order_id, user_id FROM book_orders WHERE order_id IN ({})",
                 places.join(", ")
             );
-            let mut query = sqlx::query(AssertSqlSafe(text)).bind(user.to_string());
+            let mut query = sqlx::query(AssertSqlSafe(text));
             for order in orders {
                 query = query.bind(order.clone());
             }
             let rows =
                 self.read(async { query.fetch_all(&mut *self.reader().await?).await.map_err(sql(READING)) });
             for row in rows.await? {
-                own.insert(row.try_get(0).map_err(sql(READING))?);
+                let owner: String = row.try_get(1).map_err(sql(READING))?;
+                if owner == user.to_string() {
+                    own.insert(row.try_get(0).map_err(sql(READING))?);
+                }
             }
         }
         Ok(own)

@@ -21,6 +21,8 @@ pub struct DatabaseSettings {
     pub idle_transaction_timeout: Duration,
     /// PostgreSQL: after how long without a sign of life the server gives up a connection, with its locks.
     pub keepalive_timeout: Duration,
+    /// Tables are made and brought up to date when the database is opened. Not for those who only look.
+    pub migrates: bool,
 }
 
 impl Default for DatabaseSettings {
@@ -33,6 +35,7 @@ impl Default for DatabaseSettings {
             lock_timeout: Duration::from_secs(5),
             idle_transaction_timeout: Duration::from_secs(60),
             keepalive_timeout: Duration::from_secs(20),
+            migrates: true,
         }
     }
 }

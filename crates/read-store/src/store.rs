@@ -104,6 +104,17 @@ impl ReadStore {
         Ok(store)
     }
 
+    /// As [`open`](Self::open), to look only: the tables stay what they are.
+    ///
+    /// # Errors
+    /// When the URL names no such database, or it cannot be reached.
+    pub async fn open_to_look(url: &str) -> Result<Self, StoreError> {
+        let settings = DatabaseSettings { migrates: false, ..DatabaseSettings::default() };
+        let store = Self::at(url, settings)?;
+        store.access.open().await?;
+        Ok(store)
+    }
+
     /// Connections for reading that are open now, and how many of them nobody uses.
     #[must_use]
     pub fn connections(&self) -> (u64, u64) {
@@ -193,6 +204,22 @@ impl ReadStore {
             let done = adopting.execute(&mut *writer).await.map_err(sql("name the checkpoint's record"))?;
             writer.keep();
             Ok(done.rows_affected() == 1)
+        })
+        .await
+    }
+
+    /// Proves that the model can be written to: writes its checkpoint as it is.
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub async fn prove_writable(&self) -> Result<(), StoreError> {
+        const SAME: &str = "UPDATE read_model SET seq = seq";
+        let doing = "write the checkpoint as it is";
+        self.write(doing, async {
+            let mut writer = self.access.writer().await?;
+            sqlx::query(SAME).execute(&mut *writer).await.map_err(sql(doing))?;
+            writer.keep();
+            Ok(())
         })
         .await
     }

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use fillstream_domain::Seq;
+use fillstream_projector::rescue;
 use fillstream_read_store::ReadStore;
 use serde_json::json;
 
@@ -26,8 +27,14 @@ pub(crate) struct RebuildCommand {
 pub(crate) fn run(rebuild: &RebuildCommand) -> Result<ExitCode, Failure> {
     block_on(async {
         let log = rebuild.stream.open().await?;
-        let url = rebuild.store.url(&rebuild.stream.data_dir()?)?;
+        let data = rebuild.stream.data_dir()?;
+        let url = rebuild.store.url(&data)?;
         let store = ReadStore::at(&url, rebuild.store.limits.database())?;
+        let rows = store.checkpoint().await?;
+        let rescued = match &rows {
+            Some(rows) => rescue(&log, &store, rows, &data).await?,
+            None => None,
+        };
         let bar = rebuild.output.bar(0, "{bar:40} {pos}/{len} events  {per_sec}  {eta} left");
         let progress = &mut |done: Seq, all: Seq| {
             bar.set_length(all.get());
@@ -35,8 +42,12 @@ pub(crate) fn run(rebuild: &RebuildCommand) -> Result<ExitCode, Failure> {
         };
         let reached = fillstream_projector::rebuild(&log, &store, progress).await?;
         bar.finish_and_clear();
-        let shown = format!("the read model is rebuilt up to sequence {}", reached.seq);
-        rebuild.output.print(&json!({ "seq": reached.seq }), shown)?;
+        let file = rescued.map(|rescued| rescued.file.display().to_string());
+        let mut shown = format!("the read model is rebuilt up to sequence {}", reached.seq);
+        if let Some(file) = &file {
+            shown.push_str(&format!("; what the stream has lost of it is in {file}"));
+        }
+        rebuild.output.print(&json!({ "seq": reached.seq, "rescued": file }), shown)?;
         store.close().await;
         Ok(ExitCode::SUCCESS)
     })

@@ -101,6 +101,7 @@ impl DatabaseLimits {
             lock_timeout: self.database_lock_timeout.get(),
             idle_transaction_timeout: self.database_idle_transaction_timeout.get(),
             keepalive_timeout: self.database_keepalive_timeout.get(),
+            migrates: true,
         }
     }
 }

@@ -118,5 +118,10 @@ async fn postgres_goes_and_comes() {
     nothing_told(&running).await;
     let last = site.place(3);
     running.reach(last).await;
+    // And while nothing comes.
+    server.pause(true);
+    told(&site, &running, "does not answer").await;
+    server.pause(false);
+    nothing_told(&running).await;
     assert_eq!(site.store.dump().await.unwrap(), site.rebuilt().await);
 }

@@ -94,6 +94,31 @@ async fn postgres_troubles_pass() {
     }
 }
 
+/// A standby, or a server that was failed over to reading alone.
+#[tokio::test]
+async fn what_can_only_be_read_is_read() {
+    let Some(place) = Place::postgres().await else { return };
+    let events = lives::stream(5);
+    project(&place.open().await, 0, &events, 9).await;
+    let read_only = format!("ALTER DATABASE {} SET default_transaction_read_only = on", place.database());
+    place.execute(&read_only).await;
+    let store = place.open().await;
+    assert_eq!(store.checkpoint().await.unwrap(), Some(at(end(&events))));
+    assert!(store.swap_order(lives::order(1)).await.unwrap().is_some());
+    let error = store.prove_writable().await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::ReadOnly, "{error:?}");
+}
+
+#[tokio::test]
+async fn who_looks_makes_no_tables() {
+    let Some(place) = Place::postgres().await else { return };
+    let looks = ReadStore::open_to_look(&place.url).await.unwrap();
+    assert!(looks.checkpoint().await.is_err(), "there is none yet");
+    let begins = place.open().await;
+    assert_eq!(begins.checkpoint().await.unwrap(), None);
+    assert_eq!(looks.checkpoint().await.unwrap(), None);
+}
+
 /// Somebody holds a table: the statement ends in time, and so does the wait for the checkpoint's row.
 #[tokio::test]
 async fn a_statement_that_hangs_ends() {
@@ -165,6 +190,27 @@ async fn a_file_that_is_broken_is_set_aside() {
         project(&store, 0, &events, 9).await;
         assert_eq!(store.dump().await.unwrap(), expected(&events));
     }
+}
+
+/// Two processes find the same file broken: who comes second must not set the new one aside.
+#[tokio::test]
+async fn a_new_file_of_another_process_is_left_alone() {
+    let place = Place::sqlite();
+    let (first, second) = (place.open().await, place.open().await);
+    let events = lives::stream(5);
+    project(&first, 0, &events[..3], 9).await;
+    for store in [&first, &second] {
+        store.close().await;
+    }
+    fs::write(place.file(), [0xff; 8192]).unwrap();
+    for store in [&first, &second] {
+        assert!(store.prove_writable().await.is_err() && store.is_damaged());
+    }
+    assert!(first.set_aside().await.unwrap().is_some());
+    project(&first, 0, &events, 9).await;
+    assert!(!second.is_damaged(), "this one is another");
+    assert_eq!(second.set_aside().await.unwrap(), None);
+    assert_eq!(second.dump().await.unwrap(), expected(&events));
 }
 
 #[tokio::test]

@@ -146,11 +146,11 @@ async fn end(log: &dyn EventLog) -> Result<Checkpoint, Failure> {
     Ok(Checkpoint { incarnation, seq: waiting::end(log).await?, record: None })
 }
 
-/// Checkpoint of the rows. Nothing is made, and tables of an older version stay what they are where a file can be read only.
+/// Checkpoint of the rows. Nothing is made, and tables of an older version stay what they are.
 async fn checkpoint(url: &str) -> Result<Option<Checkpoint>, StoreError> {
     let is_file = url.starts_with("sqlite://") && !url.contains('?');
     let reading = if is_file { format!("{url}?mode=ro") } else { url.to_owned() };
-    let store = ReadStore::open(&reading).await?;
+    let store = ReadStore::open_to_look(&reading).await?;
     let checkpoint = store.checkpoint().await;
     store.close().await;
     checkpoint
@@ -172,8 +172,8 @@ fn compare(rows: Checkpoint, stream: Checkpoint) -> Finding {
         return Finding::wrong(CHECK, "the rows are of another stream", "of this one", remedy);
     }
     if rows.seq > stream.seq {
-        let remedy =
-            "stop every process, delete read-model.db* (or empty the PostgreSQL database), start again";
+        let remedy = "start `fillstream serve --role projector`, or fillstream rebuild: what only the rows know is \
+                      written to a file, then they are made anew";
         return Finding::wrong(CHECK, format!("{found}: they are newer"), "not beyond the stream", remedy);
     }
     if stream.seq.since(rows.seq) > ROWS_LAG {
@@ -217,7 +217,7 @@ mod tests {
             (at(1, 5_000), Verdict::Ok, ""),
             (at(1, 4_000), Verdict::Ok, ""),
             (at(1, 3_999), Verdict::Warning, "projector"),
-            (at(1, 5_001), Verdict::Wrong, "delete read-model.db*"),
+            (at(1, 5_001), Verdict::Wrong, "written to a file"),
             (at(2, 5_000), Verdict::Wrong, "fillstream rebuild"),
         ] {
             let found = compare(rows, at(1, 5_000));
