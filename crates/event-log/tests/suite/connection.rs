@@ -2,7 +2,8 @@
 
 use fillstream_domain::Seq;
 use fillstream_event_log::{
-    Access, After, ConnectError, Definitions, Durability, EventLog, JetStreamLog, Link, LogError, LogOptions,
+    Access, After, ConnectError, Definitions, Durability, EventLog, Inspector, JetStreamLog, Link, LogError,
+    LogOptions,
 };
 use serde_json::json;
 
@@ -126,4 +127,17 @@ async fn a_log_that_nobody_holds_closes_its_connection() {
 
     drop(tail);
     eventually("the connection is closed", async || proxy.connections() == 0).await;
+}
+
+#[tokio::test]
+async fn the_leader_s_clock_is_the_one_that_stamps_records() {
+    let server = Server::durable();
+    let options = options(server.process.url());
+    let log = JetStreamLog::open(&options, &Definitions { stream: stream_definition() }).await.unwrap();
+    let inspector = Inspector::connect(&options).await.unwrap();
+    let now = async || inspector.now("ORDERS").await.unwrap().expect("it tells").unix_ms();
+    let before = now().await;
+    let seq = log.append(placed(1)).await.unwrap();
+    let stored_at = log.record(seq).await.unwrap().unwrap().stored_at;
+    assert!((before..=now().await).contains(&stored_at), "{before} {stored_at}");
 }
