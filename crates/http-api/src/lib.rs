@@ -29,9 +29,9 @@ use fillstream_event_log::EventLog;
 use fillstream_http_edge::Askers;
 
 pub use book::{
-    Answer, BookApi, BookAt, Markets, OUTCOME_PATIENCE, OpenOrders, OrdersWanted, Outcomes, PastBooks,
-    PastError, StoreUnreachable, StoredMarkets, TailOutcomes, Written, book_router, orders_cursor,
-    trades_cursor,
+    Answer, BookApi, BookAt, Markets, OUTCOME_PATIENCE, OpenOrders, OrdersWanted, Outcomes, PAGE_PATIENCE,
+    Pages, PastBooks, PastError, StoreUnreachable, StoredMarkets, TailOutcomes, Written, book_router,
+    orders_cursor, trades_cursor,
 };
 pub use room::Room;
 pub use routes::{method_not_allowed, not_found, read_router, router};

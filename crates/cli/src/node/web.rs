@@ -11,8 +11,8 @@ use fillstream_clock::now;
 use fillstream_descriptions::Hosts;
 use fillstream_event_log::{Browse, EventLog, SnapshotStore};
 use fillstream_http_api::{
-    Api, BookApi, Markets, OUTCOME_PATIENCE, PastBooks, Room, TailOutcomes, book_router, method_not_allowed,
-    not_found, read_router, router,
+    Api, BookApi, Markets, OUTCOME_PATIENCE, PAGE_PATIENCE, Pages, PastBooks, Room, TailOutcomes,
+    book_router, method_not_allowed, not_found, read_router, router,
 };
 use fillstream_http_edge::{
     Askers, Guard, Limits, Origins, Unfinishing, described::Routes, guard, ticket_router,
@@ -219,7 +219,8 @@ async fn orders(
             readers: Semaphore::new(start.past_books),
         });
         app = app.merge(book_router(
-            book_api(&log, rows, past, askers, (room.clone(), operations.of_api())).await?,
+            book_api(&log, rows, past, askers, (room.clone(), operations.of_api()), start.database.readers)
+                .await?,
         ));
     }
     let (public_url, listen) = (start.http.public_url.clone(), listen.to_owned());
@@ -234,7 +235,10 @@ async fn book_api(
     past: Option<LogBooks>,
     askers: &Arc<Askers>,
     (room, obstacles): (Room, &Obstacles),
+    readers: u32,
 ) -> Result<BookApi, Failure> {
+    // One connection stays for what is small.
+    let pages = usize::try_from(readers).unwrap_or(usize::MAX).saturating_sub(1).max(1);
     let log = Arc::clone(log);
     Ok(BookApi {
         stored: Arc::new(rows),
@@ -243,6 +247,7 @@ async fn book_api(
         past: past.map(|past| -> Arc<dyn PastBooks> { Arc::new(past) }),
         room,
         open: Arc::default(),
+        pages: Arc::new(Pages::new(pages, PAGE_PATIENCE)),
         written: Arc::default(),
         askers: Arc::clone(askers),
         patience: OUTCOME_PATIENCE,

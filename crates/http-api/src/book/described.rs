@@ -69,6 +69,7 @@ fn paged(operation: Operation) -> Operation {
     operation
         .query("limit", "Entries of the page.", json!({ "type": "integer", "minimum": 1, "maximum": 1000 }))
         .query("cursor", "Of an earlier answer: the page behind it.", json!({ "type": "string" }))
+        .problems(503, &["store_unreachable", "too_many_readers"])
 }
 
 fn symbol() -> Value {

@@ -46,6 +46,7 @@ pub(super) async fn get_orders(
     let status = status(query)?;
     let wanted = OrdersWanted { user, symbol, status, before: orders_before(query)?, limit: limit + 1 };
     api.written.is_stored(&*api.stored).await;
+    let _place = api.pages.place().await?;
     let mut rows = api.stored.orders(&wanted).await.map_err(store_unreachable)?;
     let more = cut(&mut rows, limit);
     let cursor = rows.last().filter(|_| more).map(|row| orders_cursor(row.placed_seq));

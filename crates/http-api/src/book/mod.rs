@@ -23,6 +23,7 @@ mod open_orders;
 mod order_body;
 mod outcomes;
 mod own_trades;
+mod pages;
 mod place;
 mod ports;
 mod public;
@@ -43,6 +44,7 @@ pub use cursor::{orders_cursor, trades_cursor};
 pub use markets::Markets;
 pub use open_orders::OpenOrders;
 pub use outcomes::{Answer, Outcomes, TailOutcomes};
+pub use pages::{PAGE_PATIENCE, Pages};
 pub use ports::{BookAt, OrdersWanted, PastBooks, PastError, StoreUnreachable, StoredMarkets};
 pub use routes::book_router;
 pub use written::Written;
@@ -69,6 +71,8 @@ pub struct BookApi {
     pub open: Arc<OpenOrders>,
     /// Places acknowledged here: lists wait until the read store has them.
     pub written: Arc<Written>,
+    /// Places of pages of rows.
+    pub pages: Arc<Pages>,
     /// Finds out who asks.
     pub askers: Arc<Askers>,
     /// Time that PATCH and DELETE wait: [`OUTCOME_PATIENCE`], less in tests.

@@ -28,7 +28,9 @@ pub(super) async fn get_own_trades(
     let symbol = parameter(query, "symbol").map(|text| text.parse()).transpose();
     let symbol =
         symbol.map_err(|_| Problem::malformed("query:symbol", "must be a market such as BTC/USDT"))?;
-    let trades = api.stored.own_trades(user, symbol.as_ref(), trades_before(query)?, limit + 1).await;
+    let before = trades_before(query)?;
+    let _place = api.pages.place().await?;
+    let trades = api.stored.own_trades(user, symbol.as_ref(), before, limit + 1).await;
     let mut trades = trades.map_err(store_unreachable)?;
     let more = cut(&mut trades, limit);
     let cursor =

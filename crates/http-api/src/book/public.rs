@@ -150,7 +150,9 @@ pub(super) struct Trades {
 /// What the public sees of a trade. Where users prove who they are, nobody else learns who traded.
 async fn trades(api: &BookApi, symbol: &Symbol, query: Option<&str>) -> Result<Trades, Problem> {
     let limit = limit(query)?;
-    let rows = api.stored.trades(symbol, trades_before(query)?, limit + 1).await;
+    let before = trades_before(query)?;
+    let _place = api.pages.place().await?;
+    let rows = api.stored.trades(symbol, before, limit + 1).await;
     let mut rows = rows.map_err(store_unreachable)?;
     let more = cut(&mut rows, limit);
     let cursor = rows.last().filter(|_| more).map(|row| trades_cursor(Position::new(row.seq, row.index)));

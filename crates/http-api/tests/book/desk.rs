@@ -14,7 +14,9 @@ use fillstream_domain::{
     subject::book_definition,
 };
 use fillstream_event_log::{Consistency, EventLog, MemoryLog, NewRecord};
-use fillstream_http_api::{BookApi, Markets, Room, TailOutcomes, book_router, method_not_allowed, not_found};
+use fillstream_http_api::{
+    BookApi, Markets, Pages, Room, TailOutcomes, book_router, method_not_allowed, not_found,
+};
 use fillstream_http_edge::Askers;
 use fillstream_retry::Obstacles;
 use serde_json::Value;
@@ -28,7 +30,9 @@ pub(crate) const ANN: &str = "0198c0de-7a5e-7c3a-9f00-00000000000a";
 pub(crate) const BOB: &str = "0198c0de-7a5e-7c3a-9f00-00000000000b";
 /// Markets of every desk.
 pub(crate) const MARKETS: [&str; 3] = ["BTC/USDT", "ETH/USDT", "SOL/USDC"];
-/// Time that PATCH and DELETE wait for a matcher that does not answer.
+/// Pages that are read at once.
+pub(crate) const PAGES: usize = 3;
+/// Time that PATCH and DELETE wait for a matcher that does not answer, and a page for its place.
 const PATIENCE: Duration = Duration::from_millis(20);
 
 pub(crate) fn noon() -> Timestamp {
@@ -127,6 +131,7 @@ impl Desk {
             past: Some(Arc::new(Past)),
             room: Room::ample(),
             open: Arc::default(),
+            pages: Arc::new(Pages::new(PAGES, PATIENCE)),
             written: Arc::default(),
             askers: Arc::new(askers),
             patience: PATIENCE,

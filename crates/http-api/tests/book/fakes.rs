@@ -28,6 +28,8 @@ pub(crate) struct Store {
     pub(crate) broken: Mutex<bool>,
     /// Times that open orders were counted.
     pub(crate) counted: AtomicU32,
+    /// Pages of trades wait while a test holds this.
+    pub(crate) gate: tokio::sync::RwLock<()>,
     /// How far it is; as far as anybody wants when a test does not say.
     pub(crate) checkpoint: Mutex<Option<u64>>,
 }
@@ -88,6 +90,7 @@ impl StoredMarkets for Store {
         before: Option<Position>,
         limit: u32,
     ) -> Result<Vec<TradeRow>, StoreUnreachable> {
+        let _passed = self.gate.read().await;
         self.reached()?;
         let mut rows: Vec<_> = self.trades.lock().clone();
         rows.retain(|row| {

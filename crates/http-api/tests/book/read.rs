@@ -7,10 +7,11 @@ use fillstream_domain::{
 };
 use fillstream_http_api::BookAt;
 use fillstream_projections::market::{BookOrderPatch, BookOrderRow, LevelBook, TradeRow};
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::desk::{ANN, BOB, Desk, amount, order, symbol, user};
+use crate::desk::{ANN, BOB, Desk, PAGES, amount, order, symbol, user};
 
 #[tokio::test]
 async fn an_order_is_its_owners_alone() {
@@ -296,4 +297,26 @@ async fn trades_are_listed_latest_first() {
         }
     }
     assert_eq!(places, [(9, 1), (9, 0), (5, 1), (5, 0)]);
+}
+
+#[tokio::test]
+async fn more_pages_than_the_rows_can_give_at_once_are_refused_and_what_is_small_goes_on() {
+    let desk = Desk::open();
+    let (_, placed) = desk.placed(&order("{}")).await;
+    let trades = "/api/v1/markets/BTC-USDT/trades";
+    let held = desk.store.gate.write().await;
+    let reading = async || join_all([(); PAGES].map(|()| desk.get(trades))).await;
+    let others = async {
+        for path in [trades, "/api/v1/trades", "/api/v1/orders"] {
+            let told = desk.get(path).await;
+            assert_eq!((told.status.as_u16(), told.text("/code")), (503, "too_many_readers"), "{path}");
+            assert_eq!(told.header("retry-after"), Some("1"));
+        }
+        assert_eq!(desk.get(&format!("/api/v1/orders/{}", placed.order_id)).await.status, StatusCode::OK);
+        assert_eq!(desk.get("/api/v1/markets/BTC-USDT/book").await.status, StatusCode::OK);
+        drop(held);
+    };
+    let (read, ()) = tokio::join!(reading(), others);
+    assert!(read.iter().all(|told| told.status == StatusCode::OK));
+    assert_eq!(desk.get(trades).await.status, StatusCode::OK, "there is room again");
 }
