@@ -15,12 +15,17 @@
 //!  stream made anew                   everything        log                                      opened anew
 //!  stream trimmed by hand             everything        doctor                                   not
 //!  stream put back                    what it still has log, doctor and a file of what is lost   rows are made anew
+//!   … and a swap placed by its key    no second send    needsReview, with its transaction        an operator decides
+//!  ledger's disk full                 all but swaps     /ready, log, with the disk's words       with the room
+//!  executors' consumer deleted        everything        log                                      made again
+//!   … paused                          swaps, later      doctor                                   when it is resumed
 //!  snapshots deleted, damaged         everything        log                                      read from the stream
 //! ```
 
 mod clocks;
 mod disk;
 mod metrics;
+mod queue;
 mod roles;
 mod server;
 mod stream;

@@ -97,6 +97,9 @@ impl LedgerError {
     }
 }
 
+/// Room that proves that a disk which was full takes lines again: a page, and more than one touch writes.
+const ROOM: usize = 8_192;
+
 /// Path of the ledger of `venue` in a directory of ledgers.
 pub(crate) fn path_of(dir: &Path, venue: VenueId) -> PathBuf {
     dir.join(format!("{venue}.jsonl"))
@@ -120,6 +123,8 @@ struct State {
     /// State that was read so far. Nothing after an error: then the next touch reads the whole file again, because the
     /// memory may be ahead of it.
     memory: Option<Memory>,
+    /// A write has failed: before anybody acts again, one has to succeed. Who only reads would not notice that nobody can write.
+    cannot_write: bool,
     /// Outlives the memory: after an error the time goes on as it ran.
     time: Option<ChainTime>,
 }
@@ -188,10 +193,14 @@ impl Ledger {
         let mut state = self.state.lock();
         let _held = Held::take(self.file()?).map_err(|source| self.io(source))?;
         let mut known = self.catch_up(state.memory.take())?;
+        if state.cannot_write {
+            self.prove_room(&known)?;
+            state.cannot_write = false;
+        }
         let now = self.time_of(&known.chain, &mut state.time);
         let acted = known.chain.advance(now).and_then(|()| act(&mut known.chain));
         let answer = acted.map_err(|contradiction| self.corrupt(known.lines, contradiction.to_string()))?;
-        self.write(&mut known)?;
+        self.write(&mut known).inspect_err(|_| state.cannot_write = true)?;
         state.memory = Some(known);
         Ok(answer)
     }
@@ -316,6 +325,14 @@ impl Ledger {
         }
         tracing::warn!(path = %self.path.display(), bytes = length.saturating_sub(bytes), "cutting off an unfinished line of a venue ledger");
         file.set_len(bytes).map_err(|source| self.io(source))
+    }
+
+    /// Writes behind the last line what is no line, and cuts it off again.
+    fn prove_room(&self, known: &Memory) -> Result<(), LedgerError> {
+        let mut file = self.file()?;
+        let written = file.write_all(&[b' '; ROOM]);
+        let cut = file.set_len(known.bytes);
+        written.and(cut).map_err(|source| self.io(source))
     }
 
     fn write(&self, known: &mut Memory) -> Result<(), LedgerError> {

@@ -9,6 +9,7 @@ use std::{
 };
 
 use fillstream_tests::{Scratch, free_port, http::get, nats};
+use fillstream_venues::Audit;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
@@ -133,6 +134,51 @@ impl Drop for SmallDisk {
     fn drop(&mut self) {
         let _ = Command::new("umount").arg("-l").arg(&self.0).output();
     }
+}
+
+#[tokio::test]
+async fn a_full_disk_of_the_ledgers_stops_swaps_alone_and_none_is_executed_twice() {
+    let scratch = Scratch::new("ledger");
+    let Some(disk) = SmallDisk::mount(&scratch.path().join("venues")) else { return };
+    let port = format!("--nats-port={}", free_port());
+    // A transaction is on its way for longer than the disk takes to fill.
+    let slow = "--landing-delay=2s";
+    let site = Site::over(scratch, "up", &[&port, "--free-space-floor=0", "--ready-within=1s", slow]);
+    until_taken(&site).await;
+    let placed = send(&site, "POST", EXECUTE, &[], SWAP).await.json();
+    let order = placed["orderId"].as_str().expect("it is taken").to_owned();
+    let path = format!("/api/orders/{order}");
+    until(&site, &path, "on its way", |order| order.json()["status"] == "submitted").await;
+    disk.fill();
+    // Some lines still fit into what is left of a page.
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let mut ready = get(site.address(), "/ready?role=executor").await;
+    while ready.status == 200 {
+        assert!(Instant::now() < deadline, "the ledgers are not full:\n{}", site.process.said());
+        assert_eq!(send(&site, "POST", EXECUTE, &[], SWAP).await.status, 201, "swaps are taken");
+        ready = get(site.address(), "/ready?role=executor").await;
+    }
+    let told = ready.json().to_string();
+    assert!(told.contains("ledger of") && told.contains("No space left"), "{told}");
+    for role in ["api", "matcher", "projector", "bridge"] {
+        assert_eq!(get(site.address(), &format!("/ready?role={role}")).await.status, 200, "{role}");
+    }
+    rest(&site, 100).await;
+    let said_of_it = site.process.said().matches("not usable").count();
+    assert!((1..=8).contains(&said_of_it), "told {said_of_it} times:\n{}", site.process.said());
+    let (server, data) =
+        (format!("--server=http://{}", site.address()), format!("--data={}", site.scratch.path().display()));
+    let (stdout, _, _) = said(&mut quiet(&["doctor", "--json", &server, &data]));
+    assert!(stdout.contains("No space left"), "{stdout}");
+
+    disk.empty();
+    until(&site, "/ready", "ready again, whether somebody asks the venues or not", |ready| {
+        ready.status == 200
+    })
+    .await;
+    until(&site, &path, "confirmed", |order| order.json()["status"] == "confirmed").await;
+    let audit = Audit::read(&site.scratch.path().join("venues")).expect("the ledgers can be read");
+    assert_eq!(audit.executed_twice().count(), 0);
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use fillstream_tests::{http::get, nats, socket::Client};
+use fillstream_venues::Audit;
 use serde_json::json;
 
 use super::{ANN, EXECUTE, ORDERS, SWAP, rest, send, until, until_taken};
@@ -155,6 +156,51 @@ async fn a_stream_that_is_put_back_goes_on_and_what_it_lost_is_in_a_file() {
     assert!(stdout.contains("rows-ahead-of-stream"), "{stdout}{stderr}");
     let (stdout, stderr, verified) = said(&mut quiet(&["verify", &nats_url]));
     assert_eq!(verified, Some(0), "{stdout}{stderr}");
+}
+
+/// The venue knows of the swap, the stream no longer does, and the client repeats its request: it is not executed twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_swap_that_the_stream_has_lost_is_not_executed_again_when_it_is_placed_again() {
+    for dies in [false, true] {
+        let mut site = Site::serve(ALL, &[]);
+        ready(&site).await;
+        confirmed(&site).await;
+        let (store, saved) =
+            (site.scratch.path().join("shared/jetstream"), site.scratch.path().join("saved"));
+        let nats = site.nats.take().expect("a nats-server of the test's own");
+        nats.kill_and_hold();
+        copy(&store, &saved);
+        nats.resume().expect("it starts again");
+        until_taken(&site).await;
+        let key = [("Idempotency-Key", "once")];
+        let placed = send(&site, "POST", EXECUTE, &key, SWAP).await.json();
+        let order = placed["orderId"].as_str().expect("it is taken").to_owned();
+        let path = format!("/api/orders/{order}");
+        until(&site, &path, "confirmed", |order| order.json()["status"] == "confirmed").await;
+        ready(&site).await;
+        if dies {
+            // What the executor knew is gone with it: the rows know.
+            site.process.kill();
+        }
+        nats.kill_and_hold();
+        copy(&saved, &store);
+        nats.resume().expect("it starts again");
+        if dies {
+            site.kill_and_restart();
+        }
+        ready(&site).await;
+        until(&site, &path, "forgotten with the stream's end", |order| order.status == 404).await;
+        until_taken(&site).await;
+        let again = send(&site, "POST", EXECUTE, &key, SWAP).await;
+        assert_eq!((again.status, again.json()["orderId"].as_str()), (201, Some(&*order)), "dies: {dies}");
+        until(&site, &path, "under review", |order| order.json()["needsReview"] == true).await;
+        let nats_url = format!("--nats-url={}", nats.url());
+        let (stdout, _, _) = said(&mut quiet(&["parked", "list", &nats_url]));
+        assert!(stdout.contains(&order), "{stdout}");
+        let audit = Audit::read(&site.scratch.path().join("venues")).expect("the ledgers can be read");
+        assert_eq!(audit.order(order.parse().expect("an id")).landed, 1, "dies: {dies}");
+        assert!(site.process.said().contains("the stream has lost a transaction"), "{}", site.process.said());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

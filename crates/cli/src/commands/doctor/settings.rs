@@ -84,7 +84,12 @@ pub(super) fn consumer(info: &Value, wanted: &Value) -> Vec<Finding> {
     findings.extend(ours_to_set(config, wanted));
     if info["paused"] == true {
         let remedy = "nats consumer resume ORDERS executor";
-        findings.push(Finding::wrong("consumer", "it is paused: no order is executed", "not paused", remedy));
+        findings.push(Finding::wrong(
+            "consumer",
+            "it is paused: new swaps wait for --stalled-after before they are executed",
+            "not paused",
+            remedy,
+        ));
     }
     if is_on(&config["inactive_threshold"]) {
         let why = "it vanishes while no executor runs";
