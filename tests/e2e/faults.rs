@@ -9,6 +9,10 @@
 //!  nats-server frozen                 reads of rows     /ready unreachable                       when it goes on
 //!  nats-server killed                 everything        restarts in metrics                      started again
 //!  nats-server slow by 100 ms         everything        append latency in metrics                with the network
+//!  SQLite locked, full                all but the rows  /ready, metrics, log, the same words     with the cause
+//!  SQLite removed, broken             everything        log                                      made anew
+//!  PostgreSQL read-only, denied,      all but the rows  /ready, metrics, log, the same words     with the cause
+//!   hanging, frozen, cut
 //!  the machine's clock jumps          everything        —                                        nothing to heal
 //!  private nats-server frozen         reads of rows     the cause of its restart in the log      started again
 //!  stream deleted                     reads of rows     /ready, with the server's words          with a stream made anew
@@ -27,6 +31,7 @@ mod disk;
 mod metrics;
 mod queue;
 mod roles;
+mod rows;
 mod server;
 mod stream;
 

@@ -103,10 +103,10 @@ async fn a_stream_at_its_limit_refuses_orders_and_takes_them_again() {
 }
 
 /// A small disk of its own; where none can be mounted its test is not run.
-struct SmallDisk(PathBuf);
+pub(super) struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    fn mount(at: &Path) -> Option<Self> {
+    pub(super) fn mount(at: &Path) -> Option<Self> {
         fs::create_dir_all(at).expect("a directory");
         let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=48m", "tmpfs"]).arg(at).output();
         mounted.is_ok_and(|mounted| mounted.status.success()).then(|| Self(at.to_owned()))
@@ -119,13 +119,13 @@ impl SmallDisk {
         filler.set_len(size.saturating_sub(bytes)).expect("room");
     }
 
-    fn fill(&self) {
+    pub(super) fn fill(&self) {
         let mut filler = File::create(self.0.join("filler")).expect("a file");
         let page = vec![b'.'; 1 << 16];
         while filler.write_all(&page).is_ok() {}
     }
 
-    fn empty(&self) {
+    pub(super) fn empty(&self) {
         fs::remove_file(self.0.join("filler")).expect("it is there");
     }
 }
