@@ -13,6 +13,7 @@
 //!  SQLite removed, broken             everything        log                                      made anew
 //!  PostgreSQL read-only, denied,      all but the rows  /ready, metrics, log, the same words     with the cause
 //!   hanging, frozen, cut
+//!  no collector of spans              everything        log                                      with the collector
 //!  the machine's clock jumps          everything        —                                        nothing to heal
 //!  private nats-server frozen         reads of rows     the cause of its restart in the log      started again
 //!  stream deleted                     reads of rows     /ready, with the server's words          with a stream made anew
@@ -34,6 +35,7 @@ mod roles;
 mod rows;
 mod server;
 mod stream;
+mod traces;
 
 use std::time::Duration;
 

@@ -19,6 +19,7 @@
 mod commands;
 mod health;
 mod node;
+mod otlp;
 mod settings;
 mod telemetry;
 

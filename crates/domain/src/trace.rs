@@ -36,14 +36,35 @@ impl TraceParent {
 
     /// Id that all spans and log lines of one trace share: 32 hexadecimal digits.
     #[must_use]
-    pub fn trace_id(self) -> impl fmt::Display {
-        struct TraceId(u128);
-        impl fmt::Display for TraceId {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "{:032x}", self.0)
-            }
+    pub const fn trace_id(self) -> TraceId {
+        TraceId { trace: self.trace_id, parent: self.parent_id, is_root: false }
+    }
+}
+
+/// The id of a trace, as log lines and spans show it. Its alternate form, for whoever exports spans, has the parent's id
+/// behind a dash, or the span's own id behind a plus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TraceId {
+    trace: u128,
+    parent: u64,
+    is_root: bool,
+}
+
+impl TraceId {
+    /// As the span shows it that has begun the trace: the parent of all others is itself.
+    #[must_use]
+    pub const fn of_root(self) -> Self {
+        Self { is_root: true, ..self }
+    }
+}
+
+impl fmt::Display for TraceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.trace)?;
+        if f.alternate() {
+            write!(f, "{}{:016x}", if self.is_root { '+' } else { '-' }, self.parent)?;
         }
-        TraceId(self.trace_id)
+        Ok(())
     }
 }
 

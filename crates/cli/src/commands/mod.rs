@@ -86,4 +86,7 @@ pub(crate) struct Common {
     /// How log lines are written, on standard error
     #[arg(long, env = "FILLSTREAM_LOG_FORMAT", value_enum, default_value = "text", value_name = "FORMAT")]
     pub(crate) log_format: LogFormat,
+    /// OpenTelemetry collector that spans are sent to as OTLP in JSON, such as http://127.0.0.1:4318
+    #[arg(long, env = "FILLSTREAM_OTLP", value_name = "URL")]
+    pub(crate) otlp: Option<String>,
 }

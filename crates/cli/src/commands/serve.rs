@@ -41,7 +41,7 @@ pub(crate) struct Serve {
 }
 
 pub(crate) fn run(serve: Serve) -> Result<ExitCode, Failure> {
-    telemetry::start(&serve.common.log, serve.common.log_format)?;
+    let _telemetry = telemetry::start(&serve.common)?;
     serve.http.check()?;
     serve.sockets.check()?;
     serve.venues.check(serve.executor.ack_wait)?;

@@ -77,7 +77,7 @@ enum SyncArg {
 }
 
 pub(crate) fn run(up: Up) -> Result<ExitCode, Failure> {
-    telemetry::start(&up.common.log, up.common.log_format)?;
+    let _telemetry = telemetry::start(&up.common)?;
     up.http.check()?;
     up.sockets.check()?;
     up.venues.check(up.executor.ack_wait)?;

@@ -23,23 +23,24 @@ pub(crate) async fn count(State(metrics): State<Arc<Metrics>>, mut request: Requ
     let began = Instant::now();
     let method = method(request.method());
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let trace = trace(&request);
+    let given = trace(&request);
+    let trace = given.unwrap_or_else(|| TraceParent::begun(Uuid::now_v7(), Uuid::now_v7()));
     if let Ok(value) = HeaderValue::from_str(&trace.to_string()) {
         request.headers_mut().insert(TRACEPARENT, value);
     }
-    let span = info_span!("request", trace_id = %trace.trace_id());
+    let trace_id = if given.is_some() { trace.trace_id() } else { trace.trace_id().of_root() };
+    let span = info_span!("request", %trace_id);
     let response = next.run(request).instrument(span).await;
     let route = route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
     metrics.requests.answered(method, route, response.status().as_u16(), began.elapsed());
     response
 }
 
-/// The request's own trace, or a new one when it names none, several, or one that breaks the rules.
-fn trace(request: &Request) -> TraceParent {
+/// The request's own trace; nothing when it names none, several, or one that breaks the rules.
+fn trace(request: &Request) -> Option<TraceParent> {
     let mut given = request.headers().get_all(TRACEPARENT).iter();
     let only = given.next().filter(|_| given.next().is_none());
-    let read = only.and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
-    read.unwrap_or_else(|| TraceParent::begun(Uuid::now_v7(), Uuid::now_v7()))
+    only.and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok())
 }
 
 /// The methods that are known; a client may send any word.
