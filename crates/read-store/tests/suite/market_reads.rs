@@ -58,22 +58,26 @@ async fn orders_are_paged_newest_first(place: &Place) {
 async fn open_orders_are_counted_and_those_in_the_book_apart(place: &Place) {
     let events = lives::stream(150);
     let store = place.open().await;
-    project(&store, 0, &events, 70).await;
-    let all = expected(&events).book_orders;
-    let mut seen = OpenCount::default();
-    for (user, symbol) in [(1, 0), (1, 1), (2, 0), (3, 1)].map(|(of, at)| (user(of), symbol(at))) {
-        let open: Vec<_> = all
-            .iter()
-            .filter(|row| row.user_id == user && row.symbol == symbol && row.status == BookStatus::Open)
-            .collect();
-        let count = |count: usize| u32::try_from(count).unwrap();
-        let in_book = open.iter().filter(|row| row.last_seq > row.placed_seq).count();
-        let wanted = OpenCount { in_book: count(in_book), all: count(open.len()) };
-        assert_eq!(store.open_orders(user, &symbol, 1000).await.unwrap(), wanted);
-        assert_eq!(store.open_orders(user, &symbol, 1).await.unwrap().all, wanted.all.min(1));
-        seen = OpenCount { in_book: seen.in_book + wanted.in_book, all: seen.all + wanted.all };
+    let count = |count: usize| u32::try_from(count).unwrap();
+    let (mut after, mut pending) = (0, 0);
+    // At some of these places the matcher has not come to what was placed last.
+    for until in events.len() / 2..events.len() / 2 + 40 {
+        project(&store, end(&events[..after]), &events[after..until], 70).await;
+        after = until;
+        let all = expected(&events[..until]).book_orders;
+        for (user, symbol) in [(1, 0), (1, 1), (2, 0), (3, 1)].map(|(of, at)| (user(of), symbol(at))) {
+            let open = all.iter().filter(|row| {
+                row.user_id == user && row.symbol == symbol && row.status == BookStatus::Open
+            });
+            let open: Vec<_> = open.collect();
+            let in_book = open.iter().filter(|row| row.last_seq > row.placed_seq).count();
+            let wanted = OpenCount { in_book: count(in_book), all: count(open.len()) };
+            assert_eq!(store.open_orders(user, &symbol, 1000).await.unwrap(), wanted);
+            assert_eq!(store.open_orders(user, &symbol, 1).await.unwrap().all, wanted.all.min(1));
+            pending += wanted.all - wanted.in_book;
+        }
     }
-    assert!(seen.in_book > 0, "{seen:?}");
+    assert!(pending > 0, "none was ever waiting");
 }
 
 async fn trades_are_paged_newest_first(place: &Place) {
