@@ -66,9 +66,9 @@ async fn open_orders_are_counted_and_those_in_the_book_apart(place: &Place) {
         after = until;
         let all = expected(&events[..until]).book_orders;
         for (user, symbol) in [(1, 0), (1, 1), (2, 0), (3, 1)].map(|(of, at)| (user(of), symbol(at))) {
-            let open = all.iter().filter(|row| {
-                row.user_id == user && row.symbol == symbol && row.status == BookStatus::Open
-            });
+            let open = all
+                .iter()
+                .filter(|row| row.user_id == user && row.symbol == symbol && row.status == BookStatus::Open);
             let open: Vec<_> = open.collect();
             let in_book = open.iter().filter(|row| row.last_seq > row.placed_seq).count();
             let wanted = OpenCount { in_book: count(in_book), all: count(open.len()) };
