@@ -311,17 +311,20 @@ async fn a_ledger_that_is_held_blocks_no_thread_of_the_runtime() {
     let both = open_simulated(bench.dir(), &settings, &bench.obstacles).await.unwrap();
     let raydium = both.iter().find(|venue| venue.id() == VenueId::Raydium).unwrap();
     let tx = raydium.prepare(&sol(1, 1), Atoms::new(1)).await.unwrap();
+    let unsent = raydium.prepare(&sol(2, 1), Atoms::new(1)).await.unwrap();
     let holder = std::fs::File::open(bench.path()).unwrap();
     holder.lock().unwrap();
     let patience = Duration::from_millis(50);
     for _ in 0..3 {
         assert!(tokio::time::timeout(patience, raydium.submit(&tx)).await.is_err(), "it is held");
         assert!(tokio::time::timeout(patience, raydium.observe(&tx)).await.is_err(), "it is held");
+        assert!(tokio::time::timeout(patience, raydium.submit(&unsent)).await.is_err(), "it is held");
     }
     holder.unlock().unwrap();
     // What nobody waited for any more was not sent, but the one that the thread had begun with.
     let observed = raydium.observe(&tx).await.unwrap();
     assert!(landed(&observed), "{observed:?}");
+    assert_eq!(raydium.observe(&unsent).await, Ok(Observation::NotSeen));
     let audit = Audit::read(bench.dir()).unwrap();
     assert_eq!(audit.order(sol(1, 1).order_id), Executions { sent: 1, landed: 1, ..Executions::default() });
 }
