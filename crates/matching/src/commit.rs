@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use fillstream_domain::{
-    RecordRef, Seq, Timestamp,
+    RecordRef, Seq, Timestamp, TraceParent,
     book::{Commit, Symbol},
     subject::market_commits,
 };
@@ -11,7 +11,7 @@ use fillstream_matcher::Part;
 use uuid::Uuid;
 
 /// Appends the parts of one commit behind the market's last one, decided upon what was heard up to the record `upon`;
-/// returns the sequence of the last part.
+/// returns the sequence of the last part. `traceparent` is the trace that it belongs to.
 ///
 /// # Errors
 /// [`AppendError::Fenced`] when another matcher was first.
@@ -19,9 +19,9 @@ pub(crate) async fn append(
     log: &dyn EventLog,
     symbol: &Symbol,
     parts: Vec<Part>,
-    after: Seq,
+    (after, upon): (Seq, Option<RecordRef>),
     at: Timestamp,
-    upon: Option<RecordRef>,
+    traceparent: Option<TraceParent>,
 ) -> Result<Seq, AppendError> {
     let mut payloads = parts.into_iter().map(|part| Bytes::from(part.payload));
     let Some(payload) = payloads.next() else {
@@ -33,7 +33,7 @@ pub(crate) async fn append(
         event_id: Uuid::now_v7(),
         event_type: Commit::EVENT_TYPE.cloud_event_type(),
         time: at.to_string(),
-        traceparent: None,
+        traceparent: traceparent.map(|trace| trace.to_string()),
         retries: None,
         payload,
     };

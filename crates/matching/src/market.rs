@@ -15,7 +15,7 @@ use std::{collections::VecDeque, convert::Infallible, sync::Arc};
 use fillstream_commit_reader::{CommitReader, LaterVersion, OnForeign};
 use fillstream_crash_point::{Boundary, reach};
 use fillstream_domain::{
-    RecordRef, Seq, Timestamp,
+    RecordRef, Seq, Timestamp, TraceParent,
     book::{InputResult, Symbol},
     parked::Cause,
     subject::{BookSubject, book_clock, book_inputs, market_commits},
@@ -150,6 +150,8 @@ pub(crate) struct Market {
     is_proved: bool,
     /// The last input that its tail gave: what is committed rests on it.
     last_heard: Option<RecordRef>,
+    /// Traces of inputs without a commit: a commit belongs to that of the first input that it covers.
+    traces: VecDeque<(Seq, TraceParent)>,
     clock_seq: Seq,
     clock_due: Instant,
     late_due: Instant,
@@ -190,6 +192,7 @@ impl Market {
             last_input_at: None,
             is_proved: false,
             last_heard: None,
+            traces: VecDeque::new(),
             clock_seq: clock.map_or(Seq::ZERO, |record| record.seq),
             clock_due: now + CLOCK_PAUSE,
             late_due: now,
@@ -258,6 +261,7 @@ impl Market {
             }
             self.since_snapshot += 1;
             self.since_levels += 1;
+            self.traces.extend(record.traceparent.map(|trace| (record.seq, trace)));
             self.pending.push(applied);
             if recorded.seq > self.began_at {
                 self.last_input_at = Some(Instant::now());
@@ -290,6 +294,14 @@ impl Market {
             retry.failed(&error).await;
         }
         retry.done();
+    }
+
+    /// Forgets what a commit up to `last_input` covers; the hash behind it, when that is known.
+    fn drop_covered(&mut self, last_input: Seq) -> Option<String> {
+        while self.traces.front().is_some_and(|(seq, _)| *seq <= last_input) {
+            self.traces.pop_front();
+        }
+        self.pending.drop_covered(last_input)
     }
 
     fn keep(&self, taken: Taken, store: Arc<dyn SnapshotStore>, seq: Seq) {

@@ -34,6 +34,7 @@ async fn what_the_dashboard_and_the_alert_rules_name_is_exported() {
     for line in [
         "fillstream_ready{role=\"matcher\"} 1",
         "fillstream_stream_up 1",
+        "fillstream_parked_entries 0",
         "fillstream_stream_appendable 1",
         "fillstream_appends_total{kind=\"book\",outcome=\"stored\"} ",
         "fillstream_appends_total{kind=\"commit\",outcome=\"stored\"} ",

@@ -2,14 +2,17 @@
 
 use std::{sync::Arc, time::Duration};
 
+use fillstream_event_log::Record;
+use fillstream_tests::stream;
 use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
+    time::{Instant, sleep},
 };
 
-use super::{EXECUTE, SWAP, rest, send, until};
+use super::{EXECUTE, ORDERS, PATIENCE, POLL, SWAP, limit, rest, send, until};
 use crate::site::Site;
 
 /// A collector; its address, and the spans that it was sent.
@@ -66,7 +69,19 @@ async fn a_collector_gets_one_trace_from_the_request_to_the_execution() {
     let order = placed["orderId"].as_str().expect("it is taken").to_owned();
     until(&site, &format!("/api/orders/{order}"), "confirmed", |order| order.json()["status"] == "confirmed")
         .await;
-    rest(&site, 100).await;
+    let placed = send(&site, "POST", ORDERS, &[("traceparent", &traceparent)], &limit(100).to_string()).await;
+    assert_eq!(placed.status, 201);
+    let log = site.log().await;
+    let deadline = Instant::now() + PATIENCE;
+    let is_commit = |record: &Record| {
+        record.subject == "markets.BTC-USDT"
+            && record.traceparent.is_some_and(|trace| trace.to_string() == traceparent)
+    };
+    while !stream::all(&log).await.iter().any(is_commit) {
+        assert!(Instant::now() < deadline, "no commit belongs to the trace\n{}", site.process.said());
+        sleep(POLL).await;
+    }
+    rest(&site, 101).await;
     // What waits is sent at the end.
     assert_eq!(site.process.terminate(), Some(0), "{}", site.process.said());
     let spans = spans.lock().clone();

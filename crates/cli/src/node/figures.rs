@@ -1,16 +1,27 @@
 //! Figures that others keep, read at each look at `/metrics`.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
-use fillstream_event_log::Link;
+use fillstream_event_log::{EventLog, Link};
 use fillstream_http_edge::{Limits, Unfinishing};
 use fillstream_http_server::Places;
 use fillstream_metrics::Metrics;
+use fillstream_parked::list;
 use fillstream_read_store::ReadStore;
 use fillstream_stream_bridge::Hub;
-use tokio::{runtime::Handle, time::Instant};
+use tokio::{
+    runtime::Handle,
+    sync::watch,
+    time::{Instant, sleep},
+};
 
 use super::health::Health;
+
+/// Between two counts of the parked entries.
+const COUNT_EVERY: Duration = Duration::from_secs(30);
 
 /// Those of the process, the stream and the sockets.
 pub(crate) fn register(health: &Health) {
@@ -30,9 +41,29 @@ pub(crate) fn register(health: &Health) {
     metrics.gauge("stream_appendable", "0 after an append that failed, until one is stored", move || {
         u64::from(appends.borrow().is_none())
     });
+    parked(metrics, Arc::clone(&watched.log));
     if let Some(hub) = &watched.hub {
         sockets(metrics, hub);
     }
+}
+
+/// Entries that wait for an operator, counted now and then, for as long as the figure can be asked for.
+fn parked(metrics: &Metrics, log: Arc<dyn EventLog>) {
+    let (counted, entries) = watch::channel(0);
+    metrics.gauge(
+        "parked_entries",
+        "Parked entries that wait for a decision, counted every 30 s",
+        move || *entries.borrow(),
+    );
+    tokio::spawn(async move {
+        while !counted.is_closed() {
+            // What cannot be counted stays what it was: that the stream is away is told by other figures.
+            if let Ok(open) = list(&*log).await {
+                counted.send_replace(open.len() as u64);
+            }
+            sleep(COUNT_EVERY).await;
+        }
+    });
 }
 
 fn sockets(metrics: &Metrics, hub: &Arc<Hub>) {

@@ -103,9 +103,10 @@ impl Market {
         let (log, fence, now) = (Arc::clone(&self.context.log), self.end, (self.context.clock)());
         self.under_way = Some(UnderWay { fence, last_input, taken });
         let (symbol, upon) = (self.symbol.clone(), self.last_heard);
+        let trace = self.traces.front().filter(|(seq, _)| *seq <= last_input).map(|(_, trace)| *trace);
         tokio::spawn(async move {
             reach(Boundary::BeforeCommit);
-            let stored = commit::append(&*log, &symbol, parts, fence, now, upon).await;
+            let stored = commit::append(&*log, &symbol, parts, (fence, upon), now, trace).await;
             reach(Boundary::AfterCommit);
             stored
         })
@@ -128,7 +129,7 @@ impl Market {
                 self.trouble.over();
                 self.commit = seq;
                 self.end = self.end.max(seq);
-                self.pending.drop_covered(last_input);
+                self.drop_covered(last_input);
                 self.heard.retain(|heard| heard.seq > seq);
                 if let (Some(taken), Some(store)) = (taken, self.context.snapshots.clone()) {
                     self.since_levels = 0;

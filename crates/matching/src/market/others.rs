@@ -33,7 +33,7 @@ impl Market {
             && let Some(heard) = self.heard.pop_front_if(|heard| heard.last_input <= self.machine.cursor())
         {
             let before = self.pending.len();
-            let hash = self.pending.drop_covered(heard.last_input);
+            let hash = self.drop_covered(heard.last_input);
             let ours = Says { inputs: before - self.pending.len(), hash };
             if ours != heard.says {
                 let (theirs, ours) = (format!("{:?}", heard.says), format!("{ours:?}"));
