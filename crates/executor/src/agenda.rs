@@ -7,7 +7,7 @@ use fillstream_domain::{OrderId, RecordRef, Seq};
 use fillstream_swap_machine::{Heard, Moment, Released, Signed, Summary, Unended, UnendedSwap};
 use parking_lot::Mutex;
 use tokio::{
-    sync::Notify,
+    sync::{Notify, watch},
     time::{Instant, sleep_until},
 };
 
@@ -19,12 +19,15 @@ pub(crate) struct Agenda {
     began: Instant,
     clock: WallClock,
     stalled_after: Duration,
+    /// True once what others knew of signed transactions is known here.
+    recalled: watch::Sender<bool>,
 }
 
 impl Agenda {
     pub(crate) fn new(stalled_after: Duration, clock: WallClock) -> Self {
         let list = Mutex::new(Unended::new(stalled_after));
-        Self { list, changed: Notify::new(), began: Instant::now(), clock, stalled_after }
+        let (changed, began, recalled) = (Notify::new(), Instant::now(), watch::Sender::new(false));
+        Self { list, changed, began, clock, stalled_after, recalled }
     }
 
     fn now(&self) -> Moment {
@@ -46,6 +49,17 @@ impl Agenda {
         swaps.for_each(|swap| list.adopt(swap, now));
         drop(list);
         self.changed.notify_one();
+    }
+
+    /// All that others knew of signed transactions is known here now.
+    pub(crate) fn set_recalled(&self) {
+        self.recalled.send_replace(true);
+    }
+
+    /// Waits for [`set_recalled`](Self::set_recalled).
+    pub(crate) async fn recalled(&self) {
+        // The sender lives as long as this does.
+        drop(self.recalled.subscribe().wait_for(|recalled| *recalled).await);
     }
 
     /// Remembers a signed transaction, before any of it is sent.

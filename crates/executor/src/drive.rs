@@ -177,7 +177,16 @@ impl Drive<'_> {
     async fn step(&self, held: &mut Held) -> Result<(), Interrupted> {
         let order = held.history.order.clone();
         self.agenda.alive(order.placed().order_id);
-        if let Some(signed) = self.agenda.lost(order.placed().order_id, &held.history.signed) {
+        let known = || self.agenda.lost(order.placed().order_id, &held.history.signed);
+        let signed = match (known(), order.phase()) {
+            // Its next record is a transaction.
+            (None, Phase::Building(_)) => {
+                self.agenda.recalled().await;
+                known()
+            }
+            (known, _) => known,
+        };
+        if let Some(signed) = signed {
             // Should the record only not have been read yet, the fence says so.
             if let Some(event) = lost(&order, &signed, (self.clock)()) {
                 error!(record = %signed.record, "the stream has lost a transaction that may have been sent: an operator must decide");

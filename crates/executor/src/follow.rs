@@ -58,9 +58,14 @@ impl Follower {
 
     /// Follows until told to stop, and leaves a checkpoint.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
+        let follow = async {
+            self.begin_at_checkpoint().await;
+            self.executor.agenda.set_recalled();
+            self.for_ever().await;
+        };
         tokio::select! {
             () = stop.cancelled() => {}
-            () = self.for_ever() => {}
+            () = follow => {}
         }
         self.write().await;
     }
@@ -81,8 +86,8 @@ impl Follower {
         }
     }
 
-    /// Takes in what the checkpoint knows, signed transactions above all: before anything is driven.
-    pub(crate) async fn begin_at_checkpoint(&mut self) {
+    /// Takes in what the checkpoint knows, signed transactions above all: before anything is signed.
+    async fn begin_at_checkpoint(&mut self) {
         let executor = Arc::clone(&self.executor);
         let Some(snapshots) = &executor.snapshots else { return };
         let mut retry = Retry::new(UNREAD, PAUSES.0, PAUSES.1).shown_in(&executor.obstacles);

@@ -113,11 +113,7 @@ impl Executor {
     /// Works until told to stop. Orders in hand are given back at once then, for any other executor to take up.
     pub async fn run(self: Arc<Self>, mut queue: Box<dyn WorkQueue>, stop: CancellationToken) {
         let tasks = TaskTracker::new();
-        let (mut follower, stopped) = (Follower::new(Arc::clone(&self)), stop.clone());
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = follower.begin_at_checkpoint() => {}
-        }
+        let (follower, stopped) = (Follower::new(Arc::clone(&self)), stop.clone());
         tasks.spawn(async move { follower.run(stopped).await });
         loop {
             let (order, work, hand) = tokio::select! {
