@@ -5,6 +5,7 @@ mod crowd;
 mod depth;
 mod desk;
 mod ear;
+mod expiry;
 mod killed;
 mod messages;
 mod operators;

@@ -20,7 +20,7 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// What goes on until it is dropped: spans that wait are sent then.
+/// Guard of what was started: spans that wait are sent when it is dropped.
 pub(crate) struct Telemetry(Option<Arc<Spans>>);
 
 impl Drop for Telemetry {

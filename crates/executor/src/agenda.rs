@@ -125,7 +125,7 @@ impl Agenda {
         self.list.lock().overdue(self.now())
     }
 
-    /// Whether a swap is on the list, or was driven to its end here before that was heard of.
+    /// True when a swap is on the list, or was driven to its end here before that was heard of.
     pub(crate) fn knows(&self, order: OrderId) -> bool {
         self.list.lock().knows(order)
     }

@@ -77,7 +77,7 @@ impl Checkpoint {
     }
 }
 
-/// What every version of the object says.
+/// Fields of the object that every version has.
 #[derive(Deserialize)]
 struct Kind {
     version: u32,

@@ -106,7 +106,7 @@ impl Askers {
         self.limits.charge(user, cost)
     }
 
-    /// How long what proves the asker goes on to prove it.
+    /// Life of what proves the asker.
     #[must_use]
     pub fn lease(&self, asker: Asker) -> Lease {
         let (Some(proof), Some(tokens)) = (asker.by, &self.tokens) else { return Lease::default() };
@@ -174,7 +174,7 @@ impl Askers {
     }
 }
 
-/// How long what proves an asker goes on to prove it: until its token ends, or the token's key is withdrawn. Without a
+/// Life of what proves an asker: until its token ends, or the token's key is withdrawn. Without a
 /// token for ever.
 #[derive(Debug, Clone, Default)]
 pub struct Lease {

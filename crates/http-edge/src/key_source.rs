@@ -115,7 +115,7 @@ impl KeySource {
         }
     }
 
-    /// What tells whether a key that was [found](Self::key) is still one of the set's.
+    /// Mark by which a key that was [found](Self::key) is known to be still one of the set's.
     pub(crate) fn watch(&self, key: KeyId) -> Watched {
         match self {
             Self::Only(_) => Watched(None),

@@ -107,7 +107,7 @@ impl Tokens {
         Ok(Proven { user, by: Proof { ends: ends(&claims.exp), key: key.id } })
     }
 
-    /// What tells whether the key of a proof was withdrawn.
+    /// Mark by which a withdrawn key of a proof is known.
     pub(crate) fn watch(&self, proof: Proof) -> Watched {
         self.keys.watch(proof.key)
     }
@@ -146,7 +146,7 @@ pub(crate) struct Proven {
     pub(crate) by: Proof,
 }
 
-/// What a token's proof hangs on.
+/// Grounds of a token's proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Proof {
     /// The token's end, with the leeway of clocks.

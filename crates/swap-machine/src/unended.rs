@@ -395,7 +395,7 @@ impl Unended {
         self.ours.values_mut().for_each(|hand| hand.outdated = true);
     }
 
-    /// Whether a swap is on the list, or was driven to its end here before that was heard of.
+    /// True when a swap is on the list, or was driven to its end here before that was heard of.
     #[must_use]
     pub fn knows(&self, order: OrderId) -> bool {
         self.orders.contains_key(&order) || self.ended.contains_key(&order)

@@ -129,7 +129,7 @@ impl Terms {
         &self.symbol
     }
 
-    /// Whether what does not trade at once comes to rest in the book.
+    /// True when what does not trade at once comes to rest in the book.
     #[must_use]
     pub const fn may_rest(&self) -> bool {
         match (self.order_type, self.time_in_force) {

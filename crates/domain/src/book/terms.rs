@@ -221,7 +221,7 @@ pub enum Pricing {
 }
 
 impl Pricing {
-    /// Whether what does not trade at once comes to rest in the book.
+    /// True when what does not trade at once comes to rest in the book.
     #[must_use]
     pub const fn may_rest(self) -> bool {
         match self {

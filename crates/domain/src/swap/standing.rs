@@ -95,7 +95,7 @@ impl Standing {
         Some(Self { at, attempt })
     }
 
-    /// Whether it has ended.
+    /// True when it has ended.
     #[must_use]
     pub const fn has_ended(self) -> bool {
         match self.at {

@@ -16,7 +16,7 @@ use crate::{
     world::{Process, World, on_one_thread, order, settings},
 };
 
-/// What is known of the transaction when the stream loses it.
+/// Knowledge of the transaction when the stream loses it.
 #[derive(Debug, Clone, Copy)]
 enum Known {
     /// It is in the hands of the executor.

@@ -350,7 +350,7 @@ fn a_record_that_was_dealt_with_is_never_applied_at_its_old_place() {
     });
 }
 
-/// What an operator says about an order that cannot be read is heard without a restart.
+/// An operator's word about an order that cannot be read is heard without a restart.
 #[test]
 fn a_placed_record_that_is_skipped_leaves_the_list() {
     on_one_thread(async {

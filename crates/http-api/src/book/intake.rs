@@ -66,7 +66,7 @@ pub(super) fn judge(
     }
 }
 
-/// Whether its user may have one more open order in the market; what was refused already takes no room.
+/// Verdict on one more open order of its user in the market; what was refused already takes no room.
 pub(super) async fn take_room(
     api: &BookApi,
     mut accepted: Accepted,

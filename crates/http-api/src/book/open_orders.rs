@@ -30,7 +30,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Rows that were late or away are not asked again for so long, for whomever.
 const UNKNOWN_FOR: Duration = Duration::from_secs(1);
 
-/// What is left to a user in a market; held by the order that looks.
+/// Room left to a user in a market; held by the order that looks.
 type Shared = Arc<tokio::sync::Mutex<Left>>;
 
 /// See the module's first line.
