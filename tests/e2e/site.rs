@@ -74,6 +74,13 @@ impl Site {
         Self::start("serve", Scratch::new("beside"), None, &given)
     }
 
+    /// Other roles over another site's stream and rows, as `rows` names them.
+    pub(crate) fn beside_rows(site: &Self, roles: &str, rows: &str) -> Self {
+        let url = site.nats.as_ref().expect("a nats-server of the test's own").url();
+        let given = [format!("--role={roles}"), format!("--nats-url={url}")];
+        Self::start("serve", Scratch::new("beside"), None, &[given[0].as_str(), given[1].as_str(), rows])
+    }
+
     /// What `more` gives replaces what is fast.
     fn start(command: &str, scratch: Scratch, nats: Option<PrivateServer>, more: &[&str]) -> Self {
         let listen = format!("--listen=127.0.0.1:{}", free_port());

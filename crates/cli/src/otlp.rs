@@ -33,7 +33,7 @@ use uuid::Uuid;
 
 /// Time for one batch.
 const LIMIT: Duration = Duration::from_secs(5);
-/// The field of a span that names its trace: [`fillstream_domain::TraceId`].
+/// The field of a span that names its trace, as the domain writes it.
 const TRACE: &str = "trace_id";
 
 /// The way to a collector.

@@ -187,18 +187,21 @@ impl Hub {
     async fn take_in_record(&self, market: Option<&mut MarketTail>, record: Record) {
         let reference = record.reference();
         let seq = record.seq.get();
+        // Another tail may have had it, which was ahead.
+        let is_news = self.swaps_told.fetch_max(seq, Ordering::Relaxed) < seq;
+        // Before anything is told of it: tokens name it.
+        if is_news {
+            self.tokens.follow(reference);
+        } else {
+            self.tokens.learn(reference.seq, reference.id.tag());
+        }
         let subject = SwapSubject::parse(&record.subject);
         if subject.is_none()
             && let (Some(market), Some(markets)) = (market, &self.markets)
         {
             market.take_in(markets, &*self.log, &record).await;
         }
-        if self.swaps_told.fetch_max(seq, Ordering::Relaxed) >= seq {
-            // Another tail had it, which was ahead.
-            return self.tokens.learn(reference.seq, reference.id.tag());
-        }
-        self.tokens.follow(reference);
-        if let Some(subject) = subject {
+        if is_news && let Some(subject) = subject {
             self.take_in_one(subject, record);
         }
     }

@@ -10,7 +10,10 @@ use fillstream_read_store::{
 use fillstream_tests::{Scratch, http::get, socket::Client, tools::skipped};
 
 use super::{ANN, EXECUTE, ORDERS, SWAP, disk::SmallDisk, figure, rest, send, until};
-use crate::site::Site;
+use crate::{
+    cli_cases::said,
+    site::{Site, quiet},
+};
 
 /// So short that a test need not wait for long.
 const IMPATIENT: [&str; 5] = [
@@ -186,4 +189,34 @@ async fn postgresql_in_all_its_moods() {
         works(&site).await;
     }
     until(&site, "/ready", "ready", |ready| ready.status == 200).await;
+}
+
+#[tokio::test]
+async fn an_api_beside_a_broken_file_of_another_process_says_so_unasked() {
+    let scratch = Scratch::new("beside-broken");
+    let file = scratch.path().join("rows.db");
+    fs::write(&file, [0xff; 8192]).expect("a file");
+    let url = format!("--database-url=sqlite://{}", file.display());
+    let site = Site::serve("api", &[&url]);
+    let told =
+        until(&site, "/ready?role=api", "told", |ready| ready.json().to_string().contains("rows not read"));
+    let told = told.await;
+    // New orders need no rows.
+    assert_eq!(told.status, 200, "{}", told.json());
+    assert!(told.json().to_string().contains("not a database"), "{}", told.json());
+    assert!(site.process.said().contains("api: rows not read"), "{}", site.process.said());
+    let nats = format!("--nats-url={}", site.nats.as_ref().expect("a nats-server of the test's own").url());
+    let server = format!("--server=http://{}", site.address());
+    let (stdout, stderr, _) = said(&mut quiet(&["doctor", "--json", &server, &nats, &url]));
+    assert!(
+        stdout.contains("not a database") && stdout.contains("sets a broken file aside"),
+        "{stdout}{stderr}"
+    );
+
+    let projector = Site::beside_rows(&site, "projector", &url);
+    until(&projector, "/ready", "ready", |ready| ready.status == 200).await;
+    until(&site, "/ready?role=api", "told no more", |ready| {
+        !ready.json().to_string().contains("rows not read")
+    })
+    .await;
 }

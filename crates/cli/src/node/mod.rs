@@ -273,6 +273,10 @@ impl Running {
         }
         if let Some(store) = &store {
             figures::rows(&watching.metrics, store);
+            if start.has(Role::Api) {
+                let watch = stored::watch(store.clone(), watching.api.clone());
+                tokio::spawn(stop.clone().run_until_cancelled_owned(watch));
+            }
         }
         let messages = Arc::new(log.clone());
         let options = start.options(format!("{name} health"));

@@ -9,7 +9,7 @@ use fillstream_domain::{
 };
 use fillstream_event_log::{Consistency, EventLog, Inspector, JetStreamLog};
 use fillstream_matching::definitions;
-use fillstream_read_store::{Checkpoint, ReadStore, StoreError};
+use fillstream_read_store::{Checkpoint, ReadStore, StoreError, StoreErrorKind};
 use fillstream_retry::chain;
 use serde_json::Value;
 
@@ -123,7 +123,22 @@ async fn against(
     let rows = match read.await {
         Ok(rows) => rows,
         Err(error) => {
-            let remedy = "start the database, and look at --database-url and its user's rights";
+            let remedy = match error.kind() {
+                StoreErrorKind::Damaged => {
+                    "start `fillstream serve --role projector`: it sets a broken file aside and makes it anew from the stream"
+                }
+                StoreErrorKind::NewerSchema => "a newer fillstream has made the tables: use that one",
+                StoreErrorKind::Busy
+                | StoreErrorKind::Full
+                | StoreErrorKind::Unreachable
+                | StoreErrorKind::TimedOut
+                | StoreErrorKind::ReadOnly
+                | StoreErrorKind::Denied
+                | StoreErrorKind::Failed
+                | StoreErrorKind::Invalid => {
+                    "start the database, and look at --database-url and its user's rights"
+                }
+            };
             return Ok(Finding::wrong(CHECK, chain(&error).to_string(), "reachable", remedy));
         }
     };
