@@ -23,6 +23,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use fillstream_domain::{Incarnation, RecordRef, Seq};
 use fillstream_retry::Retry;
+use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use tokio::{
     sync::{
@@ -203,6 +204,9 @@ enum Source {
     Shared(broadcast::Receiver<Arc<Batch>>),
     /// It has lost its place among the batches. What the receiver would give next is not what comes next.
     Nowhere,
+    /// A tail of its own, while it is opened: kept, so that a caller who gives up waiting does not begin it anew, and the doubt
+    /// about a lost end with it.
+    Opening(BoxFuture<'static, Result<Own, LogError>>),
 }
 
 /// A tail of its own, up to a place among the batches that was taken before.
@@ -213,6 +217,8 @@ struct Own {
     joint: After,
     /// Place of the follower when the leader said that more comes before the joint.
     more_behind: Option<Seq>,
+    /// The question to the leader that is under way; kept as well.
+    question: Option<BoxFuture<'static, Result<Option<Record>, LogError>>>,
 }
 
 impl Follower {
@@ -232,17 +238,26 @@ impl Follower {
             recreated: 0,
             retry: Retry::new("tail: the leader is not asked yet", PAUSE, LONGEST_PAUSE),
         };
-        follower.go_alone().await?;
+        let own = follower.open(Duration::ZERO).await?;
+        follower.take_up(own);
         Ok(follower)
     }
 
-    /// A tail of its own, until it is proved that the batches go on where it stands.
-    async fn go_alone(&mut self) -> Result<(), LogError> {
-        let (batches, joint) = self.tail.subscribe()?;
-        let tail = self.inner.follow(self.covered, self.pattern.as_deref()).await?;
-        self.behind = tail.behind();
-        self.source = Source::Own(Own { tail, batches, joint, more_behind: None });
-        Ok(())
+    /// Opens a tail of its own, after a pause: until it is proved that the batches go on where it stands.
+    fn open(&self, pause: Duration) -> BoxFuture<'static, Result<Own, LogError>> {
+        let (inner, shared) = (Arc::clone(&self.inner), Arc::clone(&self.tail));
+        let (covered, pattern) = (self.covered, self.pattern.clone());
+        Box::pin(async move {
+            sleep(pause).await;
+            let (batches, joint) = shared.subscribe()?;
+            let tail = inner.follow(covered, pattern.as_deref()).await?;
+            Ok(Own { tail, batches, joint, more_behind: None, question: None })
+        })
+    }
+
+    fn take_up(&mut self, own: Own) {
+        self.behind = own.tail.behind();
+        self.source = Source::Own(own);
     }
 
     /// Joins the batches if nothing lies between what was taken in and them.
@@ -256,8 +271,14 @@ impl Follower {
             if own.tail.behind() > 0 || own.more_behind == Some(stands_at) {
                 return Ok(());
             }
-            let pattern = self.pattern.as_deref().unwrap_or(">");
-            let next = self.inner.next_matching(stands_at.next(), pattern).await?;
+            let question = own.question.get_or_insert_with(|| {
+                let (inner, from) = (Arc::clone(&self.inner), stands_at.next());
+                let pattern = self.pattern.clone().unwrap_or_else(|| ">".to_owned());
+                Box::pin(async move { inner.next_matching(from, &pattern).await })
+            });
+            let next = question.await;
+            own.question = None;
+            let next = next?;
             if next.is_some_and(|next| next.seq <= own.joint.seq()) {
                 own.more_behind = Some(stands_at);
                 return Ok(());
@@ -320,10 +341,17 @@ impl Follow for Follower {
                     // Setting up anew says why.
                     Err(RecvError::Closed) => self.source = Source::Nowhere,
                 },
-                Source::Nowhere => match self.go_alone().await {
-                    Ok(()) => {}
-                    Err(error) if error.is_final() => return Err(error),
-                    Err(error) => self.retry.failed(&error).await,
+                Source::Nowhere => self.source = Source::Opening(self.open(Duration::ZERO)),
+                Source::Opening(opening) => match opening.await {
+                    Ok(own) => self.take_up(own),
+                    Err(error) if error.is_final() => {
+                        self.source = Source::Nowhere;
+                        return Err(error);
+                    }
+                    Err(error) => {
+                        let pause = self.retry.note(&error);
+                        self.source = Source::Opening(self.open(pause));
+                    }
                 },
                 Source::Own(_) => {
                     if let Err(error) = self.join().await {

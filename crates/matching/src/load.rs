@@ -169,12 +169,22 @@ impl Replay {
     /// Takes the machine past the next commit and hands its parts out; nothing when there is none left.
     pub(crate) async fn next_commit(&mut self) -> Result<Result<Option<WholeCommit>, Difference>, LogError> {
         while self.whole.is_empty() && self.loaded.end < self.up_to {
-            for record in self.commits.next(REPLAY_BATCH).await? {
-                let seq = record.seq;
-                if seq <= self.up_to {
-                    self.take_in(&record);
-                    self.loaded.end = seq;
+            let Ok(records) = timeout(INPUT_PATIENCE, self.commits.next(REPLAY_BATCH)).await else {
+                // The stream may have lost what was to be reached: by the leader's word there is no more.
+                if let Ok(true) = self.commits.caught_up().await {
+                    self.up_to = self.loaded.end;
                 }
+                continue;
+            };
+            for record in records? {
+                let seq = record.seq;
+                if seq > self.up_to {
+                    // No commit lies at the place itself.
+                    self.up_to = self.loaded.end;
+                    break;
+                }
+                self.take_in(&record);
+                self.loaded.end = seq;
             }
         }
         let commit = match self.whole.pop_front() {

@@ -94,8 +94,13 @@ impl Committer {
             Outcome::Fenced => {
                 let count = group.len();
                 let left = self.resolve(group).await;
-                // At once and without newcomers: the next duplicate among those would stop it again.
-                if left.len() < count { Box::pin(self.send(left)).await } else { left }
+                if left.len() < count {
+                    // At once and without newcomers: the next duplicate among those would stop it again.
+                    return Box::pin(self.send(left)).await;
+                }
+                // A leader without a quorum fences off what is not there: it must not be asked in a tight loop.
+                tokio::time::sleep(PAUSE).await;
+                left
             }
             Outcome::Unclear => self.resolve(group).await,
             // Each on its own, so that only those wait or fail that are to blame.

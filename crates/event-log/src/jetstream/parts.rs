@@ -8,6 +8,8 @@
 //! ```
 //! Nothing is sent again before it was looked for. A sending that arrives late all the same finds its fence lost.
 
+use std::time::Duration;
+
 use async_nats::PublishErrorKind;
 use fillstream_domain::{RecordRef, Seq};
 use fillstream_retry::chain;
@@ -27,6 +29,10 @@ use super::{
 };
 use crate::{AppendError, LogError, NewRecord, Refusal};
 
+/// Time after a connection was made again within which those who follow may not have heard yet that the stream has lost its end: in a
+/// cluster that is believed after 12 s.
+const LOSS_IS_NOT_HEARD: Duration = Duration::from_secs(20);
+
 /// Appends the parts; returns the sequence of the last one.
 pub(super) async fn append(
     requests: &Requests,
@@ -44,6 +50,14 @@ async fn pursue(
     upon: Option<RecordRef>,
 ) -> Result<Seq, AppendError> {
     let mut pause = PAUSE;
+    requests.connected().await;
+    // What it rests on was heard over a connection before this one: whoever hears may not know yet that it is lost.
+    if upon.is_some()
+        && requests.came_back_within(LOSS_IS_NOT_HEARD)
+        && let Some(verdict) = resolve(requests, stream, parts, upon).await
+    {
+        return verdict;
+    }
     loop {
         requests.connected().await;
         match send(requests, parts).await {

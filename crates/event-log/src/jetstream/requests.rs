@@ -39,6 +39,7 @@ pub(super) struct Requests {
     next: Arc<AtomicU64>,
     waiting: Waiting,
     link: watch::Receiver<Link>,
+    came_back: Arc<Mutex<Option<Instant>>>,
     /// Ends with the last of the clones, and the connection with it.
     _router: Arc<JoinSet<()>>,
 }
@@ -48,11 +49,13 @@ pub(super) struct Requests {
 pub(super) struct LinkKeeper {
     waiting: Waiting,
     link: watch::Sender<Link>,
+    /// Time at which the connection that is up was made again; nothing for the first one.
+    came_back: Arc<Mutex<Option<Instant>>>,
 }
 
 impl LinkKeeper {
     pub(super) fn new() -> Self {
-        Self { waiting: Waiting::default(), link: watch::Sender::new(Link::Up) }
+        Self { waiting: Waiting::default(), link: watch::Sender::new(Link::Up), came_back: Arc::default() }
     }
 
     /// To be called at each change of the connection.
@@ -62,7 +65,14 @@ impl LinkKeeper {
             self.waiting.lock().clear();
         }
         // That the first connection is up is no change: nothing was under way on another one.
-        self.link.send_if_modified(|before| std::mem::replace(before, link) != link);
+        self.link.send_if_modified(|before| {
+            let is_news = *before != link;
+            if is_news && link == Link::Up {
+                *self.came_back.lock() = Some(Instant::now());
+            }
+            *before = link;
+            is_news
+        });
     }
 }
 
@@ -92,6 +102,7 @@ impl Requests {
             next: Arc::default(),
             waiting: Arc::clone(&keeper.waiting),
             link: keeper.link.subscribe(),
+            came_back: Arc::clone(&keeper.came_back),
             _router: Arc::new(router),
         })
     }
@@ -102,6 +113,12 @@ impl Requests {
 
     pub(super) fn link(&self) -> watch::Receiver<Link> {
         self.link.clone()
+    }
+
+    /// True when the connection was lost, and made again less than this long ago: the server may be another one, or have
+    /// lost its end.
+    pub(super) fn came_back_within(&self, span: Duration) -> bool {
+        self.came_back.lock().is_some_and(|at| at.elapsed() < span)
     }
 
     /// Waits for the connection. What is sent without one waits in line, and may be stale when it goes out.

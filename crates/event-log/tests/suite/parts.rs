@@ -62,7 +62,7 @@ async fn parts_lie_side_by_side_among_other_appends() {
     .await;
 }
 
-/// On a server only what is sent again is held against the record: the first sending has just been decided.
+/// On a server what is sent again is held against the record, and what is first sent over a connection made anew.
 #[tokio::test]
 async fn what_rests_on_a_lost_record_is_not_stored() {
     let log = MemoryLog::new(Incarnation::new(7));

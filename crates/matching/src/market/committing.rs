@@ -52,7 +52,7 @@ impl Trouble {
         }
     }
 
-    fn over(&mut self) {
+    pub(super) fn over(&mut self) {
         self.retry.done();
         (self.reason, self.until) = (None, None);
     }

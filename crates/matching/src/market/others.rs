@@ -42,6 +42,7 @@ impl Market {
             self.commit = heard.seq;
             // Ours, of which nobody knew whether it was stored, is no other matcher's.
             let is_ours = self.trouble.solves(heard.last_input);
+            self.trouble.over();
             self.stance = if is_ours { Stance::Leading } else { Stance::StandingBy(Instant::now()) };
         }
         Ok(())

@@ -19,8 +19,9 @@ impl Market {
         let takeover = self.context.settings.takeover_after;
         match self.stance {
             Stance::Leading => {
-                let commit =
-                    self.trouble.until().filter(|_| !self.pending.is_empty() && self.ahead().is_none());
+                // One that is under way, or that others have made, is waited for.
+                let retries = self.under_way.is_none() && self.heard.is_empty() && !self.pending.is_empty();
+                let commit = self.trouble.until().filter(|_| retries && self.ahead().is_none());
                 self.ticks_at().into_iter().chain(commit).min()
             }
             Stance::StandingBy(since) if self.pending.is_empty() => {

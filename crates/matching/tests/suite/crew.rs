@@ -87,3 +87,28 @@ async fn an_input_that_is_left_out_is_found_by_verify() {
         assert_eq!(report.is_clean(), is_clean, "{report:?}");
     }
 }
+
+/// Commits come while it reads: it ends with what was there when it began, though no commit lies right there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn verify_ends_beside_a_market_that_trades() {
+    let rig = Rig::new();
+    let at_work = rig.matcher(Settings::default());
+    for round in 0..40 {
+        let verified = async {
+            let report = verify(&rig.log, None, &mut |_, _| {}).await.unwrap();
+            assert!(report.is_clean(), "{report:?}");
+        };
+        let trades = async {
+            for n in 0..5 {
+                rig.place(rig.placed(user(n % 3), Side::Sell, "100", "1"));
+                tokio::task::yield_now().await;
+            }
+        };
+        let both = async { tokio::join!(verified, trades) };
+        assert!(
+            tokio::time::timeout(Duration::from_secs(20), both).await.is_ok(),
+            "it never ends, round {round}"
+        );
+    }
+    at_work.stop().await;
+}
